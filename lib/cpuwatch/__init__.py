@@ -1,0 +1,1 @@
+"""cpuwatch: the helper library behind the streaming anomaly detection workshop."""

@@ -1,0 +1,279 @@
+"""Figures: what the windows, the thresholds and the alerts look like, host by host."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from cpuwatch.readings import HOSTS
+
+# Okabe and Ito's colours, which colour-blind people can tell apart. Their yellow is too pale
+# for a line on white, so grey stands in; black is kept for the alerts.
+_HOST_COLOURS = {
+    "doc": "#0072B2",
+    "grumpy": "#E69F00",
+    "sleepy": "#999999",
+    "bashful": "#009E73",
+    "happy": "#56B4E9",
+    "sneezy": "#D55E00",
+    "dopey": "#CC79A7",
+}
+_PALETTE = tuple(_HOST_COLOURS.values())
+
+Array: TypeAlias = npt.NDArray[Any]
+_Span: TypeAlias = tuple[pd.Timestamp, pd.Timestamp]
+
+MOST_PANELS = 8
+_TEXT = 16  # points: readable from the back of a room
+_CHARACTER_WIDTH = 13  # pixels of such a character, about
+_TITLE_PAD = 10  # points between a panel and its name: room for the mark of an alert at 100 %
+_NAME_LENGTH = 28  # characters of a host's name that fit over a panel
+
+
+def colour(hostname: str) -> str:
+    """Return the colour of a host: always the same one, as '#RRGGBB'."""
+    # Python's own hash() of a text is another one in each process.
+    other = _PALETTE[zlib.crc32(hostname.encode("utf-8", "replace")) % len(_PALETTE)]
+    return _HOST_COLOURS.get(hostname, other)
+
+
+def alerts_figure(
+    windows: pd.DataFrame,
+    alerts: pd.DataFrame,
+    thresholds: dict[str, float],
+    default_threshold: float,
+    incidents: pd.DataFrame | None,
+    window: pd.Timedelta,
+) -> Figure:
+    """Draw the averages of each host against its threshold, with the alerts marked.
+
+    Parameters
+    ----------
+    windows : pandas.DataFrame
+        window_start (UTC), hostname, cpu and usage_avg (percent). Each average is drawn at the
+        middle of its window.
+    alerts : pandas.DataFrame
+        Those of the windows that are over the threshold, with the same columns.
+    thresholds : dict of str to float
+        Threshold by hostname, in percent.
+    default_threshold : float
+        Threshold of a host that is not in `thresholds`.
+    incidents : pandas.DataFrame or None
+        As `cpuwatch.readings.incidents` returns them; shaded. None if nobody knows them.
+    window : pandas.Timedelta
+        Length of a window.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a host, at most eight: with more hosts, those with most alerts.
+    """
+    hosts = _hosts(windows, alerts)
+    shown = hosts[:MOST_PANELS]
+    columns = 1 if len(shown) <= 3 else 2
+    rows = max(1, -(-len(shown) // columns))
+    figure = Figure(figsize=(16, 9), dpi=100)
+    # Fixed margins: they fit the fixed text sizes, whatever the readings are.
+    figure.subplots_adjust(
+        left=0.06, right=0.9 if columns == 1 else 0.93, top=0.86, bottom=0.17,
+        hspace=0.5, wspace=0.2,
+    )  # fmt: skip
+    figure.suptitle(_title(alerts, window, len(hosts) - len(shown)), fontsize=24, y=0.97)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    if not shown:
+        figure.text(0.5, 0.5, "no windows", ha="center", fontsize=24)
+        return figure
+    span = windows["window_start"].min(), windows["window_start"].max() + window
+    _time_axis(grid, span, len(shown))
+    for axes, host in zip(grid.flat, shown, strict=False):
+        _panel(axes, windows[windows["hostname"] == host], window, colour(host))
+        _mark(axes, alerts[alerts["hostname"] == host], window)
+        _name(axes, host)
+        known = host in thresholds
+        _threshold(axes, thresholds[host] if known else default_threshold, known)
+        if incidents is not None:
+            _incidents(axes, incidents, host, span)
+    _legend(figure, incidents is not None and bool(incidents["hostname"].isin(shown).any()))
+    return figure
+
+
+def save(figure: Figure, path: str | Path | IO[bytes]) -> None:
+    """Write a figure as PNG. The same figure gives the same bytes: no time, no version.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : str, Path or binary file
+    """
+    with warnings.catch_warnings():
+        # A host name may be in a script that the font lacks; a box is drawn for it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def _hosts(windows: pd.DataFrame, alerts: pd.DataFrame) -> list[str]:
+    """Return the hosts in the order of their panels."""
+    hosts = sorted(
+        set(windows["hostname"]), key=lambda host: (host not in HOSTS, _place(host), host)
+    )
+    if len(hosts) > MOST_PANELS:
+        counts = alerts["hostname"].value_counts().to_dict()
+        hosts.sort(key=lambda host: -counts.get(host, 0))  # stable: ties keep their order
+    return hosts
+
+
+def _place(host: str) -> int:
+    return HOSTS.index(host) if host in HOSTS else 0
+
+
+def _title(alerts: pd.DataFrame, window: pd.Timedelta, not_shown: int) -> str:
+    number, hosts = len(alerts), alerts["hostname"].nunique()
+    text = f"CPU usage, averages of {_length(window)}: "
+    text += f"{number} alert{'' if number == 1 else 's'}" if number else "no alerts"
+    if number:
+        text += f" on {hosts} host{'' if hosts == 1 else 's'}"
+    if not_shown:
+        text += f" ({not_shown} more host{'' if not_shown == 1 else 's'} not shown)"
+    return text
+
+
+def _length(window: pd.Timedelta) -> str:
+    seconds = window.total_seconds()
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit and seconds % unit == 0:
+            return f"{seconds / unit:g} {name}"
+    return f"{seconds:g} s"
+
+
+def _panel(axes: Axes, windows: pd.DataFrame, window: pd.Timedelta, line_colour: str) -> None:
+    for _, series in windows.sort_values("window_start").groupby("cpu"):
+        middle, average = _middle(series, window), series["usage_avg"].to_numpy("float64")
+        # The line breaks where windows are missing: nothing is known there.
+        gap = np.diff(middle) > window.to_timedelta64()
+        after_gap = np.flatnonzero(gap) + 1
+        axes.plot(
+            np.insert(middle, after_gap, middle[after_gap]),
+            np.insert(average, after_gap, np.nan),
+            color=line_colour,
+            linewidth=2.5,
+            zorder=3,
+        )
+        # A window with no neighbour makes no line; a dot shows that it is there.
+        alone = np.append(True, gap) & np.append(gap, True)
+        axes.plot(middle[alone], average[alone], "o", color=line_colour, markersize=9, zorder=3)
+    axes.set_ylim(0, 100)
+    axes.set_yticks([0, 50, 100])
+    axes.tick_params(labelsize=_TEXT)
+    axes.grid(axis="y", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _mark(axes: Axes, alerts: pd.DataFrame, window: pd.Timedelta) -> None:
+    axes.plot(
+        _middle(alerts, window),
+        alerts["usage_avg"].to_numpy(),
+        linestyle="",
+        marker="^",
+        markersize=11,
+        color="black",
+        markeredgecolor="white",
+        zorder=4,
+        clip_on=False,
+    )
+
+
+def _middle(windows: pd.DataFrame, window: pd.Timedelta) -> Array:
+    return (windows["window_start"] + window / 2).dt.tz_convert("UTC").to_numpy("datetime64[us]")
+
+
+def _name(axes: Axes, host: str) -> None:
+    name = "".join(char if char.isprintable() else "\ufffd" for char in host[: _NAME_LENGTH + 1])
+    if len(host) > _NAME_LENGTH:
+        name = name[: _NAME_LENGTH - 1] + "…"
+    # Without parse_math a $ in a name would begin a formula.
+    axes.set_title(
+        name, loc="left", fontweight="bold", fontsize=_TEXT + 2, pad=_TITLE_PAD, parse_math=False
+    )
+
+
+def _threshold(axes: Axes, top: float, known: bool) -> None:
+    axes.axhline(top, color="black", linestyle="--", linewidth=1.5, zorder=2)
+    axes.annotate(
+        f"{top:g}" if known else f"{top:g}\ndefault",
+        (1.0, min(max(top, 0), 100)),
+        xycoords=("axes fraction", "data"),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        annotation_clip=False,
+        fontsize=_TEXT,
+    )
+
+
+def _incidents(axes: Axes, incidents: pd.DataFrame, host: str, span: _Span) -> None:
+    """Shade the incidents of a host, and name each above the panel if there is room."""
+    first, last = span
+    width = axes.get_window_extent().width
+    taken = len(axes.get_title(loc="left")) * _CHARACTER_WIDTH * 1.2 / width
+    for incident in incidents[incidents["hostname"] == host].to_dict("records"):
+        start, end = max(incident["start"], first), min(incident["end"], last)
+        if start >= end:
+            continue
+        axes.axvspan(start, end, facecolor="#F0E442", alpha=0.4, edgecolor="0.5", zorder=1)
+        needs = len(incident["kind"]) * _CHARACTER_WIDTH / width
+        centred = (start + (end - start) / 2 - first) / (last - first) - needs / 2
+        left = min(max(centred, taken), 1 - needs)
+        if left < taken or abs(left - centred) > needs:
+            continue
+        taken = left + needs
+        axes.annotate(
+            incident["kind"],
+            (left, 1.0),
+            xycoords="axes fraction",
+            xytext=(0, _TITLE_PAD),
+            textcoords="offset points",
+            va="baseline",
+            fontsize=_TEXT,
+            parse_math=False,
+        )
+
+
+def _time_axis(grid: Array, span: _Span, shown: int) -> None:
+    grid.flat[0].set_xlim(*span)
+    columns = grid.shape[1]
+    for index, axes in enumerate(grid.flat[:shown]):
+        if index % columns == 0:
+            axes.set_ylabel("%", fontsize=_TEXT)
+        if index + columns >= shown:  # the lowest panel of its column
+            locator = AutoDateLocator(tz="UTC", minticks=3, maxticks=7)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
+            axes.xaxis.get_offset_text().set_fontsize(_TEXT)
+            axes.tick_params(axis="x", labelbottom=True)
+            axes.set_xlabel("time (UTC)", fontsize=_TEXT)
+
+
+def _legend(figure: Figure, with_incidents: bool) -> None:
+    entries: list[Line2D | Patch] = [
+        Line2D([], [], color="0.35", linewidth=2, label="average of one cpu"),
+        Line2D([], [], color="black", linestyle="--", label="threshold"),
+        Line2D([], [], color="black", marker="^", markersize=11, linestyle="", label="alert"),
+    ]
+    if with_incidents:
+        entries.append(Patch(facecolor="#F0E442", alpha=0.4, edgecolor="0.5", label="incident"))
+    figure.legend(
+        handles=entries, loc="lower center", ncols=len(entries), frameon=False, fontsize=_TEXT + 2
+    )

@@ -1,0 +1,189 @@
+"""Where each service is: embedded by default, or an outside one by environment or .env."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from cpuwatch.errors import CpuwatchError
+
+#: The checkout: the package is installed in place, so that a change to a file counts at once.
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "data"
+
+SERVICES = ("kafka", "postgres", "flink")
+
+
+def _default_state() -> Path:
+    # One folder a checkout, so that two checkouts on one machine do not disturb each other.
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", ROOT.name)[:20]
+    name = f"{plain}-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+    if sys.platform != "win32" and os.geteuid() == 0:
+        # PostgreSQL refuses to run as root, and the user that it runs as instead
+        # cannot enter root's home.
+        return Path("/var/lib/cpuwatch") / name
+    # Not the system's own idea of such a folder: on macOS that has a blank in its
+    # name, which Flink's start scripts cannot bear.
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "cpuwatch" / name
+
+
+class Settings(BaseSettings):
+    """What may be set by environment or in the file `.env` of the checkout.
+
+    A service that is not set here is embedded: `cpuwatch up` starts it, and its
+    address stands in `services.json` in the state folder.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CPUWATCH_", env_file=ROOT / ".env", extra="ignore", env_ignore_empty=True
+    )
+
+    #: Outside Kafka: its bootstrap servers, `host:port`.
+    kafka: str | None = None
+    #: Outside PostgreSQL: `postgresql://user:password@host:port/database`.
+    postgres: SecretStr | None = None
+    #: Outside Flink session cluster: its REST address, `http://host:port`.
+    flink: str | None = None
+    #: The same Kafka and PostgreSQL as the Flink cluster sees them (`host:port`),
+    #: where that differs, as it does in containers.
+    kafka_from_flink: str | None = None
+    postgres_from_flink: str | None = None
+    #: Where the embedded services keep configuration, data and logs.
+    state: Path = Field(default_factory=_default_state)
+    #: Where downloaded jars are kept; shared between checkouts.
+    cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("cpuwatch"))
+
+    @field_validator("state", "cache")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("state")
+    @classmethod
+    def _no_blank(cls, value: Path) -> Path:
+        if re.search(r"\s", str(value)):
+            raise ValueError("Flink's start scripts cannot bear a blank in a folder's name")
+        return value
+
+    @field_validator("flink")
+    @classmethod
+    def _rest_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        value = value if "://" in value else f"http://{value}"
+        return value.rstrip("/")
+
+    @field_validator("postgres")
+    @classmethod
+    def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            url = make_url(value.get_secret_value())
+        except ArgumentError:
+            url = None
+        if url is None or not (url.host and url.username and url.database):
+            # The value holds a password: never show it.
+            raise ValueError("write it as postgresql://user:password@host:port/database")
+        return value
+
+    def outside(self, service: str) -> bool:
+        """Whether somebody else runs `service` ('kafka', 'postgres' or 'flink')."""
+        return getattr(self, service) is not None
+
+    @property
+    def services_file(self) -> Path:
+        """The record of the embedded services' ports, written by `cpuwatch up`."""
+        return self.state / "services.json"
+
+    def embedded(self) -> dict[str, Any]:
+        """The record in `services.json`; empty before the first `cpuwatch up`."""
+        try:
+            record = json.loads(self.services_file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def port(self, name: str) -> int:
+        """The embedded port called `name`, for example 'kafka' or 'flink_rest'."""
+        try:
+            return int(self.embedded()["ports"][name])
+        except KeyError:
+            raise CpuwatchError("The stack has never been started here: run 'cpuwatch up'.") from None
+
+    @property
+    def kafka_address(self) -> str:
+        """Kafka's bootstrap servers, for a client on this machine."""
+        return self.kafka or f"127.0.0.1:{self.port('kafka')}"
+
+    @property
+    def flink_address(self) -> str:
+        """The Flink cluster's REST address, `http://host:port`."""
+        return self.flink or f"http://127.0.0.1:{self.port('flink_rest')}"
+
+    @property
+    def postgres_url(self) -> URL:
+        """PostgreSQL's address without its password; that stands in `pgpass`."""
+        if self.postgres is not None:
+            url = make_url(self.postgres.get_secret_value())
+            return URL.create(
+                "postgresql+psycopg2", url.username, None, url.host, url.port or 5432, url.database
+            )
+        return URL.create(
+            "postgresql+psycopg2", "cpuwatch", None, "127.0.0.1", self.port("postgres"), "cpuwatch"
+        )
+
+    @property
+    def postgres_password(self) -> str | None:
+        """The outside PostgreSQL's password; the embedded one's stands in `pgpass` alone."""
+        if self.postgres is None:
+            return None
+        return make_url(self.postgres.get_secret_value()).password
+
+    @property
+    def kafka_for_flink(self) -> str:
+        """Kafka's bootstrap servers, as the Flink cluster sees them."""
+        return self.kafka_from_flink or self.kafka_address
+
+    @property
+    def jdbc_url(self) -> str:
+        """PostgreSQL's JDBC address, as the Flink cluster sees it, without its password."""
+        url = self.postgres_url
+        host = self.postgres_from_flink or f"{url.host}:{url.port}"
+        return f"jdbc:postgresql://{host}/{url.database}?user={url.username}"
+
+    @property
+    def pgpass(self) -> Path:
+        """The 0600 file that PostgreSQL's clients, JDBC among them, take passwords from."""
+        return self.state / "pgpass"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises
+    ------
+    CpuwatchError
+        If a variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "CPUWATCH_" + str(first["loc"][0]).upper()
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise CpuwatchError(f"{name} in the environment or .env is not usable: {reason}.") from None

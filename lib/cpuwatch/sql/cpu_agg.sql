@@ -1,0 +1,14 @@
+INSERT INTO cpu_out_agg
+SELECT
+    window_start,
+    window_end,
+    hostname,
+    cpu,
+    AVG(usage) AS usage_avg,
+    MAX(usage) AS usage_max,
+    COUNT(*) AS readings
+FROM TABLE(
+    TUMBLE(TABLE cpu_in, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND)
+)
+WHERE usage IS NOT NULL
+GROUP BY window_start, window_end, hostname, cpu

@@ -1,0 +1,1 @@
+"""The embedded services: Kafka, PostgreSQL and a Flink session cluster, under supervisor."""

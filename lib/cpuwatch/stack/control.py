@@ -1,0 +1,325 @@
+"""The stack as a whole: up, down, status."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import psycopg2
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import SERVICES, Settings, settings
+from cpuwatch.stack import flink, jars, kafka, ports, postgres
+from cpuwatch.stack.locks import only_one
+from cpuwatch.stack.program import Program
+from cpuwatch.stack.supervisor import Supervisor
+
+TITLES = {"kafka": "Kafka", "postgres": "PostgreSQL", "flink": "Flink"}
+
+#: Which of supervisor's programs make up a service.
+PROGRAMS = {
+    "kafka": ("kafka",),
+    "postgres": ("postgres",),
+    "flink": ("jobmanager", "taskmanager"),
+}
+
+_PORTS = {"kafka": kafka.PORTS, "postgres": postgres.PORTS, "flink": flink.PORTS}
+
+#: How long a service may take to answer, in seconds, on a slow and busy laptop.
+_PATIENCE = 120.0
+
+#: How long a running supervisor may need to bring a killed service back before
+#: everything is started afresh.
+_RECOVERY = 40.0
+
+_LEAST_DISK = 500 * 1024**2
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The state of one service, as `cpuwatch status` shows it."""
+
+    name: str
+    title: str
+    where: str  #: 'embedded' or 'outside'
+    address: str | None
+    answers: bool
+    pids: list[int]
+
+
+def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
+    """Start what is embedded and not running, and wait until every service answers.
+
+    Parameters
+    ----------
+    tell
+        Called with a short sentence at each step of a start.
+    show
+        Whether downloads may draw a progress bar.
+
+    Returns
+    -------
+    list of Service
+        All three, each answering its own protocol.
+
+    Raises
+    ------
+    CpuwatchError
+        If a service cannot be brought up, or an outside one does not answer.
+    """
+    config = settings()
+    _make_state(config)
+    with only_one(config.state / "up.lock"):
+        _write_passwords(config)
+        supervisor = Supervisor(config.state)
+        wanted = [name for name in SERVICES if not config.outside(name)]
+        if not _is_up(config, supervisor, wanted, tell):
+            _start(config, supervisor, wanted, tell, show)
+        found = status()
+    for service in found:
+        if not service.answers:
+            raise CpuwatchError(
+                f"{service.title} at {service.address} does not answer. Somebody else runs it"
+                f" (CPUWATCH_{service.name.upper()}): start it, or take that setting out of the"
+                " environment and .env to use the embedded one."
+            )
+    return found
+
+
+def down(wipe: bool = False) -> bool:
+    """Stop the embedded services; with `wipe`, forget their data as well.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to stop.
+    """
+    config = settings()
+    if not config.state.exists():
+        return False
+    with only_one(config.state / "up.lock"):
+        supervisor = Supervisor(config.state)
+        had = supervisor.is_running() or bool(supervisor.strays())
+        supervisor.stop()
+        if wipe:
+            for child in config.state.iterdir():
+                if child.is_dir() and not child.is_symlink():
+                    shutil.rmtree(child)
+                else:
+                    child.unlink()
+            config.state.rmdir()
+    return had
+
+
+def status() -> list[Service]:
+    """What each service is, where, and whether it answers its own protocol now."""
+    config = settings()
+    programs = Supervisor(config.state).programs() if config.state.exists() else {}
+    found = []
+    for name in SERVICES:
+        outside = config.outside(name)
+        try:
+            address: str | None = _address(config, name)
+        except CpuwatchError:
+            address = None  # never started
+        pids = [int(programs[p]["pid"]) for p in PROGRAMS[name] if p in programs]
+        alive = outside or any(pids)
+        found.append(
+            Service(
+                name,
+                TITLES[name],
+                "outside" if outside else "embedded",
+                address,
+                bool(address and alive and _answers(config, name)),
+                [] if outside else [pid for pid in pids if pid],
+            )
+        )
+    return found
+
+
+def as_json(services: list[Service]) -> str:
+    """The object that `cpuwatch status --json` prints."""
+    return json.dumps(
+        {
+            "running": all(service.answers for service in services),
+            "state": str(settings().state),
+            "cache": str(settings().cache),
+            "services": {service.name: asdict(service) for service in services},
+        }
+    )
+
+
+@contextmanager
+def running(tell: Tell = lambda _: None, show: bool = True) -> Iterator[None]:
+    """The stack for the length of a `with`; left as it was found."""
+    before = any(service.pids for service in status())
+    up(tell, show)
+    try:
+        yield
+    finally:
+        if not before:
+            down()
+
+
+def _make_state(config: Settings) -> None:
+    try:
+        # Root's is open to look through, since PostgreSQL's folder in it belongs to
+        # another user; what is in it is closed folder by folder.
+        root = os.geteuid() == 0
+        config.state.mkdir(parents=True, exist_ok=True, mode=0o755 if root else 0o700)
+        free = shutil.disk_usage(config.state).free
+    except OSError as error:
+        raise CpuwatchError(
+            f"The state folder {config.state} cannot be made ({error.strerror}). Set CPUWATCH_STATE"
+            " to a folder that you may write to."
+        ) from error
+    if free < _LEAST_DISK:
+        raise CpuwatchError(
+            f"The disk that holds {config.state} is nearly full: {free // 1024**2} MB are free, and"
+            f" the services need {_LEAST_DISK // 1024**2} MB. Free some space and try again."
+        )
+
+
+def _write_passwords(config: Settings) -> None:
+    if config.postgres is None:
+        postgres.password(config.pgpass)
+        return
+    url = config.postgres_url
+    secret = config.postgres_password
+    if secret is not None:
+        hosts = {f"{url.host}:{url.port}", config.postgres_from_flink or f"{url.host}:{url.port}"}
+        for host in sorted(hosts):
+            server = f"{host}:{url.database}:{url.username}"
+            postgres.add_password(config.pgpass, server, secret)
+
+
+def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell) -> bool:
+    programs = supervisor.programs()
+    if set(programs) != {program for name in wanted for program in PROGRAMS[name]}:
+        return False  # not running, or the settings have changed
+    deadline = time.monotonic() + _RECOVERY
+    told = False
+    while waiting := [name for name in wanted if not _answers(config, name)]:
+        for program, info in supervisor.programs().items():
+            if info["statename"] in ("FATAL", "EXITED", "STOPPED"):
+                supervisor.restart(program)
+        if time.monotonic() > deadline:
+            tell("It does not come back by itself: everything is started afresh")
+            return False
+        if not told:
+            tell(f"Waiting for {_names(waiting)} to come back")
+            told = True
+        time.sleep(0.2)
+    return True
+
+
+def _start(
+    config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell, show: bool
+) -> None:
+    supervisor.stop()  # whatever an earlier one left
+    if not wanted:
+        return
+    found = jars.fetch(config.cache, show=show) if {"kafka", "flink"} & set(wanted) else {}
+    # Two checkouts that start at once must not choose the same ports: the other
+    # chooses when ours are taken.
+    with only_one(config.cache / "ports.lock"):
+        names = tuple(port for name in wanted for port in _PORTS[name])
+        chosen = ports.choose(names, config.embedded().get("ports", {}))
+        _record(config, chosen)
+        tell("Preparing " + _names(wanted))
+        programs: list[Program] = []
+        if "kafka" in wanted:
+            programs += kafka.prepare(
+                config.state / "kafka", chosen, found["kafka"], supervisor.marker
+            )
+        if "postgres" in wanted:
+            programs += postgres.prepare(config.state / "postgres", chosen, config.pgpass)
+        if "flink" in wanted:
+            programs += flink.prepare(
+                config.state / "flink", chosen, found["flink"], supervisor.marker, config.pgpass
+            )
+        supervisor.write(programs)
+        tell("Starting " + _names(wanted))
+        supervisor.start()
+        _wait(config, supervisor, wanted)
+
+
+def _record(config: Settings, chosen: dict[str, int]) -> None:
+    new = config.services_file.with_suffix(".new")
+    new.write_text(json.dumps({"ports": chosen}, indent=2) + "\n")
+    os.replace(new, config.services_file)
+
+
+def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    waiting = list(wanted)
+    while waiting:
+        waiting = [name for name in waiting if not _answers(config, name)]
+        if waiting and time.monotonic() > deadline:
+            name = waiting[0]
+            raise CpuwatchError(
+                f"{TITLES[name]} does not answer after {_PATIENCE:.0f} seconds"
+                f" ({_last_words(config, name)}). Its log is in {config.state / 'logs'}; if it makes"
+                " no sense, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
+            )
+        if waiting:
+            if not supervisor.is_running():
+                raise CpuwatchError(
+                    "Supervisor, which runs the services, ended while they were starting."
+                    f" Its log is {config.state / 'logs' / 'supervisor.log'}; run 'cpuwatch up'"
+                    " again."
+                )
+            time.sleep(0.1)
+
+
+def _last_words(config: Settings, name: str) -> str:
+    log = config.state / "logs" / f"{PROGRAMS[name][0]}.log"
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1][:200] if lines else "its log is empty"
+
+
+def _names(services: list[str]) -> str:
+    titles = [TITLES[name] for name in services]
+    return titles[0] if len(titles) == 1 else ", ".join(titles[:-1]) + " and " + titles[-1]
+
+
+def _address(config: Settings, name: str) -> str:
+    if name == "kafka":
+        return config.kafka_address
+    if name == "postgres":
+        return config.postgres_url.render_as_string(hide_password=True).replace("+psycopg2", "")
+    return config.flink_address
+
+
+def _answers(config: Settings, name: str) -> bool:
+    outside = config.outside(name)
+    if name == "kafka":
+        expected = None if outside else kafka.cluster_id(config.state / "kafka")
+        return kafka.answers(config.kafka_address, expected)
+    if name == "postgres":
+        if outside:
+            return _outside_postgres_answers(config)
+        data = config.state / "postgres" / "data"
+        return postgres.answers(config.port("postgres"), postgres.password(config.pgpass), data)
+    marker = None if outside else Supervisor(config.state).marker
+    return flink.answers(config.flink_address, marker)
+
+
+def _outside_postgres_answers(config: Settings) -> bool:
+    url = config.postgres_url
+    try:
+        psycopg2.connect(
+            host=url.host, port=url.port, user=url.username, dbname=url.database,
+            password=config.postgres_password, connect_timeout=3,
+        ).close()  # fmt: skip
+    except psycopg2.Error:
+        return False
+    return True
+

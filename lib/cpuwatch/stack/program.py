@@ -1,0 +1,33 @@
+"""What supervisor needs to know of a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process of the embedded stack.
+
+    Attributes
+    ----------
+    name
+        Its name in supervisor, and of its log file.
+    command
+        The program and its arguments.
+    environment
+        Variables set on top of supervisor's own.
+    user
+        Another user to run as; only root can ask for that.
+    stop_signal
+        The signal by which it ends cleanly.
+    order
+        Started in ascending, stopped in descending order.
+    """
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
+    stop_signal: str = "TERM"
+    order: int = 10

@@ -1,0 +1,244 @@
+"""The processes of the embedded stack under supervisor: start, look at, stop, find strays."""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.stack.program import Program
+
+#: A unix socket's path may hold about 100 characters, and supervisor adds some of its own.
+_LONGEST_SOCKET = 85
+
+
+class Supervisor:
+    """The supervisor of one state folder.
+
+    Parameters
+    ----------
+    state
+        The state folder.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.folder = state / "supervisor"
+        self.configuration = self.folder / "supervisord.conf"
+        self.id = hashlib.sha256(str(state).encode()).hexdigest()[:12]
+
+    @property
+    def marker(self) -> str:
+        """A JVM argument that tells this stack's Java processes from all others."""
+        return f"-Dcpuwatch.stack={self.id}"
+
+    @property
+    def socket(self) -> Path:
+        """Supervisor's unix socket."""
+        path = self.folder / "supervisor.sock"
+        if len(str(path)) > _LONGEST_SOCKET:
+            path = Path(tempfile.gettempdir()) / f"cpuwatch-{self.id}" / "s"
+        return path
+
+    def write(self, programs: list[Program]) -> None:
+        """Write supervisor's configuration for these programs."""
+        logs = self.state / "logs"
+        for folder in (self.folder, logs, self.socket.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        parser = configparser.RawConfigParser()
+        parser["unix_http_server"] = {"file": str(self.socket), "chmod": "0600"}
+        parser["supervisord"] = {
+            "logfile": str(logs / "supervisor.log"),
+            "logfile_maxbytes": "1MB",
+            "logfile_backups": "1",
+            "pidfile": str(self.folder / "supervisord.pid"),
+            "directory": str(self.state),
+            "childlogdir": str(logs),
+            "identifier": f"cpuwatch-{self.id}",
+            "umask": "077",
+        }
+        if os.geteuid() == 0:
+            parser["supervisord"]["user"] = "root"  # otherwise it warns
+        parser["rpcinterface:supervisor"] = {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        }
+        for program in programs:
+            parser[f"program:{program.name}"] = _section(program, logs)
+        with self.configuration.open("w") as file:
+            file.write("; Written by cpuwatch up.\n")
+            parser.write(file)
+
+    def start(self) -> None:
+        """Start supervisor, and through it all programs, detached from this process."""
+        self.socket.unlink(missing_ok=True)
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            # The services need no secrets of ours, and Java takes options from these.
+            if not name.startswith(("SLACK_", "CPUWATCH_", "JAVA_", "_JAVA", "JDK_", "FLINK_"))
+            and name not in ("JVM_ARGS", "CLASSPATH", "PYTHONSTARTUP")
+        }
+        log = (self.state / "logs" / "supervisor.out").open("w")
+        with log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c",
+                 str(self.configuration)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, cwd=self.state, env=environment,
+            )  # fmt: skip
+        deadline = time.monotonic() + 15
+        while not self.is_running():
+            if process.poll() is not None or time.monotonic() > deadline:
+                last = (Path(log.name).read_text().strip().splitlines() or ["no reason given"])[-1]
+                raise CpuwatchError(
+                    f"Supervisor, which runs the services, does not start ({last})."
+                    f" Its log is {self.state / 'logs' / 'supervisor.log'}."
+                )
+            time.sleep(0.05)
+
+    @contextmanager
+    def _call(self) -> Iterator[Any]:
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        proxy = ServerProxy("http://127.0.0.1", transport=transport)
+        try:
+            yield proxy.supervisor
+        finally:
+            transport.close()
+
+    def is_running(self) -> bool:
+        """Whether this stack's supervisor answers."""
+        if not self.socket.exists():
+            return False
+        try:
+            with self._call() as supervisor:
+                return bool(supervisor.getIdentification() == f"cpuwatch-{self.id}")
+        except (OSError, HTTPException, Fault):
+            return False
+
+    def programs(self) -> dict[str, dict[str, Any]]:
+        """For each program what supervisor says of it; empty if supervisor does not run."""
+        try:
+            with self._call() as supervisor:
+                return {str(one["name"]): dict(one) for one in supervisor.getAllProcessInfo()}
+        except (OSError, HTTPException, Fault):
+            return {}
+
+    def restart(self, name: str) -> None:
+        """Start a program that supervisor gave up, or that stands still."""
+        with self._call() as supervisor:
+            try:
+                supervisor.startProcess(name, False)
+            except Fault as fault:
+                if "ALREADY_STARTED" not in str(fault):
+                    raise
+
+    def stop(self, patience: float = 30.0) -> None:
+        """Stop all programs and supervisor itself, and wait until they are gone."""
+        process = self._process()
+        if self.is_running():
+            try:
+                with self._call() as supervisor:
+                    supervisor.shutdown()
+            except (OSError, HTTPException, Fault):
+                pass
+        if process is not None:
+            try:
+                process.wait(patience)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(5)
+        self.end_strays()
+        self.socket.unlink(missing_ok=True)
+        if self.socket.parent != self.folder and self.socket.parent.exists():
+            self.socket.parent.rmdir()
+
+    def _process(self) -> psutil.Process | None:
+        for process in psutil.process_iter():
+            if self._is_supervisor(_command(process)):
+                return process
+        return None
+
+    def _is_supervisor(self, command: list[str]) -> bool:
+        return "supervisor.supervisord" in command and str(self.configuration) in command
+
+    def strays(self) -> list[psutil.Process]:
+        """Processes of this stack, recognised by their own arguments, alive right now.
+
+        They outlive a supervisor that was killed. PostgreSQL's server carries its
+        data folder, the Java processes carry the marker.
+        """
+        data = {str(self.state / "postgres" / name) for name in ("data", "data.new")}
+        found = []
+        for process in psutil.process_iter():
+            command = _command(process)
+            if (
+                self.marker in command
+                or ("-D" in command and data.intersection(command))
+                or self._is_supervisor(command)
+            ):
+                found.append(process)
+        return found
+
+    def end_strays(self) -> None:
+        """End what is left of this stack: politely, then not."""
+        strays = self.strays()
+        for process in strays:
+            try:
+                # For PostgreSQL INT is the quick, clean end; Java takes TERM.
+                postgres = Path(process.name()).name == "postgres"
+                process.send_signal(2 if postgres else 15)
+            except psutil.NoSuchProcess:
+                pass
+        _, alive = psutil.wait_procs(strays, timeout=10)
+        for process in alive:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                pass
+        psutil.wait_procs(alive, timeout=5)
+
+
+def _section(program: Program, logs: Path) -> dict[str, str]:
+    section = {
+        "command": shlex.join(program.command).replace("%", "%%"),
+        "priority": str(program.order),
+        "stopsignal": program.stop_signal,
+        "stopwaitsecs": "15",
+        "startsecs": "1",
+        # A service that was killed comes back, however often.
+        "autorestart": "true",
+        "startretries": "1000",
+        "stdout_logfile": str(logs / f"{program.name}.log").replace("%", "%%"),
+        "stdout_logfile_maxbytes": "4MB",
+        "stdout_logfile_backups": "1",
+        "redirect_stderr": "true",
+    }
+    if program.environment:
+        section["environment"] = ",".join(
+            f'{name}="{value}"'.replace("%", "%%") for name, value in program.environment.items()
+        )
+    if program.user:
+        section["user"] = program.user
+    return section
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
