@@ -227,7 +227,7 @@ def _incidents(axes: Axes, incidents: pd.DataFrame, host: str, span: _Span) -> N
     """Shade the incidents of a host, and name each above the panel if there is room."""
     first, last = span
     width = axes.get_window_extent().width
-    taken = len(axes.get_title(loc="left")) * _CHARACTER_WIDTH * 1.2 / width
+    taken = len(axes.get_title(loc="left")) * _CHARACTER_WIDTH * 1.5 / width
     for incident in incidents[incidents["hostname"] == host].to_dict("records"):
         start, end = max(incident["start"], first), min(incident["end"], last)
         if start >= end:

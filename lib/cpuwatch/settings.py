@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         """The record of the embedded services' ports, written by `cpuwatch up`."""
         return self.state / "services.json"
 
+    @property
+    def client_folder(self) -> Path:
+        """What PyFlink needs to submit jobs, written by `cpuwatch up`."""
+        return self.state / "client"
+
     def embedded(self) -> dict[str, Any]:
         """The record in `services.json`; empty before the first `cpuwatch up`."""
         try:
@@ -122,7 +127,9 @@ class Settings(BaseSettings):
         try:
             return int(self.embedded()["ports"][name])
         except KeyError:
-            raise CpuwatchError("The stack has never been started here: run 'cpuwatch up'.") from None
+            raise CpuwatchError(
+                "The stack has never been started here: run 'cpuwatch up'."
+            ) from None
 
     @property
     def kafka_address(self) -> str:

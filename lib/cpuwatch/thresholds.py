@@ -154,7 +154,8 @@ def _percentage(value: str | None, path: Path, line: int) -> float:
         number = math.nan
     if not 0 <= number <= 100:
         raise CpuwatchError(
-            f"{path}, line {line}: the threshold {value!r} is not between 0 and 100: mend that line."
+            f"{path}, line {line}: the threshold {value!r} is not between 0 and 100;"
+            " mend that line."
         )
     return number
 

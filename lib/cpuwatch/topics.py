@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -84,9 +84,10 @@ def create(name: str, partitions: int = PARTITIONS) -> bool:
     CpuwatchError
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
-    future = _admin().create_topics([NewTopic(name, partitions, 1)], operation_timeout=_TIMEOUT)
+    admin = _admin()  # its futures end with it
+    futures = admin.create_topics([NewTopic(name, partitions, 1)], operation_timeout=_TIMEOUT)
     try:
-        future[name].result(_TIMEOUT)
+        futures[name].result(_TIMEOUT)
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise _unreachable(error.args[0].str()) from error
@@ -107,7 +108,8 @@ def delete(*topics: str) -> None:
     gone = [name for name in topics if name in there]
     if not gone:
         return
-    for future in _admin().delete_topics(gone, operation_timeout=_TIMEOUT).values():
+    admin = _admin()
+    for future in admin.delete_topics(gone, operation_timeout=_TIMEOUT).values():
         try:
             future.result(_TIMEOUT)
         except KafkaException as error:
@@ -127,7 +129,8 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise CpuwatchError(
-                f"Waited {_TIMEOUT:.0f} seconds for {what}. Look at 'cpuwatch status' and try again."
+                f"Waited {_TIMEOUT:.0f} seconds for {what}. Look at 'cpuwatch status', and try"
+                " again."
             )
         time.sleep(0.05)
 
@@ -254,6 +257,25 @@ def produce(
     sent = sender.flush()
     progress(sent)
     return sent
+
+
+def keep_rejected(rejected: pd.DataFrame, source: str) -> None:
+    """Keep rows that are no readings in the dead-letter topic, with place and reason.
+
+    Parameters
+    ----------
+    rejected
+        Columns line, reason, text.
+    source
+        The name of the file that they stand in.
+    """
+    if rejected.empty:
+        return
+    create(BAD_READINGS)
+    sender = Sender(BAD_READINGS)
+    for line, reason, text in rejected[["line", "reason", "text"]].itertuples(index=False):
+        sender.send({"source": source, "line": line, "reason": reason, "text": text})
+    sender.flush()
 
 
 def _consumer(**more: Any) -> Consumer:

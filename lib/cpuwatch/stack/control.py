@@ -6,8 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import psycopg2
@@ -156,18 +155,6 @@ def as_json(services: list[Service]) -> str:
     )
 
 
-@contextmanager
-def running(tell: Tell = lambda _: None, show: bool = True) -> Iterator[None]:
-    """The stack for the length of a `with`; left as it was found."""
-    before = any(service.pids for service in status())
-    up(tell, show)
-    try:
-        yield
-    finally:
-        if not before:
-            down()
-
-
 def _make_state(config: Settings) -> None:
     try:
         # Root's is open to look through, since PostgreSQL's folder in it belongs to
@@ -204,6 +191,8 @@ def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Te
     programs = supervisor.programs()
     if set(programs) != {program for name in wanted for program in PROGRAMS[name]}:
         return False  # not running, or the settings have changed
+    if not config.client_folder.exists():
+        return False
     deadline = time.monotonic() + _RECOVERY
     told = False
     while waiting := [name for name in wanted if not _answers(config, name)]:
@@ -224,9 +213,11 @@ def _start(
     config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell, show: bool
 ) -> None:
     supervisor.stop()  # whatever an earlier one left
+    # Flink's connectors are needed for submitting jobs to an outside cluster, too.
+    found = jars.fetch(config.cache, {"flink", *wanted}, show=show)
+    flink.prepare_client(config.client_folder, found["flink"])
     if not wanted:
         return
-    found = jars.fetch(config.cache, show=show) if {"kafka", "flink"} & set(wanted) else {}
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
     with only_one(config.cache / "ports.lock"):
@@ -266,8 +257,8 @@ def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:
             name = waiting[0]
             raise CpuwatchError(
                 f"{TITLES[name]} does not answer after {_PATIENCE:.0f} seconds"
-                f" ({_last_words(config, name)}). Its log is in {config.state / 'logs'}; if it makes"
-                " no sense, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
+                f" ({_last_words(config, name)}). Its log is in {config.state / 'logs'}; if that"
+                " does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
             )
         if waiting:
             if not supervisor.is_running():
@@ -322,4 +313,3 @@ def _outside_postgres_answers(config: Settings) -> bool:
     except psycopg2.Error:
         return False
     return True
-

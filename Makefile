@@ -1,0 +1,73 @@
+# The workshop's commands. `make lab` and `make test` do all the set-up they need.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# uv installs in seconds what pip installs in a minute; pinned, from the same index.
+UV := uv==0.9.5
+
+.PHONY: help demo test lint clean lock jars-lock
+
+help:  ## Show the commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: .venv/installed  ## Run the whole story once and show who was in trouble
+	@$(BIN)/cpuwatch demo
+
+test: .venv/installed-dev  ## Run every test
+	@$(BIN)/pytest
+
+lint: .venv/installed-dev  ## Check style and types
+	@$(BIN)/ruff format --check lib tests && $(BIN)/ruff check lib tests && $(BIN)/mypy
+
+clean:  ## Stop the stack, forget its data, remove what was installed
+	@if [ -x $(BIN)/cpuwatch ]; then $(BIN)/cpuwatch down --wipe; fi
+	@rm -rf .venv out lib/cpuwatch.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --- Set-up -------------------------------------------------------------------------------
+
+# The machine's python3 if it is 3.10 to 3.12, otherwise one that is.
+.venv/bin/python:
+	@found=; for one in python3 python3.12 python3.11 python3.10 python; do \
+	  if "$$one" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
+	      2>/dev/null; then found="$$one"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "This workshop needs Python 3.10, 3.11 or 3.12 with its venv module, and found none." >&2; \
+	  echo "Install one: from python.org on macOS, 'apt install python3-venv' on Debian or Ubuntu." >&2; \
+	  exit 1; \
+	fi; \
+	rm -rf .venv; "$$found" -m venv .venv
+
+# Installed from the lock, every file checked against its hash. uv does not know of
+# a mirror that stands in pip's configuration alone: then pip does the same, slower.
+define install
+	@echo "Installing what $(1) lists; the first time this downloads some 600 MB."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)' \
+	  && $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+.venv/installed: .venv/bin/python requirements.lock pyproject.toml
+	$(call install,requirements.lock)
+
+.venv/installed-dev: .venv/installed requirements-dev.lock
+	$(call install,requirements-dev.lock)
+
+# --- For maintainers ----------------------------------------------------------------------
+
+lock: .venv/bin/python  ## Make the locks anew from pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
+	@for lock in "requirements.lock" "requirements-dev.lock --extra dev -c requirements.lock"; do \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
+	    --python-version 3.10 --generate-hashes --no-emit-index-url --no-annotate \
+	    pyproject.toml -o $$lock; \
+	done
+
+jars-lock: .venv/installed  ## Make data/jars.lock anew from WANTED in stack/jars.py
+	@$(BIN)/python -m cpuwatch.stack.jars

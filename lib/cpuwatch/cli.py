@@ -1,0 +1,320 @@
+"""The command `cpuwatch`."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cpuwatch import sql
+from cpuwatch.errors import CpuwatchError
+
+# Kafka, Flink and pandas take a second to import: each command imports what it needs.
+if TYPE_CHECKING:
+    from cpuwatch.demo import Result
+    from cpuwatch.stack.control import Service
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A workshop on streaming anomaly detection with Kafka, Flink and PostgreSQL.",
+)
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+
+
+def main() -> None:
+    """Run the command; a failure is one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except CpuwatchError as error:
+        err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("Stopped.")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; that is no news
+        sys.exit(1)
+    except Exception as error:
+        err.print(
+            f"[bold red]Error:[/] something went wrong that should not have"
+            f" ({escape(type(error).__name__)}: {escape(str(error).split(chr(10))[0][:200])})."
+            f" The details are in {_keep_trace()}; please report them.",
+            soft_wrap=True,
+        )
+        sys.exit(1)
+
+
+def _keep_trace() -> str:
+    """Write the stack trace where a maintainer finds it, not where a beginner reads it."""
+    from cpuwatch.settings import settings
+
+    try:
+        path = settings().state / "logs" / "cpuwatch-error.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc())
+    except (OSError, CpuwatchError):
+        traceback.print_exc()
+        return "the lines above"
+    return str(path)
+
+
+@contextmanager
+def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A function that shows on stderr what is going on: a spinner, or lines in a log."""
+    spinner = err.status("")
+
+    def tell(text: str) -> None:
+        if quiet:
+            return
+        if err.is_terminal:
+            spinner.update(text)
+            spinner.start()
+        else:
+            err.print(text)
+
+    try:
+        yield tell
+    finally:
+        spinner.stop()
+
+
+@app.command()
+def up(as_json: AsJson = False) -> None:
+    """Start Kafka, PostgreSQL and Flink, those that do not run yet."""
+    from cpuwatch.stack import control
+
+    start = time.monotonic()
+    with _telling(quiet=as_json) as tell:
+        services = control.up(tell, show=not as_json)
+    if as_json:
+        print(control.as_json(services))
+        return
+    out.print(_services_table(services))
+    out.print(f"All is up after {time.monotonic() - start:.1f} s.")
+
+
+@app.command()
+def down(
+    wipe: Annotated[bool, typer.Option("--wipe", help="Also forget all data.")] = False,
+) -> None:
+    """Stop what `up` started."""
+    from cpuwatch.stack import control
+
+    with err.status("Stopping the services"):
+        had = control.down(wipe)
+    message = "The services are stopped" if had else "Nothing was running"
+    out.print(message + (", and their data is gone." if wipe else "."))
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show each service: whose it is, where it is, whether it answers."""
+    from cpuwatch.stack import control
+
+    services = control.status()
+    if as_json:
+        print(control.as_json(services))
+        return
+    out.print(_services_table(services))
+    if not all(service.answers for service in services):
+        out.print("Start what is missing with 'cpuwatch up'.")
+
+
+def _services_table(services: list[Service]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("Service", "Whose", "Address", "State"):
+        table.add_column(column)
+    for service in services:
+        state = "[green]answers[/]" if service.answers else "[red]does not answer[/]"
+        table.add_row(service.title, service.where, escape(service.address or "-"), state)
+    return table
+
+
+def _window(text: str) -> str:
+    try:
+        sql.seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
+@app.command()
+def demo(
+    csv: Annotated[
+        Path | None, typer.Option(help="Your own readings, instead of the fleet.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The fleet's seed.", min=0, max=2**32 - 1)] = 7,
+    window: Annotated[str, typer.Option(help="A window's length.", callback=_window)] = "30s",
+    thresholds: Annotated[
+        Path | None, typer.Option(help="Your own thresholds: hostname,allowed_top.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Where to write tables and plot.", metavar="DIR")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole story once: readings, filter, averages, thresholds, alerts."""
+    from cpuwatch import demo as story
+
+    given = story.read_input(csv, seed, thresholds)
+    show = (lambda *_: None) if as_json else _show_step
+    start = time.monotonic()
+    with _stack(as_json):
+        stack_seconds = time.monotonic() - start
+        show("stack", "Kafka, PostgreSQL and Flink answer", stack_seconds)
+        with err.status("Working"):
+            result = story.run(given, sql.seconds(window), show)
+    result.seconds = {
+        "stack": stack_seconds,
+        **result.seconds,
+        "total": result.seconds["total"] + stack_seconds,
+    }
+    if as_json:
+        if folder is not None:
+            story.write(result, folder)
+        print(orjson.dumps(result.as_dict()).decode())
+        return
+    written = story.write(result, folder or Path("out"))
+    _show_result(result)
+    out.print(f"\nThe plot is in {escape(str(written[-1]))}, the tables beside it.")
+
+
+@contextmanager
+def _stack(quiet: bool) -> Iterator[None]:
+    """The stack for the length of a `with`; left as it was found."""
+    from cpuwatch.stack import control
+
+    before = any(service.pids for service in control.status())
+    try:
+        with _telling(quiet) as tell:
+            control.up(tell, show=not quiet)
+        yield
+    finally:
+        if not before:
+            control.down()
+
+
+def _show_step(name: str, text: str, seconds: float) -> None:
+    out.print(f"{name:<10} {text:<58} {seconds:5.1f} s")
+
+
+def _show_result(result: Result) -> None:
+    from cpuwatch import thresholds as limits
+
+    rejected = result.given.rejected
+    for line, reason in rejected[["line", "reason"]].head(5).itertuples(index=False):
+        out.print(f"  line {line}: {escape(str(reason))}")
+    if len(rejected) > 5:
+        out.print(f"  … and {len(rejected) - 5} more, in rejected.csv")
+    if result.unknown_hosts:
+        names = ", ".join(result.unknown_hosts[:5])
+        more = len(result.unknown_hosts) - 5
+        out.print(
+            f"No threshold of their own, so {limits.DEFAULT:g}% counts: {escape(names)}"
+            + (f" and {more} more" if more > 0 else "")
+        )
+    if result.late:
+        out.print(f"{result.late} readings came too late for their window and are in none.")
+    if result.alerts.empty:
+        out.print("\nNo host was in trouble.")
+        return
+    table = Table(title="Hosts in trouble", title_justify="left", box=None, pad_edge=False)
+    for column in ("Host", "Threshold", "Alerts", "CPUs", "Highest average", "From", "Until"):
+        numeric = column in ("Threshold", "Alerts", "CPUs", "Highest average")
+        table.add_column(column, justify="right" if numeric else "left")
+    by_host = result.alerts.groupby("hostname")
+    order = by_host["window_start"].min().sort_values(kind="stable").index
+    one_day = result.alerts["window_start"].dt.date.nunique() == 1
+    form = "%H:%M:%S" if one_day else "%Y-%m-%d %H:%M"
+    for host in order[:20]:
+        found = by_host.get_group(host)
+        table.add_row(
+            escape(str(host)),
+            f"{found['allowed_top'].iloc[0]:g}",
+            f"{len(found)}",
+            f"{found['cpu'].nunique()}",
+            f"{found['usage_avg'].max():.1f}",
+            f"{found['window_start'].min():{form}}",
+            f"{found['window_end'].max():{form}}",
+        )
+    out.print()
+    out.print(table)
+    if len(order) > 20:
+        out.print(f"… and {len(order) - 20} more hosts, in alerts.csv")
+
+
+@app.command()
+def produce(
+    csv: Annotated[Path | None, typer.Option(help="Replay this CSV of readings.")] = None,
+    machine: Annotated[bool, typer.Option("--machine", help="This machine's own CPUs.")] = False,
+    count: Annotated[
+        int | None,
+        typer.Option(min=0, envvar="NR_MESSAGES", help="How many readings; 0 never ends."),
+    ] = None,
+    endless: Annotated[bool, typer.Option("--endless", help="Until Ctrl-C.")] = False,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Readings a second.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The fleet's seed.", min=0, max=2**32 - 1)] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Send readings to the topic cpu_load_stats_real.
+
+    Without options: the seeded fleet's 21,000 readings, at once. With --endless: the
+    same fleet, live.
+    """
+    from cpuwatch import producer, topics
+    from cpuwatch.stack import control
+
+    if csv is not None and machine:
+        raise typer.BadParameter("--csv and --machine exclude each other")
+    if endless and count:
+        raise typer.BadParameter("--count and --endless exclude each other")
+    endless = endless or count == 0
+    if csv is not None and endless:
+        raise typer.BadParameter("a CSV file ends: leave --endless out")
+    source = producer.open_source(csv, machine, endless, seed, count)
+    if not next(service for service in control.status() if service.name == "kafka").answers:
+        raise CpuwatchError("Kafka does not run: start it with 'cpuwatch up'.")
+    start = time.monotonic()
+    with err.status("Sending" + (", until Ctrl-C" if source.endless else "")) as shown:
+
+        def progress(sent: int) -> None:
+            shown.update(f"{sent:,} readings sent" + (", until Ctrl-C" if source.endless else ""))
+
+        sent = producer.send(source, count or None, rate, progress)
+    summary = {
+        "source": source.name,
+        "topic": topics.READINGS,
+        "readings": sent,
+        "rejected": len(source.rejected),
+        "seconds": round(time.monotonic() - start, 3),
+    }
+    if as_json:
+        print(orjson.dumps(summary).decode())
+        return
+    out.print(f"{sent:,} readings from {escape(source.name)} are in the topic {topics.READINGS}.")
+    for line, reason in source.rejected[["line", "reason"]].head(5).itertuples(index=False):
+        out.print(f"  line {line} rejected: {escape(str(reason))}")
+    if len(source.rejected):
+        out.print(f"{len(source.rejected):,} rejected rows are in {topics.BAD_READINGS}.")
+
+
+if __name__ == "__main__":
+    main()
