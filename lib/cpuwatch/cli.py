@@ -34,6 +34,9 @@ app = typer.Typer(
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
+#: The exit code by which Typer tells of Ctrl-C.
+_INTERRUPTED = 130
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 
 
@@ -44,7 +47,9 @@ def main() -> None:
     except CpuwatchError as error:
         err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except SystemExit as end:
+        if end.code != _INTERRUPTED:
+            raise
         err.print("Stopped.")
         sys.exit(1)
     except BrokenPipeError:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,7 +83,10 @@ def _running(prefix: str) -> list[flink.Job]:
 
 
 def _checkpoints(job: flink.Job) -> int:
-    found = request(settings().flink_address, f"/jobs/{job.id}/checkpoints")
+    try:
+        found = request(settings().flink_address, f"/jobs/{job.id}/checkpoints")
+    except urllib.error.HTTPError:
+        return 0  # not scheduled yet
     return int(found["counts"]["completed"])
 
 
@@ -144,4 +148,3 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(stack: Path) -> None:
     assert _running("cpu_") == []
     assert [name for name in topics.names() if "-demo-" in name] == []
     assert thresholds.schemas("demo_") == []
-

@@ -34,7 +34,7 @@ _PATIENCE = 120.0
 
 #: How long a running supervisor may need to bring a killed service back before
 #: everything is started afresh.
-_RECOVERY = 40.0
+_RECOVERY = 60.0
 
 _LEAST_DISK = 500 * 1024**2
 

@@ -156,6 +156,8 @@ class Supervisor:
                     supervisor.shutdown()
             except (OSError, HTTPException, Fault):
                 pass
+        elif process is not None:
+            process.terminate()  # it does not answer, or not yet
         if process is not None:
             try:
                 process.wait(patience)
