@@ -8,13 +8,19 @@ BIN := .venv/bin
 # uv installs in seconds what pip installs in a minute; pinned, from the same index.
 UV := uv==0.9.5
 
-.PHONY: help demo test lint clean lock jars-lock
+.PHONY: help demo containers test lint clean lock jars-lock
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: .venv/installed  ## Run the whole story once and show who was in trouble
 	@$(BIN)/cpuwatch demo
+
+containers: .venv/installed  ## Run the services as containers instead (needs Docker)
+	@docker compose version >/dev/null 2>&1 || { \
+	  echo "This needs Docker with its Compose plugin; 'make demo' needs neither." >&2; exit 1; }
+	@$(BIN)/python -m cpuwatch.stack.containers
+	@docker compose up --detach --wait
 
 test: .venv/installed-dev  ## Run every test
 	@$(BIN)/pytest
@@ -24,7 +30,7 @@ lint: .venv/installed-dev  ## Check style and types
 
 clean:  ## Stop the stack, forget its data, remove what was installed
 	@if [ -x $(BIN)/cpuwatch ]; then $(BIN)/cpuwatch down --wipe; fi
-	@rm -rf .venv out lib/cpuwatch.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv out flink-connectors lib/cpuwatch.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- Set-up -------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import psutil
 import pytest
 
@@ -29,8 +28,11 @@ PLACE = "/var/tmp"
 def pytest_configure() -> None:
     # No test may reach a service, a channel or a token of the person who runs it.
     for name in list(os.environ):
-        if name.startswith(("CPUWATCH_", "SLACK_")) and name != "CPUWATCH_CACHE":
+        if name.startswith(("CPUWATCH_", "SLACK_", "NR_")) and name != "CPUWATCH_CACHE":
             del os.environ[name]
+    # An empty variable takes back what a .env file says.
+    for name in ("KAFKA", "POSTGRES", "FLINK"):
+        os.environ[f"CPUWATCH_{name}"] = ""
 
 
 def cpuwatch(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -100,21 +102,6 @@ def story(stack: Path) -> Callable[..., demo.Result]:
         return demo.run(demo.read_input(csv, thresholds_file=thresholds), window)
 
     return run
-
-
-@pytest.fixture
-def written(tmp_path: Path) -> Callable[[demo.Result], dict[str, pd.DataFrame]]:
-    """Writes a result's tables and reads them back, as somebody else would."""
-
-    def tables(result: demo.Result) -> dict[str, pd.DataFrame]:
-        paths = demo.write(result, tmp_path / "out")
-        return {
-            path.name: pd.read_csv(path, float_precision="round_trip")
-            for path in paths
-            if path.suffix == ".csv"
-        }
-
-    return tables
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,52 +1,74 @@
-"""The pipeline a second time, in pandas: what Flink's results have to equal."""
+"""The pipeline a second time, in pandas alone: what the jobs' output has to equal.
+
+It shares no code with cpuwatch. Times are epoch milliseconds on the way in, and whole
+UTC timestamps on the way out, as in the files that `cpuwatch demo --out` writes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
-#: Averages may be added up in another order; nothing else may differ at all.
-TOLERANCE = 1e-9
+WINDOW_COLUMNS = ["window_start", "window_end", "hostname", "cpu"]
 
 
-def filtered(readings: pd.DataFrame) -> pd.DataFrame:
-    """Readings over 80: time (UTC), hostname, cpu, usage."""
-    found = readings[readings["usage"] > 80]
+def filtered(readings: pd.DataFrame, above: float = 80.0) -> pd.DataFrame:
+    """The readings over a fixed limit: columns time, hostname, cpu, usage."""
+    found = readings[readings["usage"] > above]
     found = found.assign(time=pd.to_datetime(found["occurred_at"], unit="ms", utc=True))
     columns = ["time", "hostname", "cpu", "usage"]
     return found[columns].sort_values(columns, ignore_index=True)
 
 
-def averages(readings: pd.DataFrame, window: int) -> pd.DataFrame:
-    """Averages, maxima and counts by window of `window` seconds, hostname and cpu."""
-    length = window * 1000
-    start = readings["occurred_at"] // length * length
-    grouped = readings.assign(start=start).groupby(["start", "hostname", "cpu"])["usage"]
-    found = grouped.agg(usage_avg="mean", usage_max="max", readings="count").reset_index()
-    found["window_start"] = pd.to_datetime(found["start"], unit="ms", utc=True)
-    found["window_end"] = pd.to_datetime(found["start"] + length, unit="ms", utc=True)
-    columns = ["window_start", "window_end", "hostname", "cpu", "usage_avg", "usage_max"]
-    return found[[*columns, "readings"]].sort_values(
-        ["window_start", "hostname", "cpu"], ignore_index=True
+def averages(readings: pd.DataFrame, window_seconds: int) -> pd.DataFrame:
+    """Average, maximum and count per window, hostname and cpu.
+
+    Windows are aligned to the epoch, [start, end).
+    """
+    length = 1000 * window_seconds
+    start = readings["occurred_at"] // length * length  # in whole numbers: no rounding
+    found = (
+        readings.assign(window_start=start, window_end=start + length)
+        .groupby(WINDOW_COLUMNS, as_index=False)["usage"]
+        .agg(usage_avg="mean", usage_max="max", readings="count")
     )
+    for name in ("window_start", "window_end"):
+        found[name] = pd.to_datetime(found[name], unit="ms", utc=True)
+    return found.sort_values(["window_start", "hostname", "cpu"], ignore_index=True)
 
 
 def alerts(
-    windows: pd.DataFrame, thresholds: Mapping[str, float], default: float = 80.0
+    averages: pd.DataFrame, thresholds: Mapping[str, float], default: float = 80.0
 ) -> pd.DataFrame:
-    """The windows whose average is over their host's threshold, and that threshold."""
-    top = windows["hostname"].map(dict(thresholds)).fillna(default).astype("float64")
-    found = windows.assign(allowed_top=top)
+    """The averages over their host's threshold, with it as `allowed_top`."""
+    allowed = averages["hostname"].map(dict(thresholds)).fillna(default).astype("float64")
+    found = averages.assign(allowed_top=allowed)
     return found[found["usage_avg"] > found["allowed_top"]].reset_index(drop=True)
 
 
-def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Row by row the same; exactly, but for averages, which may differ by 1e-9 of themselves."""
-    exact = [column for column in expected.columns if column != "usage_avg"]
-    pd.testing.assert_frame_equal(found[exact], expected[exact], check_exact=True)
-    if "usage_avg" in expected.columns:
-        pd.testing.assert_series_equal(
-            found["usage_avg"], expected["usage_avg"], rtol=TOLERANCE, atol=0
-        )
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """A table that `cpuwatch demo --out` wrote, with its types."""
+    table = pd.read_csv(
+        path,
+        dtype={"hostname": str, "cpu": str},
+        keep_default_na=False,
+        float_precision="round_trip",  # the default is off by one in the last digit
+    )
+    for name in {"time", "window_start", "window_end"} & set(table.columns):
+        table[name] = pd.to_datetime(table[name], format="ISO8601", utc=True)
+    return table
+
+
+def assert_equal(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Equal in every row and column; averages within 1e-9, all else exactly."""
+    exact = [name for name in expected.columns if name != "usage_avg"]
     assert list(found.columns) == list(expected.columns)
+    pd.testing.assert_frame_equal(
+        found[exact], expected[exact], check_exact=True, check_dtype=False
+    )
+    if "usage_avg" in expected:
+        pd.testing.assert_series_equal(
+            found["usage_avg"], expected["usage_avg"], rtol=1e-9, atol=0, check_dtype=False
+        )

@@ -10,9 +10,10 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -48,13 +49,16 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="CPUWATCH_", env_file=ROOT / ".env", extra="ignore", env_ignore_empty=True
+        env_prefix="CPUWATCH_", env_file=ROOT / ".env", extra="ignore"
     )
 
     #: Outside Kafka: its bootstrap servers, `host:port`.
     kafka: str | None = None
     #: Outside PostgreSQL: `postgresql://user:password@host:port/database`.
     postgres: SecretStr | None = None
+    #: Its password, where the address above holds none: docker-compose.yml reads the
+    #: same variable, so the password stands in .env once.
+    password: SecretStr | None = Field(default=None, validation_alias="POSTGRES_PASSWORD")
     #: Outside Flink session cluster: its REST address, `http://host:port`.
     flink: str | None = None
     #: The same Kafka and PostgreSQL as the Flink cluster sees them (`host:port`),
@@ -65,6 +69,14 @@ class Settings(BaseSettings):
     state: Path = Field(default_factory=_default_state)
     #: Where downloaded jars are kept; shared between checkouts.
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("cpuwatch"))
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any, info: ValidationInfo) -> Any:
+        # An empty variable in the environment takes back what .env says.
+        if value == "" and info.field_name is not None:
+            return cls.model_fields[info.field_name].get_default(call_default_factory=True)
+        return value
 
     @field_validator("state", "cache")
     @classmethod
@@ -83,8 +95,24 @@ class Settings(BaseSettings):
     def _rest_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        value = value if "://" in value else f"http://{value}"
-        return value.rstrip("/")
+        value = (value if "://" in value else f"http://{value}").rstrip("/")
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme == "http" and parts.hostname and parts.port and not parts.path
+        except ValueError:  # a port that is no number
+            good = False
+        if not good:
+            raise ValueError("write it as http://host:port")
+        return value
+
+    @field_validator("kafka", "kafka_from_flink", "postgres_from_flink")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        # Java's clients insist on the port; a quote would end the string in the SQL.
+        one = r"(\[[0-9a-fA-F:.]+\]|[^\s:,/'\"]+):[0-9]+"
+        if value is not None and not re.fullmatch(f"{one}(,{one})*", value):
+            raise ValueError("write it as host:port")
+        return value
 
     @field_validator("postgres")
     @classmethod
@@ -95,7 +123,13 @@ class Settings(BaseSettings):
             url = make_url(value.get_secret_value())
         except ArgumentError:
             url = None
-        if url is None or not (url.host and url.username and url.database):
+        good = (
+            url is not None
+            and url.drivername.partition("+")[0] in ("postgresql", "postgres")
+            and url.host and url.username and url.database
+            and "password" not in url.query
+        )  # fmt: skip
+        if not good:
             # The value holds a password: never show it.
             raise ValueError("write it as postgresql://user:password@host:port/database")
         return value
@@ -147,8 +181,9 @@ class Settings(BaseSettings):
         if self.postgres is not None:
             url = make_url(self.postgres.get_secret_value())
             return URL.create(
-                "postgresql+psycopg2", url.username, None, url.host, url.port or 5432, url.database
-            )
+                "postgresql+psycopg2", url.username, None, url.host, url.port or 5432,
+                url.database, url.query,  # such as ?sslmode=require
+            )  # fmt: skip
         return URL.create(
             "postgresql+psycopg2", "cpuwatch", None, "127.0.0.1", self.port("postgres"), "cpuwatch"
         )
@@ -158,19 +193,27 @@ class Settings(BaseSettings):
         """The outside PostgreSQL's password; the embedded one's stands in `pgpass` alone."""
         if self.postgres is None:
             return None
-        return make_url(self.postgres.get_secret_value()).password
+        own = make_url(self.postgres.get_secret_value()).password
+        return own or (self.password.get_secret_value() if self.password else None)
 
     @property
     def kafka_for_flink(self) -> str:
         """Kafka's bootstrap servers, as the Flink cluster sees them."""
-        return self.kafka_from_flink or self.kafka_address
+        # An embedded cluster runs here, and sees what we see.
+        return (self.flink and self.kafka_from_flink) or self.kafka_address
+
+    @property
+    def postgres_for_flink(self) -> str:
+        """PostgreSQL's `host:port`, as the Flink cluster sees it."""
+        url = self.postgres_url
+        return (self.flink and self.postgres_from_flink) or f"{url.host}:{url.port}"
 
     @property
     def jdbc_url(self) -> str:
         """PostgreSQL's JDBC address, as the Flink cluster sees it, without its password."""
         url = self.postgres_url
-        host = self.postgres_from_flink or f"{url.host}:{url.port}"
-        return f"jdbc:postgresql://{host}/{url.database}?user={url.username}"
+        query = urlencode({"user": url.username, **url.query}, doseq=True, quote_via=quote)
+        return f"jdbc:postgresql://{self.postgres_for_flink}/{quote(url.database or '')}?{query}"
 
     @property
     def pgpass(self) -> Path:

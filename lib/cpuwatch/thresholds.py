@@ -51,13 +51,11 @@ def engine(schema: str = "public") -> Engine:
         The schema in which tables are looked for and made.
     """
     config = settings()
-    arguments = {
-        "options": f"-csearch_path={schema}",
-        "connect_timeout": 10,
-        "passfile": str(config.pgpass),
-    }
+    arguments = {"options": f"-csearch_path={schema}", "connect_timeout": 10}
     if config.postgres_password is not None:
         arguments["password"] = config.postgres_password
+    elif not config.outside("postgres"):
+        arguments["passfile"] = str(config.pgpass)
     return create_engine(config.postgres_url, connect_args=arguments)
 
 

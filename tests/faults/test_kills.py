@@ -29,8 +29,8 @@ def pid_of(program: str, state: Path) -> int:
 def assert_it_works(story: Callable[..., demo.Result]) -> None:
     result = story()
     windows = twin.averages(result.given.readings, 30)
-    twin.assert_same(result.windows, windows)
-    twin.assert_same(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
+    twin.assert_equal(result.windows, windows)
+    twin.assert_equal(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
 
 
 @pytest.mark.parametrize("program", ["kafka", "postgres", "taskmanager", "jobmanager"])
@@ -74,8 +74,8 @@ def test_a_taskmanager_killed_in_mid_stream_costs_no_row_and_doubles_none(
     thread.join(240)
     (result,) = results
     windows = twin.averages(many, 30)
-    twin.assert_same(result.windows, windows)
-    twin.assert_same(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
+    twin.assert_equal(result.windows, windows)
+    twin.assert_equal(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
 
 
 def _running(prefix: str) -> list[flink.Job]:

@@ -79,17 +79,19 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
         _write_passwords(config)
         supervisor = Supervisor(config.state)
         wanted = [name for name in SERVICES if not config.outside(name)]
+        # First, so that nobody waits for the embedded ones in vain.
+        for name in SERVICES:
+            if config.outside(name) and not _answers(config, name):
+                reason = _refusal(config) if name == "postgres" else None
+                raise CpuwatchError(
+                    f"{TITLES[name]} at {_address(config, name)} does not answer"
+                    + (f" ({reason})" if reason else "")
+                    + f". Somebody else runs it (CPUWATCH_{name.upper()}): start it, or take that"
+                    " setting out of the environment and .env to use the embedded one."
+                )
         if not _is_up(config, supervisor, wanted, tell):
             _start(config, supervisor, wanted, tell, show)
-        found = status()
-    for service in found:
-        if not service.answers:
-            raise CpuwatchError(
-                f"{service.title} at {service.address} does not answer. Somebody else runs it"
-                f" (CPUWATCH_{service.name.upper()}): start it, or take that setting out of the"
-                " environment and .env to use the embedded one."
-            )
-    return found
+        return status()
 
 
 def down(wipe: bool = False) -> bool:
@@ -175,16 +177,17 @@ def _make_state(config: Settings) -> None:
 
 
 def _write_passwords(config: Settings) -> None:
+    secret = config.postgres_password
     if config.postgres is None:
         postgres.password(config.pgpass)
-        return
-    url = config.postgres_url
-    secret = config.postgres_password
+    hosts = set()
     if secret is not None:
-        hosts = {f"{url.host}:{url.port}", config.postgres_from_flink or f"{url.host}:{url.port}"}
-        for host in sorted(hosts):
-            server = f"{host}:{url.database}:{url.username}"
-            postgres.add_password(config.pgpass, server, secret)
+        url = config.postgres_url
+        hosts = {
+            f"{host}:{url.database}:{url.username}"
+            for host in (f"{url.host}:{url.port}", config.postgres_for_flink)
+        }
+    postgres.set_outside_passwords(config.pgpass, dict.fromkeys(hosts, secret or ""))
 
 
 def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell) -> bool:
@@ -296,20 +299,22 @@ def _answers(config: Settings, name: str) -> bool:
         return kafka.answers(config.kafka_address, expected)
     if name == "postgres":
         if outside:
-            return _outside_postgres_answers(config)
+            return _refusal(config) is None
         data = config.state / "postgres" / "data"
         return postgres.answers(config.port("postgres"), postgres.password(config.pgpass), data)
     marker = None if outside else Supervisor(config.state).marker
     return flink.answers(config.flink_address, marker)
 
 
-def _outside_postgres_answers(config: Settings) -> bool:
+def _refusal(config: Settings) -> str | None:
+    """Why the outside PostgreSQL lets us not in, such as a wrong password."""
     url = config.postgres_url
     try:
         psycopg2.connect(
             host=url.host, port=url.port, user=url.username, dbname=url.database,
-            password=config.postgres_password, connect_timeout=3,
+            password=config.postgres_password, connect_timeout=3, **url.query,
         ).close()  # fmt: skip
-    except psycopg2.Error:
-        return False
-    return True
+    except psycopg2.Error as error:
+        first = (str(error).strip() or "no reason given").splitlines()[0]
+        return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
+    return None

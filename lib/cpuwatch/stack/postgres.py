@@ -19,6 +19,9 @@ from cpuwatch.stack.program import Program
 PORTS = ("postgres",)
 USER = DATABASE = "cpuwatch"
 
+# As pgpass names the embedded server: its port may change from day to day.
+_EMBEDDED = f"127.0.0.1:*:{DATABASE}:{USER}"
+
 
 def _package() -> Path:
     # Found, not imported: importing it makes folders of its own.
@@ -91,26 +94,33 @@ def unprivileged_user() -> str:
 
 def password(pgpass: Path) -> str:
     """The embedded database's password: made once, kept in a 0600 file alone."""
-    server = f"127.0.0.1:*:{DATABASE}:{USER}"
     known = _passwords(pgpass)
-    if server not in known:
-        add_password(pgpass, server, secrets.token_urlsafe(18))
-    return _passwords(pgpass)[server]
+    if _EMBEDDED not in known:
+        known[_EMBEDDED] = secrets.token_urlsafe(18)
+        _write(pgpass, known)
+    return known[_EMBEDDED]
 
 
-def add_password(pgpass: Path, server: str, secret: str) -> None:
-    """Put a server's password in the 0600 file that PostgreSQL's clients read.
+def set_outside_passwords(pgpass: Path, wanted: dict[str, str]) -> None:
+    """Put the passwords of outside servers in the 0600 file that PostgreSQL's clients read.
+
+    Those of other outside servers are forgotten: the embedded one may listen where an
+    outside one did, and the more exact line would count.
 
     Parameters
     ----------
     pgpass
         The file, in libpq's own format.
-    server
-        `host:port:database:user`.
-    secret
-        The password.
+    wanted
+        For each `host:port:database:user` the password.
     """
-    known = _passwords(pgpass) | {server: secret}
+    known = _passwords(pgpass)
+    new = {server: secret for server, secret in known.items() if server == _EMBEDDED} | wanted
+    if new != known:
+        _write(pgpass, new)
+
+
+def _write(pgpass: Path, known: dict[str, str]) -> None:
     # The first line that fits counts: an exact one must come before one with a star.
     order = sorted(known, key=lambda one: one.split(":").count("*"))
     new = pgpass.with_suffix(".new")

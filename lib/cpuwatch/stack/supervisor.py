@@ -90,7 +90,9 @@ class Supervisor:
             name: value
             for name, value in os.environ.items()
             # The services need no secrets of ours, and Java takes options from these.
-            if not name.startswith(("SLACK_", "CPUWATCH_", "JAVA_", "_JAVA", "JDK_", "FLINK_"))
+            if not name.startswith(
+                ("SLACK_", "CPUWATCH_", "POSTGRES_", "PG", "JAVA_", "_JAVA", "JDK_", "FLINK_")
+            )
             and name not in ("JVM_ARGS", "CLASSPATH", "PYTHONSTARTUP")
         }
         log = (self.state / "logs" / "supervisor.out").open("w")
