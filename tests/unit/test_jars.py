@@ -1,0 +1,116 @@
+"""The jars: each the one that the lock names, whatever the network does."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.stack import jars
+
+CONTENT = b"not really a jar, but hashed like one" * 1000
+JAR = jars.Jar("kafka", "org.example:thing:1.0", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+
+
+class Response:
+    """A server's answer, which may break off in the middle."""
+
+    def __init__(self, content: bytes, status: int = 200, breaks: bool = False) -> None:
+        self.content, self.status_code, self.breaks = content, status, breaks
+        self.headers = {"content-length": str(len(content))}
+        self.text = hashlib.sha1(content).hexdigest()
+
+    def iter_content(self, chunk_size: int) -> Iterator[bytes]:
+        half = len(self.content) // 2
+        yield self.content[:half]
+        if self.breaks:
+            raise requests.exceptions.ChunkedEncodingError("connection broken")
+        yield self.content[half:]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch):
+    """Puts answers in the place of the network; what asks for the jar gets them in turn."""
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the pauses between tries
+
+    def answers(*responses: Response | Exception) -> list[str]:
+        queue, asked = list(responses), []
+
+        def get(url: str, **_: object) -> Response:
+            if url.endswith(".jar.sha1"):
+                return Response(b"", 404)
+            asked.append(url)
+            answer = queue.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(requests, "get", get)
+        return asked
+
+    return answers
+
+
+def test_a_jar_is_downloaded_once(serve, tmp_path: Path) -> None:
+    asked = serve(Response(CONTENT))
+    for _ in range(2):
+        found = jars.fetch(tmp_path, {"kafka"}, [JAR], show=False)
+        assert found == {"kafka": [tmp_path / "jars" / "thing-1.0.jar"]}
+        assert found["kafka"][0].read_bytes() == CONTENT
+    assert len(asked) == 1
+
+
+def test_a_dropped_connection_is_survived(serve, tmp_path: Path) -> None:
+    asked = serve(
+        Response(CONTENT, breaks=True), requests.ConnectionError("gone"), Response(CONTENT)
+    )
+    (path,) = jars.fetch(tmp_path, {"kafka"}, [JAR], show=False)["kafka"]
+    assert path.read_bytes() == CONTENT
+    assert len(asked) == 3
+
+
+def test_no_network_is_one_sentence_and_leaves_nothing_half(serve, tmp_path: Path) -> None:
+    serve(*[requests.ConnectionError("gone")] * 10)
+    with pytest.raises(CpuwatchError, match=r"the server cannot be reached.*run the same command"):
+        jars.fetch(tmp_path, {"kafka"}, [JAR], show=False)
+    assert [path.name for path in (tmp_path / "jars").iterdir()] == [".lock"]
+
+
+def test_a_jar_with_another_hash_is_refused(serve, tmp_path: Path) -> None:
+    serve(*[Response(CONTENT[::-1])] * 10)
+    with pytest.raises(CpuwatchError, match=r"thing-1.0.jar was refused: its SHA-256 is"):
+        jars.fetch(tmp_path, {"kafka"}, [JAR], show=False)
+    assert [path.name for path in (tmp_path / "jars").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("spoilt", [b"", CONTENT[:-1], CONTENT[:-1] + b"!"])
+def test_a_spoilt_jar_in_the_cache_is_fetched_anew(serve, tmp_path: Path, spoilt: bytes) -> None:
+    serve(Response(CONTENT))
+    (tmp_path / "jars").mkdir()
+    (tmp_path / "jars" / "thing-1.0.jar").write_bytes(spoilt)
+    (path,) = jars.fetch(tmp_path, {"kafka"}, [JAR], show=False)["kafka"]
+    assert path.read_bytes() == CONTENT
+
+
+def test_what_a_killed_download_left_is_swept(serve, tmp_path: Path) -> None:
+    serve(Response(CONTENT))
+    left = tmp_path / "jars" / "download-of-yesterday"
+    left.mkdir(parents=True)
+    (left / "half.jar").write_bytes(b"half")
+    jars.fetch(tmp_path, {"kafka"}, [JAR], show=False)
+    assert not left.exists()
+
+
+def test_the_lock_pins_every_jar_that_is_wanted() -> None:
+    locked = jars.locked()
+    coordinates = {jar.coordinate for jar in locked}
+    for wanted in jars.WANTED.values():
+        assert set(wanted) <= coordinates
+    assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in locked)
+    assert len({jar.filename for jar in locked}) == len(locked)
+    assert "http" not in jars.LOCK.read_text()
