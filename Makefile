@@ -52,7 +52,7 @@ clean:  ## Stop the stack, forget its data, remove what was installed
 define install
 	@echo "Installing what $(1) lists; the first time this downloads some 600 MB."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)' \
-	  && $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+	  && $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $(1) \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-index --no-deps --no-build-isolation --editable .
