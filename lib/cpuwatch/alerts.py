@@ -1,8 +1,8 @@
-"""Alerts: consecutive ones are one episode, and how good they are against labelled incidents.
+"""Windows become episodes, and episodes are scored against labelled incidents.
 
-A DataFrame of alerts has one row for each window whose average is over the threshold, with the
-columns window_start and window_end (UTC), hostname, cpu, usage_avg, usage_max, readings and
-allowed_top.
+An episode of one cpu opens with the first window over the host's threshold, goes on while
+the next one over it begins within the cooldown, and closes otherwise. The job
+`cpu_notification` finds the same in SQL; here it is a second time, in pandas.
 """
 
 from __future__ import annotations
@@ -12,7 +12,27 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-_EPISODE_COLUMNS = [
+#: For how many windows an episode goes on after its last one over the threshold.
+COOLDOWN = 2
+
+#: A window of fewer readings neither opens nor closes an episode.
+MIN_READINGS = 3
+
+TRANSITION_COLUMNS = [
+    "id",
+    "event",
+    "hostname",
+    "cpu",
+    "opened",
+    "closed",
+    "usage_avg",
+    "peak_avg",
+    "allowed_top",
+    "windows",
+    "readings",
+]
+
+EPISODE_COLUMNS = [
     "id",
     "hostname",
     "cpu",
@@ -24,54 +44,111 @@ _EPISODE_COLUMNS = [
 ]
 
 
-def episodes(alerts: pd.DataFrame, window: pd.Timedelta) -> pd.DataFrame:
-    """Join the consecutive alerts of one cpu to episodes.
+def transitions(
+    windows: pd.DataFrame, cooldown: pd.Timedelta, min_readings: int = MIN_READINGS
+) -> pd.DataFrame:
+    """Find when episodes open and close.
 
     Parameters
     ----------
-    alerts : pandas.DataFrame
-        Alerts in any order. The same window twice counts once: delivery is at least once.
-    window : pandas.Timedelta
-        Length of a window. An episode ends where the next window is no alert.
+    windows : pandas.DataFrame
+        All windows, over the threshold or not, in any order: window_start, window_end,
+        hostname, cpu, usage_avg (percent), readings, allowed_top (percent). The same window
+        twice counts once.
+    cooldown : pandas.Timedelta
+        An episode goes on if a window over the threshold begins at most this long after the
+        last one's end.
+    min_readings : int
+        A window of fewer readings is no evidence, neither way.
 
     Returns
     -------
     pandas.DataFrame
-        One row an episode, by opened, hostname and cpu: id (hostname/cpu/opened), hostname,
-        cpu, opened (start of the first window), closed (end of the last), peak_avg (highest
-        average, percent), allowed_top (threshold at the first window), windows (how many).
-
-    Raises
-    ------
-    ValueError
-        If the window is not longer than nothing.
+        A row for each transition, as the topic cpu_alerts holds them: id
+        (hostname/cpu/opened), event ('opened' or 'closed'), hostname, cpu, opened (start of
+        the first window over), closed (end of the last one over; NaT for 'opened'),
+        usage_avg and readings (of the window that showed it), peak_avg (highest average so
+        far), allowed_top (at the opening), windows (how many were over so far). By the end of
+        the window that showed it, then hostname and cpu.
     """
-    if not window > pd.Timedelta(0):
-        raise ValueError(f"window {window} is not longer than 0 seconds")
-    series = ["hostname", "cpu"]
-    ordered = alerts.drop_duplicates([*series, "window_start"]).sort_values(
-        [*series, "window_start"], ignore_index=True
+    enough = windows[windows["readings"] >= min_readings]
+    ordered = enough.drop_duplicates(["hostname", "cpu", "window_start"]).sort_values(
+        ["hostname", "cpu", "window_start"]
     )
-    # A window that does not follow on the one before it, of the same cpu, opens an episode.
-    opens = ordered.groupby(series)["window_start"].diff() != window
-    found = (
-        ordered.assign(episode=opens.cumsum())
-        .groupby("episode")
-        .agg(
-            hostname=("hostname", "first"),
-            cpu=("cpu", "first"),
-            opened=("window_start", "first"),
-            closed=("window_end", "last"),
-            peak_avg=("usage_avg", "max"),
-            allowed_top=("allowed_top", "first"),
-            windows=("window_start", "size"),
-        )
-    )
-    found["id"] = [
-        f"{host}/{cpu}/{_iso(opened)}"
-        for host, cpu, opened in zip(found.hostname, found.cpu, found.opened, strict=True)
-    ]
-    return found[_EPISODE_COLUMNS].sort_values(["opened", *series], ignore_index=True)
+    found: list[tuple[pd.Timestamp, dict[str, object]]] = []
+    for (hostname, cpu), series in ordered.groupby(["hostname", "cpu"]):
+        episode: dict[str, object] = {}
+        until = pd.NaT
+        for row in series.to_dict("records"):
+            is_over = row["usage_avg"] > row["allowed_top"]
+            seen = {"usage_avg": row["usage_avg"], "readings": row["readings"]}
+            ends = row["window_start"] > until + cooldown if is_over else (
+                row["window_end"] > until + cooldown
+            )  # fmt: skip
+            if episode and ends:
+                found.append(
+                    (row["window_end"], {**episode, **seen, "event": "closed", "closed": until})
+                )
+                episode = {}
+            if not is_over:
+                continue
+            until = row["window_end"]
+            if episode:
+                episode["peak_avg"] = max(episode["peak_avg"], row["usage_avg"])  # type: ignore[call-overload]
+                episode["windows"] += 1  # type: ignore[operator]
+                continue
+            episode = {
+                "id": f"{hostname}/{cpu}/{_iso(row['window_start'])}",
+                "hostname": hostname,
+                "cpu": cpu,
+                "opened": row["window_start"],
+                "peak_avg": row["usage_avg"],
+                "allowed_top": row["allowed_top"],
+                "windows": 1,
+            }
+            found.append((until, {**episode, **seen, "event": "opened", "closed": pd.NaT}))
+    # Sorting is stable: an episode closes before the next one of the same cpu opens.
+    found.sort(key=lambda one: (one[0], one[1]["hostname"], one[1]["cpu"]))
+    table = pd.DataFrame([record for _, record in found], columns=TRANSITION_COLUMNS)
+    return typed(table)
+
+
+def typed(transitions: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `transitions` with their types, from a topic or where there are none."""
+    table = transitions.reindex(columns=TRANSITION_COLUMNS)
+    for name in TRANSITION_COLUMNS:
+        if name in ("opened", "closed"):
+            table[name] = pd.to_datetime(table[name], format="ISO8601", utc=True).astype(
+                "datetime64[ns, UTC]"
+            )
+        elif name in ("windows", "readings"):
+            table[name] = table[name].astype("int64")
+        elif name in ("usage_avg", "peak_avg", "allowed_top"):
+            table[name] = table[name].astype("float64")
+        else:
+            table[name] = table[name].astype(object)
+    return table
+
+
+def episodes(transitions: pd.DataFrame) -> pd.DataFrame:
+    """Put the transitions together to episodes.
+
+    Parameters
+    ----------
+    transitions : pandas.DataFrame
+        As `transitions` returns them, in any order. The same one twice counts once.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an episode, by opened, hostname and cpu: id, hostname, cpu, opened, closed
+        (NaT while it goes on), peak_avg (highest average, percent; while it goes on, as far
+        as it was told), allowed_top (threshold at the opening), windows (how many were over).
+    """
+    # 'closed' comes before 'opened' in the alphabet, and knows more.
+    latest = transitions.sort_values("event", kind="stable").drop_duplicates("id")
+    found = latest[EPISODE_COLUMNS]
+    return found.sort_values(["opened", "hostname", "cpu"], ignore_index=True)
 
 
 def _iso(moment: pd.Timestamp) -> str:
@@ -157,3 +234,28 @@ def score(alerts: pd.DataFrame, incidents: pd.DataFrame) -> Score:
         precision=float(deserved.mean()) if len(alerts) else float("nan"),
         recall=float(found.mean()) if len(found) else float("nan"),
     )
+
+
+def score_episodes(
+    episodes: pd.DataFrame, incidents: pd.DataFrame, window: pd.Timedelta
+) -> Score:
+    """Compare episodes with the labelled incidents, by the window that opened each.
+
+    Parameters
+    ----------
+    episodes : pandas.DataFrame
+        As `episodes` returns them.
+    incidents : pandas.DataFrame
+        As `cpuwatch.readings.incidents` returns them.
+    window : pandas.Timedelta
+        Length of a window.
+
+    Returns
+    -------
+    Score
+        With episodes in place of alerts.
+    """
+    opening = episodes.assign(
+        window_start=episodes["opened"], window_end=episodes["opened"] + window
+    )
+    return score(opening, incidents)

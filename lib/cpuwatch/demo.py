@@ -34,6 +34,15 @@ _WINDOW_COLUMNS = [
 ]
 _ALERT_COLUMNS = [*_WINDOW_COLUMNS, "allowed_top"]
 
+_TABLES = (
+    "cpu_in",
+    "cpu_out_filter",
+    "cpu_out_agg",
+    "cpu_thresholds",
+    "cpu_out_over",
+    "cpu_out_alerts",
+)
+
 #: Called with the name of a step, a sentence about it and its time in seconds.
 Tell = Callable[[str, str, float], None]
 
@@ -79,8 +88,10 @@ class Result:
         window_start, window_end, hostname, cpu, usage_avg, usage_max, readings.
     alerts
         The windows over their host's threshold, and allowed_top.
-    episodes
-        Runs of such windows, by host and cpu.
+    transitions
+        When episodes opened and closed, as the topic of alerts holds them.
+    slack_messages
+        How many messages the notifier makes of them.
     seconds
         How long each step took.
     """
@@ -90,8 +101,14 @@ class Result:
     filtered: pd.DataFrame
     windows: pd.DataFrame
     alerts: pd.DataFrame
-    episodes: pd.DataFrame
+    transitions: pd.DataFrame
+    slack_messages: int
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def episodes(self) -> pd.DataFrame:
+        """Episodes, by host and cpu."""
+        return alerts.episodes(self.transitions)
 
     @property
     def unknown_hosts(self) -> list[str]:
@@ -115,7 +132,7 @@ class Result:
             "late": self.late,
             "alerted_hosts": sorted(set(self.alerts["hostname"])),
             "episodes": len(self.episodes),
-            "slack_messages": 0,  # nothing is posted yet
+            "slack_messages": self.slack_messages,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
 
@@ -147,7 +164,13 @@ def read_input(
     return Input(csv.name, found.readings, found.rejected, None, limits)
 
 
-def run(given: Input, window: int = 30, tell: Tell = lambda *_: None) -> Result:
+def run(
+    given: Input,
+    window: int = 30,
+    tell: Tell = lambda *_: None,
+    cooldown: int = alerts.COOLDOWN,
+    min_readings: int = alerts.MIN_READINGS,
+) -> Result:
     """Run the story once on a running stack.
 
     Parameters
@@ -158,6 +181,10 @@ def run(given: Input, window: int = 30, tell: Tell = lambda *_: None) -> Result:
         The length of a window, in seconds.
     tell
         Called after each step.
+    cooldown
+        For how many windows an episode goes on after its last one over the threshold.
+    min_readings
+        A window of fewer readings neither opens nor closes an episode.
 
     Raises
     ------
@@ -192,9 +219,20 @@ def run(given: Input, window: int = 30, tell: Tell = lambda *_: None) -> Result:
             thresholds.create(database)
             thresholds.write(database, given.thresholds)
             database.dispose()
-            _run_job(environment, "cpu_notification", names, window)
-            found = _windows(names.alerts, _ALERT_COLUMNS)
+            jobs = [
+                flink.submit(
+                    environment, names.job(name), sql.statement(name, window, cooldown, min_readings)
+                )
+                for name in ("cpu_over", "cpu_notification")
+            ]
+            for job in jobs:
+                flink.wait_until_finished(job)
+            found = _windows(names.over, _ALERT_COLUMNS)
+            changes = alerts.typed(topics.read(names.alerts))
             say(f"{len(found):,} averages over their host's threshold")
+        with timer.step("slack") as say:
+            posted = _post(names)
+            say(f"{len(alerts.episodes(changes)):,} episodes in {posted:,} messages")
     timer.finish()
     return Result(
         given=given,
@@ -202,7 +240,8 @@ def run(given: Input, window: int = 30, tell: Tell = lambda *_: None) -> Result:
         filtered=filtered,
         windows=windows,
         alerts=found,
-        episodes=alerts.episodes(found, pd.Timedelta(seconds=window)),
+        transitions=changes,
+        slack_messages=posted,
         seconds=timer.seconds,
     )
 
@@ -294,12 +333,16 @@ class _Names:
         return f"{topics.AVERAGES}-{self.run}"
 
     @property
+    def over(self) -> str:
+        return f"{topics.OVER}-{self.run}"
+
+    @property
     def alerts(self) -> str:
         return f"{topics.ALERTS}-{self.run}"
 
     @property
     def topics(self) -> tuple[str, ...]:
-        return (self.readings, self.filtered, self.averages, self.alerts)
+        return (self.readings, self.filtered, self.averages, self.over, self.alerts)
 
     @property
     def schema(self) -> str:
@@ -317,7 +360,7 @@ def _own_names() -> Iterator[_Names]:
     try:
         yield names
     finally:
-        for job in ("cpu_filter", "cpu_agg", "cpu_notification"):
+        for job in ("cpu_filter", "cpu_agg", "cpu_over", "cpu_notification"):
             flink.cancel(names.job(job))
         topics.delete(*names.topics)
         thresholds.drop_schema(names.schema)
@@ -338,7 +381,7 @@ def _sweep() -> None:
 
 
 def _tables(environment: TableEnvironment, names: _Names) -> None:
-    for name in ("cpu_in", "cpu_out_filter", "cpu_out_agg", "cpu_thresholds", "cpu_out_alerts"):
+    for name in _TABLES:
         flink.execute(environment, f"DROP TABLE IF EXISTS {name}")
         flink.execute(environment, sql.statement(name))
     # The workshop's tables, on this run's topics, and ending where they end now.
@@ -353,6 +396,10 @@ def _tables(environment: TableEnvironment, names: _Names) -> None:
             "topic": names.averages,
             "sink.transactional-id-prefix": names.job("cpu_agg"),
             "scan.bounded.mode": "latest-offset",
+        },
+        "cpu_out_over": {
+            "topic": names.over,
+            "sink.transactional-id-prefix": names.job("cpu_over"),
         },
         "cpu_out_alerts": {
             "topic": names.alerts,

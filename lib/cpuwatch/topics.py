@@ -28,7 +28,9 @@ READINGS = "cpu_load_stats_real"
 BAD_READINGS = "cpu_bad_readings"
 FILTERED = "cpu_load_stats_real_filter"
 AVERAGES = "cpu_agg_stats"
+OVER = "cpu_over_threshold"
 ALERTS = "cpu_alerts"
+UNDELIVERED = "cpu_undelivered_alerts"
 
 #: Enough to show what a key is for, few enough that no partition stays without a host.
 PARTITIONS = 2
