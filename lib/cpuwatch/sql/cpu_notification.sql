@@ -51,33 +51,35 @@ WITH judged AS (
     FROM numbered
     WINDOW episode AS (PARTITION BY hostname, cpu, opened ORDER BY looked_up_at)
 ), transitions AS (
+    -- A closing tells of the episode as it stood one window earlier, since this window
+    -- may open the next. It closes when it is back for longer than the cooldown.
     SELECT
         *,
         LAG(opened) OVER series AS last_opened,
-        LAG(over_until) OVER series AS last_over,
+        LAG(over_until) OVER series AS last_closed,
         LAG(peak_avg) OVER series AS last_peak,
         LAG(windows) OVER series AS last_windows,
-        LAG(opening_top) OVER series AS last_top
+        LAG(opening_top) OVER series AS last_top,
+        ARRAY[
+            CASE WHEN seen_before <= goes_on_until AND window_end > goes_on_until
+                AND (opens OR NOT is_over) THEN 'closed' END,
+            CASE WHEN opens THEN 'opened' END
+        ] AS events
     FROM counted
     WINDOW series AS (PARTITION BY hostname, cpu ORDER BY looked_up_at)
+), records AS (
+    SELECT
+        event, hostname, cpu, usage_avg, readings,
+        CASE WHEN event = 'closed' THEN last_opened ELSE opened END AS opened,
+        CASE WHEN event = 'closed' THEN last_closed END AS closed,
+        CASE WHEN event = 'closed' THEN last_peak ELSE peak_avg END AS peak_avg,
+        CASE WHEN event = 'closed' THEN last_top ELSE opening_top END AS allowed_top,
+        CASE WHEN event = 'closed' THEN last_windows ELSE windows END AS windows
+    FROM transitions
+    CROSS JOIN UNNEST(events) AS each_of_them (event)
+    WHERE event IS NOT NULL
 )
 SELECT
-    CONCAT(hostname, '/', cpu, '/',
-        DATE_FORMAT(CASE WHEN event = 'opened' THEN opened ELSE last_opened END,
-            'yyyy-MM-dd''T''HH:mm:ss''Z''')) AS id,
-    event,
-    hostname,
-    cpu,
-    CASE WHEN event = 'opened' THEN opened ELSE last_opened END AS opened,
-    CASE WHEN event = 'closed' THEN last_over END AS closed,
-    usage_avg,
-    CASE WHEN event = 'opened' THEN peak_avg ELSE last_peak END AS peak_avg,
-    CASE WHEN event = 'opened' THEN opening_top ELSE last_top END AS allowed_top,
-    CASE WHEN event = 'opened' THEN windows ELSE last_windows END AS windows,
-    readings
-FROM transitions
-CROSS JOIN UNNEST(ARRAY['closed', 'opened']) AS kinds (event)
-WHERE (event = 'opened' AND opens)
-    -- Back for longer than the cooldown, and not yet so one window earlier.
-    OR (event = 'closed' AND seen_before <= goes_on_until AND window_end > goes_on_until
-        AND (opens OR NOT is_over))
+    CONCAT(hostname, '/', cpu, '/', DATE_FORMAT(opened, 'yyyy-MM-dd''T''HH:mm:ss''Z''')) AS id,
+    event, hostname, cpu, opened, closed, usage_avg, peak_avg, allowed_top, windows, readings
+FROM records
