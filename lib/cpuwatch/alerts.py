@@ -8,6 +8,7 @@ the next one over it begins within the cooldown, and closes otherwise. The job
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ TRANSITION_COLUMNS = [
     "allowed_top",
     "windows",
     "readings",
+    "as_of",
 ]
 
 EPISODE_COLUMNS = [
@@ -64,63 +66,63 @@ def transitions(
     Returns
     -------
     pandas.DataFrame
-        A row for each transition, as the topic cpu_alerts holds them: id
-        (hostname/cpu/opened), event ('opened' or 'closed'), hostname, cpu, opened (start of
-        the first window over), closed (end of the last one over; NaT for 'opened'),
-        usage_avg and readings (of the window that showed it), peak_avg (highest average so
-        far), allowed_top (at the opening), windows (how many were over so far). By the end of
-        the window that showed it, then hostname and cpu.
+        A row a transition, as the topic cpu_alerts holds them: id (hostname/cpu/opened),
+        event ('opened' or 'closed'), hostname, cpu, opened (start of the first window over),
+        closed (end of the last one over; NaT for 'opened'), peak_avg (highest average so
+        far), allowed_top (at the opening), windows (how many were over so far); of the window
+        that showed it usage_avg, readings and as_of (its end). By as_of, hostname and cpu.
     """
     enough = windows[windows["readings"] >= min_readings]
     ordered = enough.drop_duplicates(["hostname", "cpu", "window_start"]).sort_values(
         ["hostname", "cpu", "window_start"]
     )
-    found: list[tuple[pd.Timestamp, dict[str, object]]] = []
-    for (hostname, cpu), series in ordered.groupby(["hostname", "cpu"]):
-        episode: dict[str, object] = {}
-        until = pd.NaT
-        for row in series.to_dict("records"):
-            is_over = row["usage_avg"] > row["allowed_top"]
-            seen = {"usage_avg": row["usage_avg"], "readings": row["readings"]}
-            ends = row["window_start"] > until + cooldown if is_over else (
-                row["window_end"] > until + cooldown
-            )  # fmt: skip
-            if episode and ends:
-                found.append(
-                    (row["window_end"], {**episode, **seen, "event": "closed", "closed": until})
-                )
-                episode = {}
-            if not is_over:
-                continue
-            until = row["window_end"]
-            if episode:
-                episode["peak_avg"] = max(episode["peak_avg"], row["usage_avg"])  # type: ignore[call-overload]
-                episode["windows"] += 1  # type: ignore[operator]
-                continue
+    found: list[dict[str, Any]] = []
+    for _, series in ordered.groupby(["hostname", "cpu"]):
+        found += _transitions(series.to_dict("records"), cooldown)
+    table = typed(pd.DataFrame(found, columns=TRANSITION_COLUMNS))
+    # The sort is stable: an episode closes before the next one of the same cpu opens.
+    return table.sort_values(["as_of", "hostname", "cpu"], kind="stable", ignore_index=True)
+
+
+def _transitions(series: list[dict[str, Any]], cooldown: pd.Timedelta) -> list[dict[str, Any]]:
+    """The transitions of one cpu."""
+    found = []
+    episode: dict[str, Any] | None = None
+    for row in series:
+        is_over = row["usage_avg"] > row["allowed_top"]
+        shown_by = {name: row[name] for name in ("usage_avg", "readings")}
+        shown_by["as_of"] = row["window_end"]
+        if episode is not None:
+            reached = row["window_start"] if is_over else row["window_end"]
+            if reached > episode["closed"] + cooldown:
+                found.append({**episode, **shown_by, "event": "closed"})
+                episode = None
+        if not is_over:
+            continue
+        if episode is None:
             episode = {
-                "id": f"{hostname}/{cpu}/{_iso(row['window_start'])}",
-                "hostname": hostname,
-                "cpu": cpu,
+                "id": f"{row['hostname']}/{row['cpu']}/{_iso(row['window_start'])}",
+                "hostname": row["hostname"],
+                "cpu": row["cpu"],
                 "opened": row["window_start"],
                 "peak_avg": row["usage_avg"],
                 "allowed_top": row["allowed_top"],
-                "windows": 1,
+                "windows": 0,
             }
-            found.append((until, {**episode, **seen, "event": "opened", "closed": pd.NaT}))
-    # Sorting is stable: an episode closes before the next one of the same cpu opens.
-    found.sort(key=lambda one: (one[0], one[1]["hostname"], one[1]["cpu"]))
-    table = pd.DataFrame([record for _, record in found], columns=TRANSITION_COLUMNS)
-    return typed(table)
+            found.append({**episode, **shown_by, "event": "opened", "closed": None, "windows": 1})
+        episode["closed"] = row["window_end"]  # unless it goes on
+        episode["peak_avg"] = max(episode["peak_avg"], row["usage_avg"])
+        episode["windows"] += 1
+    return found
 
 
 def typed(transitions: pd.DataFrame) -> pd.DataFrame:
     """The columns of `transitions` with their types, from a topic or where there are none."""
     table = transitions.reindex(columns=TRANSITION_COLUMNS)
     for name in TRANSITION_COLUMNS:
-        if name in ("opened", "closed"):
-            table[name] = pd.to_datetime(table[name], format="ISO8601", utc=True).astype(
-                "datetime64[ns, UTC]"
-            )
+        if name in ("opened", "closed", "as_of"):
+            moments = pd.to_datetime(table[name], format="ISO8601", utc=True)
+            table[name] = moments.astype("datetime64[ns, UTC]")
         elif name in ("windows", "readings"):
             table[name] = table[name].astype("int64")
         elif name in ("usage_avg", "peak_avg", "allowed_top"):
@@ -131,7 +133,7 @@ def typed(transitions: pd.DataFrame) -> pd.DataFrame:
 
 
 def episodes(transitions: pd.DataFrame) -> pd.DataFrame:
-    """Put the transitions together to episodes.
+    """Put transitions together to episodes.
 
     Parameters
     ----------
@@ -152,8 +154,7 @@ def episodes(transitions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _iso(moment: pd.Timestamp) -> str:
-    text = moment.tz_convert("UTC").isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z").replace(".000Z", "Z")
+    return moment.tz_convert("UTC").isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, eq=False)

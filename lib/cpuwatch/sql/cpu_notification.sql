@@ -69,7 +69,7 @@ WITH judged AS (
     WINDOW series AS (PARTITION BY hostname, cpu ORDER BY looked_up_at)
 ), records AS (
     SELECT
-        event, hostname, cpu, usage_avg, readings,
+        event, hostname, cpu, usage_avg, readings, window_end AS as_of,
         CASE WHEN event = 'closed' THEN last_opened ELSE opened END AS opened,
         CASE WHEN event = 'closed' THEN last_closed END AS closed,
         CASE WHEN event = 'closed' THEN last_peak ELSE peak_avg END AS peak_avg,
@@ -81,5 +81,6 @@ WITH judged AS (
 )
 SELECT
     CONCAT(hostname, '/', cpu, '/', DATE_FORMAT(opened, 'yyyy-MM-dd''T''HH:mm:ss''Z''')) AS id,
-    event, hostname, cpu, opened, closed, usage_avg, peak_avg, allowed_top, windows, readings
+    event, hostname, cpu, opened, closed, usage_avg, peak_avg, allowed_top, windows, readings,
+    as_of
 FROM records

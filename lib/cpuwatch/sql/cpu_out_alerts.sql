@@ -9,7 +9,8 @@ CREATE TABLE cpu_out_alerts (
     peak_avg DOUBLE,
     allowed_top DOUBLE,
     windows BIGINT,
-    readings BIGINT
+    readings BIGINT,
+    as_of TIMESTAMP_LTZ(3)
 ) WITH (
     'connector' = 'kafka',
     'topic' = 'cpu_alerts',

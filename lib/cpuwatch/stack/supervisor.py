@@ -220,6 +220,7 @@ def _section(program: Program, logs: Path) -> dict[str, str]:
         "stopsignal": program.stop_signal,
         "stopwaitsecs": "15",
         "startsecs": "1",
+        "autostart": str(program.autostart).lower(),
         # A service that was killed comes back, however often.
         "autorestart": "true",
         "startretries": "1000",
