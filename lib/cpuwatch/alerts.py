@@ -7,6 +7,7 @@ the next one over it begins within the cooldown, and closes otherwise. The job
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,7 @@ def transitions(
     return table.sort_values(["as_of", "hostname", "cpu"], kind="stable", ignore_index=True)
 
 
-def _transitions(series: list[dict[str, Any]], cooldown: pd.Timedelta) -> list[dict[str, Any]]:
+def _transitions(series: list[dict[Hashable, Any]], cooldown: pd.Timedelta) -> list[dict[str, Any]]:
     """The transitions of one cpu."""
     found = []
     episode: dict[str, Any] | None = None
@@ -122,7 +123,7 @@ def typed(transitions: pd.DataFrame) -> pd.DataFrame:
     for name in TRANSITION_COLUMNS:
         if name in ("opened", "closed", "as_of"):
             moments = pd.to_datetime(table[name], format="ISO8601", utc=True)
-            table[name] = moments.astype("datetime64[ns, UTC]")
+            table[name] = moments.dt.as_unit("ns")
         elif name in ("windows", "readings"):
             table[name] = table[name].astype("int64")
         elif name in ("usage_avg", "peak_avg", "allowed_top"):
@@ -237,9 +238,7 @@ def score(alerts: pd.DataFrame, incidents: pd.DataFrame) -> Score:
     )
 
 
-def score_episodes(
-    episodes: pd.DataFrame, incidents: pd.DataFrame, window: pd.Timedelta
-) -> Score:
+def score_episodes(episodes: pd.DataFrame, incidents: pd.DataFrame, window: pd.Timedelta) -> Score:
     """Compare episodes with the labelled incidents, by the window that opened each.
 
     Parameters

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -25,6 +26,7 @@ from tenacity import (
     sleep_using_event,
     stop_after_delay,
     stop_any,
+    stop_base,
     stop_when_event_set,
     wait_exponential_jitter,
 )
@@ -114,6 +116,8 @@ class Channel:
         self.posted = 0
         self.updated = 0
         self.recognised = 0
+        #: Called with a sentence when Slack stops answering.
+        self.on_trouble: Callable[[str], None] = lambda _: None
         self._stop = stop or threading.Event()
         self._patience = patience
         self._id: str | None = None
@@ -243,9 +247,9 @@ class Channel:
                 raise RefusedError("channel_not_found")
         return self._id
 
-    def _patiently(self, work: Any) -> None:
+    def _patiently(self, work: Callable[[], None]) -> None:
         """Do it until Slack answers, ever more slowly."""
-        tired = stop_when_event_set(self._stop)
+        tired: stop_base = stop_when_event_set(self._stop)
         if self._patience is not None:
             tired = stop_any(tired, stop_after_delay(self._patience))
         try:
@@ -268,9 +272,6 @@ class Channel:
         if state.attempt_number == 1 and state.outcome is not None:
             self.on_trouble(str(state.outcome.exception()))
 
-    def on_trouble(self, sentence: str) -> None:
-        """Called once when Slack stops answering; to be replaced."""
-
 
 def _call(method: Any, **arguments: Any) -> dict[str, Any]:
     """Call one of the client's methods; what goes wrong becomes one of our two errors."""
@@ -284,11 +285,10 @@ def _call(method: Any, **arguments: Any) -> dict[str, Any]:
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
         if status >= 500 or not code or code in _PASSING:
             limited = status == 429 or code in ("ratelimited", "rate_limited")
-            reason = code or f"HTTP status {status}"
-            raise UnreachableError(reason, doubtful=not limited) from None
+            raise UnreachableError(code or f"HTTP status {status}", doubtful=not limited) from None
         raise RefusedError(code) from None
     except (SlackClientError, HTTPException, OSError) as error:
-        reason = error.reason if isinstance(error, URLError) else error
+        reason: object = error.reason if isinstance(error, URLError) else error
         refused = isinstance(reason, ConnectionRefusedError)
         what = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         raise UnreachableError(what, doubtful=not refused) from None

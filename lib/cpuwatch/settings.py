@@ -63,8 +63,8 @@ class Settings(BaseSettings):
     postgres_from_flink: str | None = None
     #: The real Slack, under the names that its own tools use: a bot's token, and the channel
     #: (better its id, C…, than its name). Without a token there is the stand-in.
-    slack_bot_token: SecretStr | None = Field(None, validation_alias="SLACK_BOT_TOKEN")
-    slack_channel: str | None = Field(None, validation_alias="SLACK_CHANNEL")
+    slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    slack_channel: str | None = Field(default=None, validation_alias="SLACK_CHANNEL")
     #: Where the embedded services keep configuration, data and logs.
     state: Path = Field(default_factory=_default_state)
     #: Where downloaded jars are kept; shared between checkouts.

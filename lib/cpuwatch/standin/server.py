@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.applications import Starlette
@@ -307,9 +308,8 @@ async def _arguments(request: Request) -> Message:
         except orjson.JSONDecodeError:
             body = {}
         found.update(body if isinstance(body, dict) else {})
-    elif request.method == "POST":
-        async with request.form() as form:
-            found.update({key: str(value) for key, value in form.items()})
+    elif "urlencoded" in kind:
+        found.update(parse_qsl((await request.body()).decode("utf-8", "replace")))
     for name in ("blocks", "metadata"):
         if isinstance(found.get(name), str):  # a form carries JSON in a field
             try:
