@@ -26,7 +26,7 @@ from tenacity import (
     sleep_using_event,
     stop_after_delay,
     stop_any,
-    stop_base,
+    stop_never,
     stop_when_event_set,
     wait_exponential_jitter,
 )
@@ -249,9 +249,10 @@ class Channel:
 
     def _patiently(self, work: Callable[[], None]) -> None:
         """Do it until Slack answers, ever more slowly."""
-        tired: stop_base = stop_when_event_set(self._stop)
-        if self._patience is not None:
-            tired = stop_any(tired, stop_after_delay(self._patience))
+        tired = stop_any(
+            stop_when_event_set(self._stop),
+            stop_never if self._patience is None else stop_after_delay(self._patience),
+        )
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type(UnreachableError),
