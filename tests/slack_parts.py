@@ -88,16 +88,21 @@ class LocalSlack:
         return Channel(address=self.address, **more)
 
 
+@pytest.fixture(scope="module")
+def one_slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSlack]:
+    """A stand-in for all tests of a file; see `local_slack`."""
+    found = LocalSlack(tmp_path_factory.mktemp("slack"))
+    yield found
+    found.stop()
+
+
 @pytest.fixture
-def local_slack(tmp_path: Path) -> Iterator[LocalSlack]:
-    """A running stand-in that lets messages through as fast as they come."""
-    found = LocalSlack(tmp_path / "slack")
-    found.start()
-    found.control(pace=0.0)
-    try:
-        yield found
-    finally:
-        found.stop()
+def local_slack(one_slack: LocalSlack) -> LocalSlack:
+    """A running, healthy, empty stand-in that lets messages through as fast as they come."""
+    if one_slack.process is None:
+        one_slack.start()
+    one_slack.control(heal=True, clear=True, pace=0.0, burst=5)
+    return one_slack
 
 
 @pytest.fixture(scope="session")

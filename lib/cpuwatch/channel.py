@@ -28,7 +28,8 @@ from tenacity import (
     stop_any,
     stop_never,
     stop_when_event_set,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from cpuwatch import slack
@@ -256,7 +257,7 @@ class Channel:
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type(UnreachableError),
-                wait=wait_exponential_jitter(initial=0.2, max=15, jitter=0.2),
+                wait=wait_exponential(multiplier=0.2, max=15) + wait_random(0, 0.2),
                 sleep=sleep_using_event(self._stop),
                 stop=tired,
                 before_sleep=self._tell,

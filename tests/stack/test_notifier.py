@@ -258,8 +258,6 @@ def test_the_token_is_in_no_output_log_process_list_or_file(running_stack: None)
     environment = {
         **os.environ, "SLACK_BOT_TOKEN": marked, "SLACK_CHANNEL": "C0000000000",
         "HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
-        # Whatever the log level: the SDK's and urllib's debugging shows headers.
-        "PYTHONWARNINGS": "default",
     }  # fmt: skip
     cpuwatch = Path(sys.executable).with_name("cpuwatch")
     ours = settings().slack_folder / "secrets.json"

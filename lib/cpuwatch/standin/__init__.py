@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import urllib.request
 from http.client import HTTPException
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.stack import slack as process
+
+# The server's process runs through here, too, and has no use for pandas.
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The channel that alerts go to, and the one that `cpuwatch demo` uses.
 CHANNEL = "cpu-alerts"
@@ -56,18 +58,22 @@ def messages(channel: str = CHANNEL) -> pd.DataFrame:
         A row a message: posted (UTC), updated (UTC, NaT if never), state ('open' or 'closed',
         None for a message that is no alert), text (as a reader sees it).
     """
+    import pandas as pd
+
     found = _ask("control", {"read": channel})["messages"]
     rows = [
         {
-            "posted": _moment(one["ts"]),
-            "updated": _moment(one["edited"]["ts"]) if "edited" in one else pd.NaT,
+            "posted": float(one["ts"]),
+            "updated": float(one["edited"]["ts"]) if "edited" in one else None,
             "state": ((one.get("metadata") or {}).get("event_payload") or {}).get("state"),
             "text": _plain(str(one.get("text") or "")),
         }
         for one in reversed(found)
     ]
     table = pd.DataFrame(rows, columns=["posted", "updated", "state", "text"])
-    return table.astype({"posted": "datetime64[ns, UTC]", "updated": "datetime64[ns, UTC]"})
+    for name in ("posted", "updated"):
+        table[name] = pd.to_datetime(table[name].astype("float64"), unit="s", utc=True)
+    return table
 
 
 def make_slow(seconds: float) -> None:
@@ -131,10 +137,6 @@ def _ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
             " refuse, standin.heal() ends that."
         )
     return dict(answer)
-
-
-def _moment(ts: str) -> pd.Timestamp:
-    return pd.Timestamp(round(float(ts) * 1e6), unit="us", tz="UTC")
 
 
 def _plain(text: str) -> str:
