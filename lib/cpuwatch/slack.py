@@ -167,12 +167,12 @@ def text(notice: Notice) -> str:
     peak = max(episode.peak_avg for episode in notice.episodes.values())
     if not notice.is_open:
         return (
-            f"✅ {host} is back under its threshold of {top}: {_cpus(notice, False)} had averages"
+            f"✔ {host} is back under its threshold of {top}: {_cpus(notice, False)} had averages"
             f" of up to {peak:.1f}%, from {since} to {until} UTC ({length})."
         )
     back = _cpus(notice, False)
     return (
-        f"🔴 {host} is over its threshold of {top}: {_cpus(notice, True)} with averages of up to"
+        f"▲ {host} is over its threshold of {top}: {_cpus(notice, True)} with averages of up to"
         f" {peak:.1f}%, since {since} UTC, for {length} so far."
         + (f" Back already: {back}." if back else "")
     )

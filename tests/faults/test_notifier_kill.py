@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import collections
+import os
 import random
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from slack_parts import LocalSlack, opened, send, wait_until
@@ -15,26 +18,66 @@ pytest_plugins = ["slack_parts"]
 
 KILLS = 20
 
-# The same notifier as `cpuwatch notify`, on this test's topic and stand-in.
-NOTIFIER = """
-import sys
+
+# The same notifier as `cpuwatch notify`, on this test's topic and stand-in. Each is a process
+# of its own, forked from one that has done the imports.
+NOTIFIERS = """
+import os, sys
 from pathlib import Path
 from cpuwatch.channel import Channel
 from cpuwatch.notifier import Notifier
 from cpuwatch.stack.slack import secrets_in
-address, folder, topic, memory, once = sys.argv[1:]
-channel = Channel(secrets_in(Path(folder)).token, "cpu-alerts", address)
-notifier = Notifier(channel, topic, "group-" + topic, Path(memory))
-print("begins", flush=True)
-notifier.run(once == "once")
-print(channel.posted, channel.recognised, flush=True)
+address, folder, topic, memory = sys.argv[1:]
+for order in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            channel = Channel(secrets_in(Path(folder)).token, "cpu-alerts", address)
+            notifier = Notifier(channel, topic, "group-" + topic, Path(memory))
+            notifier.run(once=order.strip() == "once")
+            status = 0
+        finally:
+            os._exit(status)
+    print(pid, flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
 """
+
+
+def _live_and_die(
+    mother: subprocess.Popen[str],
+    slack: LocalSlack,
+    stream: Callable[[], None],
+    enough: threading.Event,
+) -> None:
+    assert mother.stdin is not None and mother.stdout is not None
+
+    def order(what: str) -> int:
+        print(what, file=mother.stdin, flush=True)
+        return int(mother.stdout.readline())  # type: ignore[union-attr]
+
+    chance = random.Random(5)
+    producer = threading.Thread(target=stream)
+    producer.start()
+    try:
+        for _ in range(KILLS):
+            pid = order("follow")
+            before = len(slack.ids())
+            wait_until(lambda before=before: len(slack.ids()) > before, "a post")  # type: ignore[misc]
+            threading.Event().wait(chance.uniform(0, 0.2))
+            os.kill(pid, signal.SIGKILL)
+            assert int(mother.stdout.readline()) == signal.SIGKILL
+    finally:
+        enough.set()
+        producer.join()
+    order("once")
+    assert int(mother.stdout.readline()) == 0
+    mother.stdin.close()
 
 
 def test_killed_twenty_times_it_loses_nothing_and_repeats_nothing(
     local_slack: LocalSlack, alerts_topic: str, tmp_path: Path
 ) -> None:
-    chance = random.Random(5)
     # Slow enough that most kills hit it between Slack's work and Slack's answer.
     local_slack.control(slow=0.03)
     sent: list[str] = []
@@ -42,35 +85,16 @@ def test_killed_twenty_times_it_loses_nothing_and_repeats_nothing(
 
     def stream() -> None:
         while not enough.wait(0.05):
-            hosts = [f"host{len(sent) + more:05}" for more in range(2)]
+            hosts = [f"host{len(sent) + more:05}" for more in range(10)]
             send(alerts_topic, *(opened(host) for host in hosts))
             sent.extend(hosts)
 
-    def notifier(once: str) -> subprocess.Popen[str]:
-        memory = str(tmp_path / "notified.json")
-        place = [local_slack.address, str(local_slack.folder), alerts_topic, memory, once]
-        return subprocess.Popen(
-            [sys.executable, "-c", NOTIFIER, *place], stdout=subprocess.PIPE, text=True
-        )
-
-    producer = threading.Thread(target=stream)
-    producer.start()
-    try:
-        for _ in range(KILLS):
-            process = notifier("follow")
-            assert process.stdout is not None
-            assert process.stdout.readline() == "begins\n"
-            before = len(local_slack.ids())
-            wait_until(lambda before=before: len(local_slack.ids()) > before, "a post")  # type: ignore[misc]
-            threading.Event().wait(chance.uniform(0, 0.2))
-            process.kill()
-            process.communicate()
-    finally:
-        enough.set()
-        producer.join()
-    last = notifier("once")
-    output, _ = last.communicate(timeout=120)
-    assert last.returncode == 0, output
+    place = [local_slack.address, str(local_slack.folder), alerts_topic, str(tmp_path / "kept")]
+    with subprocess.Popen(
+        [sys.executable, "-c", NOTIFIERS, *place], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as mother:  # fmt: skip
+        _live_and_die(mother, local_slack, stream, enough)
 
     counted = collections.Counter(one.split("/")[0] for one in local_slack.ids())
     lost = sorted(set(sent) - set(counted))

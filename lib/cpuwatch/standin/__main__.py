@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -21,16 +22,29 @@ def main() -> None:
     given = parser.parse_args()
     secrets = slack.secrets_in(given.folder)
     store = Store(given.folder / "messages.jsonl")
-    app = StandIn(store, secrets.token, secrets.control).app()
-    uvicorn.run(
-        app,
+    standin = StandIn(store, secrets.token, secrets.control)
+    config = uvicorn.Config(
+        standin.app(),
         host="127.0.0.1",
         port=given.port,
         log_level="warning",
         access_log=False,
-        # A page that is open would hold the server up.
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=5,
     )
+    _Server(config, standin).run()
+
+
+class _Server(uvicorn.Server):
+    """A server whose open pages do not hold up its end."""
+
+    def __init__(self, config: uvicorn.Config, standin: StandIn) -> None:
+        super().__init__(config)
+        self._standin = standin
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the pages go first; they come back by themselves."""
+        self._standin.end_streams()
+        await super().shutdown(sockets)
 
 
 if __name__ == "__main__":

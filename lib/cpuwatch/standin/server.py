@@ -84,7 +84,7 @@ class StandIn:
         self._token = token
         self._control = control
         self._next: dict[tuple[str, str], float] = {}
-        self._watching: set[asyncio.Queue[bytes]] = set()
+        self._watching: set[asyncio.Queue[bytes | None]] = set()
         store.on_change = self._tell
 
     def app(self) -> Starlette:
@@ -277,7 +277,7 @@ class StandIn:
         )
 
     async def _stream(self, channel: str | None) -> AsyncIterator[bytes]:
-        news: asyncio.Queue[bytes] = asyncio.Queue()
+        news: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._watching.add(news)
         try:
             # Whoever connects again gets everything again, and so misses nothing.
@@ -286,11 +286,19 @@ class StandIn:
             yield _event("all", [_seen(one) for one in messages[-200:]])
             while True:
                 try:
-                    yield await asyncio.wait_for(news.get(), 10)
+                    event = await asyncio.wait_for(news.get(), 10)
+                    if event is None:
+                        return
+                    yield event
                 except asyncio.TimeoutError:
                     yield b": still here\n\n"
         finally:
             self._watching.discard(news)
+
+    def end_streams(self) -> None:
+        """Let go of every page that is open."""
+        for news in self._watching:
+            news.put_nowait(None)
 
     def _tell(self, kind: str, message: Message) -> None:
         event = _event("all", []) if kind == "clear" else _event("message", _seen(message))
