@@ -133,25 +133,40 @@ def typed(transitions: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def episodes(transitions: pd.DataFrame) -> pd.DataFrame:
+def episodes(transitions: pd.DataFrame, over: pd.DataFrame | None = None) -> pd.DataFrame:
     """Put transitions together to episodes.
 
     Parameters
     ----------
     transitions : pandas.DataFrame
         As `transitions` returns them, in any order. The same one twice counts once.
+    over : pandas.DataFrame, optional
+        The windows over their threshold: hostname, cpu, window_start, usage_avg. With them an
+        episode that still goes on is counted to its end so far; a transition tells only of
+        its first window.
 
     Returns
     -------
     pandas.DataFrame
         One row an episode, by opened, hostname and cpu: id, hostname, cpu, opened, closed
-        (NaT while it goes on), peak_avg (highest average, percent; while it goes on, as far
-        as it was told), allowed_top (threshold at the opening), windows (how many were over).
+        (NaT while it goes on), peak_avg (highest average, percent), allowed_top (threshold at
+        the opening), windows (how many were over).
     """
     # 'closed' comes before 'opened' in the alphabet, and knows more.
     latest = transitions.sort_values("event", kind="stable").drop_duplicates("id")
-    found = latest[EPISODE_COLUMNS]
-    return found.sort_values(["opened", "hostname", "cpu"], ignore_index=True)
+    found = latest[EPISODE_COLUMNS].sort_values(["opened", "hostname", "cpu"], ignore_index=True)
+    if over is None:
+        return found
+    peaks, counts = found["peak_avg"].tolist(), found["windows"].tolist()
+    for place, episode in enumerate(found.to_dict("records")):
+        if pd.isna(episode["closed"]):
+            own = over[
+                (over["hostname"] == episode["hostname"])
+                & (over["cpu"] == episode["cpu"])
+                & (over["window_start"] >= episode["opened"])
+            ]
+            peaks[place], counts[place] = own["usage_avg"].max(), len(own)
+    return found.assign(peak_avg=peaks, windows=counts)
 
 
 def _iso(moment: pd.Timestamp) -> str:

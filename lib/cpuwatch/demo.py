@@ -104,7 +104,10 @@ class Result:
     transitions
         When episodes opened and closed, as the topic of alerts holds them.
     slack_messages
-        How many messages the notifier makes of them.
+        How many messages the notifier makes of them: as many as chat.postMessage takes; an
+        update of one that stands there is none.
+    min_readings
+        A window of fewer readings opened no episode.
     seconds
         How long each step took.
     """
@@ -116,12 +119,14 @@ class Result:
     alerts: pd.DataFrame
     transitions: pd.DataFrame
     slack_messages: int
+    min_readings: int = alerts.MIN_READINGS
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def episodes(self) -> pd.DataFrame:
-        """Episodes, by host and cpu."""
-        return alerts.episodes(self.transitions)
+        """What the transitions make: one row an episode."""
+        enough = self.alerts[self.alerts["readings"] >= self.min_readings]
+        return alerts.episodes(self.transitions, enough)
 
     @property
     def unknown_hosts(self) -> list[str]:
@@ -257,6 +262,7 @@ def run(
         alerts=found,
         transitions=changes,
         slack_messages=posted,
+        min_readings=min_readings,
         seconds=timer.seconds,
     )
 

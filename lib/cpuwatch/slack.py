@@ -117,12 +117,15 @@ class RollUp:
         ValueError
             If the record is no transition.
         """
+        until = record.get("closed")
+        if until != until:
+            until = None  # pandas has NaT for nothing
         try:
             episode = Episode(
                 id=_text(record["id"]),
                 cpu=_text(record["cpu"]),
                 opened=_iso(_time(record["opened"])),
-                closed=None if record.get("closed") is None else _iso(_time(record["closed"])),
+                closed=None if until is None else _iso(_time(until)),
                 peak_avg=float(record["peak_avg"]),
                 as_of=_iso(_time(record.get("as_of") or record["opened"])),
             )
