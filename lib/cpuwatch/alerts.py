@@ -166,7 +166,9 @@ def episodes(transitions: pd.DataFrame, over: pd.DataFrame | None = None) -> pd.
                 & (over["window_start"] >= episode["opened"])
             ]
             peaks[place], counts[place] = own["usage_avg"].max(), len(own)
-    return found.assign(peak_avg=peaks, windows=counts)
+    return found.assign(
+        peak_avg=pd.Series(peaks, dtype="float64"), windows=pd.Series(counts, dtype="int64")
+    )
 
 
 def _iso(moment: pd.Timestamp) -> str:

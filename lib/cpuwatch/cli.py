@@ -240,6 +240,11 @@ def _show_result(result: Result) -> None:
     if result.alerts.empty:
         out.print("\nNo host was in trouble.")
         return
+    if result.episodes.empty:
+        out.print(
+            f"Every window over its threshold has fewer than {result.min_readings} readings, so"
+            " none opens an episode: take a longer --window, or a smaller --min-readings."
+        )
     table = Table(title="Hosts in trouble", title_justify="left", box=None, pad_edge=False)
     for column in ("Host", "Threshold", "Alerts", "CPUs", "Highest average", "From", "Until"):
         numeric = column in ("Threshold", "Alerts", "CPUs", "Highest average")

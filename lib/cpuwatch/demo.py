@@ -119,7 +119,7 @@ class Result:
     alerts: pd.DataFrame
     transitions: pd.DataFrame
     slack_messages: int
-    min_readings: int = alerts.MIN_READINGS
+    min_readings: int
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -29,12 +29,13 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
+from dotenv import dotenv_values
 
 from cpuwatch import channel as talk
 from cpuwatch import topics
 from cpuwatch.channel import Channel, RefusedError, Stopped
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import settings
+from cpuwatch.settings import ROOT, settings
 from cpuwatch.slack import Notice, RollUp
 from cpuwatch.stack import slack as process
 from cpuwatch.stack.supervisor import Supervisor
@@ -424,7 +425,7 @@ def start() -> None:
         If there is no supervisor, or the token stands in the environment alone.
     """
     config = settings()
-    if config.slack_bot_token is not None and "SLACK_BOT_TOKEN" in os.environ:
+    if config.outside("slack") and "SLACK_BOT_TOKEN" not in dotenv_values(ROOT / ".env"):
         raise CpuwatchError(
             "A notifier that stays takes SLACK_BOT_TOKEN and SLACK_CHANNEL from the file .env,"
             " not from this shell's environment: put them there, or run 'cpuwatch notify' here."

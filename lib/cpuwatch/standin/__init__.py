@@ -29,8 +29,13 @@ def page_address(channel: str = CHANNEL) -> str:
     Raises
     ------
     CpuwatchError
-        If the stack has never been started here.
+        If the stack has never been started here, or the real Slack is used.
     """
+    if settings().outside("slack"):
+        raise CpuwatchError(
+            "The real Slack is used here, since SLACK_BOT_TOKEN is set, so there is no stand-in:"
+            " look at the channel in Slack, or take that setting away."
+        )
     address = f"http://127.0.0.1:{settings().port('slack')}/"
     return address if channel == CHANNEL else f"{address}?channel={channel}"
 
