@@ -57,7 +57,10 @@ _REMEDIES = {
     "account_inactive": "the bot was removed: install the app again and set its new token",
     "token_revoked": "install the app again and set its new token as SLACK_BOT_TOKEN",
     "token_expired": "set a fresh token as SLACK_BOT_TOKEN",
-    "missing_scope": "give the app the scope chat:write, and install it again",
+    "missing_scope": (
+        "give the app the scopes chat:write and channels:history, or channels:read as well if"
+        " SLACK_CHANNEL is a name, and install it again"
+    ),
     "channel_not_found": "check SLACK_CHANNEL: best is the channel's id, C…, from its details",
     "not_in_channel": "invite the app: write /invite @its-name in the channel",
     "is_archived": "unarchive the channel, or name another one in SLACK_CHANNEL",
@@ -160,7 +163,10 @@ class Channel:
 
     def _deliver_once(self, notice: Notice) -> None:
         if notice.ts is None and notice.doubtful:
-            self._look_for(notice)
+            try:
+                self._look_for(notice)
+            except RefusedError:
+                pass  # we may not read there: rather twice than never
         said = slack.text(notice)
         content = {
             "text": said,

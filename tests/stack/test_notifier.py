@@ -149,6 +149,23 @@ def test_a_timeout_whose_post_was_taken_is_recognised(scene: Scene) -> None:
     assert channel.recognised == 1
 
 
+def test_where_the_channel_may_not_be_read_a_lost_answer_means_twice_not_never(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = scene.slack.channel(patience=30)
+
+    def may_not(_pages: int) -> list[dict[str, Any]]:
+        raise RefusedError("missing_scope")
+
+    monkeypatch.setattr(channel, "_history", may_not)
+    send(scene.topic, opened("doc"))
+    scene.slack.control(status=500, after=True, times=1)
+    scene.deliver(channel)
+    assert len(scene.slack.messages()) == 2
+    assert "channels:history" in scene.said[0]
+    assert scene.deliver().channel.posted == 0
+
+
 def test_a_slack_that_is_not_there_yet_is_waited_for(scene: Scene) -> None:
     send(scene.topic, opened("doc"))
     scene.slack.stop()
@@ -262,8 +279,6 @@ def test_the_token_is_in_no_output_log_process_list_or_file(running_stack: None)
     cpuwatch = Path(sys.executable).with_name("cpuwatch")
     ours = settings().slack_folder / "secrets.json"
     secret = ours.read_text().split('"token": "')[1].split('"')[0]
-    topics.create(topics.ALERTS)
-    send(topics.ALERTS, opened(f"marked-{os.getpid()}"))
     said = subprocess.run(
         [cpuwatch, "status"], env=environment, capture_output=True, text=True, check=True
     )
