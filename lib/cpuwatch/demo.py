@@ -249,10 +249,9 @@ def run(
                 flink.wait_until_finished(job)
             found = _windows(names.over, _ALERT_COLUMNS)
             changes = alerts.typed(topics.read(names.alerts))
-            say(f"{len(found):,} averages over their host's threshold")
-        with timer.step("slack") as say:
             posted = _post(names)
-            say(f"{len(alerts.episodes(changes)):,} episodes in {posted:,} messages")
+            count = len(alerts.episodes(changes))
+            say(f"{len(found):,} over their threshold: {count:,} episodes, {posted:,} messages")
     timer.finish()
     return Result(
         given=given,
