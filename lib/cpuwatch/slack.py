@@ -15,8 +15,8 @@ EVENT_TYPE = "cpu_alert"
 #: A message names at most so many cpus; a host with more is told of with their number.
 _MOST_CPUS = 16
 
-#: So much of an episode's memory goes into a message's metadata, which Slack limits.
-_MOST_REMEMBERED = 40
+#: So many bytes of memory go into a message's metadata; Slack has a limit, and names it nowhere.
+_MOST_REMEMBERED = 3000
 
 _LONGEST_NAME = 80
 
@@ -204,8 +204,10 @@ def blocks(notice: Notice) -> list[dict[str, Any]]:
 def metadata(notice: Notice) -> dict[str, Any]:
     """What the message carries unseen, so that a restarted notifier recognises it."""
     remembered = notice.as_dict()
-    remembered["episodes"] = remembered["episodes"][-_MOST_REMEMBERED:]
     del remembered["ts"], remembered["said"]
+    # The newest are the likeliest to come again.
+    while len(orjson.dumps(remembered)) > _MOST_REMEMBERED and len(remembered["episodes"]) > 1:
+        del remembered["episodes"][0]
     return {
         "event_type": EVENT_TYPE,
         "event_payload": {

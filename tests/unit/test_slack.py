@@ -96,6 +96,16 @@ def test_a_message_is_recognised_by_what_it_carries_unseen() -> None:
     assert slack.recognise({"ts": "1", "metadata": {"event_type": "cpu_alert"}}) is None
 
 
+def test_what_a_message_carries_unseen_stays_small() -> None:
+    rolled = RollUp()
+    for number in range(200):
+        notice = rolled.apply(opened("doc", f"cpu{number:03}"))
+    unseen = slack.metadata(notice)
+    assert len(str(unseen)) < 4000
+    found = slack.recognise({"ts": "1", "metadata": unseen})
+    assert found is not None and list(found.episodes)[-1].startswith("doc/cpu199/")
+
+
 def test_a_notice_survives_the_file_that_keeps_it() -> None:
     notice = RollUp().apply(opened("doc"))
     notice.ts, notice.said = "1.5", "text"
