@@ -31,8 +31,8 @@ def pytest_configure() -> None:
         if name.startswith(("CPUWATCH_", "SLACK_", "NR_")) and name != "CPUWATCH_CACHE":
             del os.environ[name]
     # An empty variable takes back what a .env file says.
-    for name in ("KAFKA", "POSTGRES", "FLINK"):
-        os.environ[f"CPUWATCH_{name}"] = ""
+    for name in ("CPUWATCH_KAFKA", "CPUWATCH_POSTGRES", "CPUWATCH_FLINK", "SLACK_BOT_TOKEN"):
+        os.environ[name] = ""
 
 
 def cpuwatch(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,18 +1,41 @@
-"""Alerts: consecutive ones are one episode, and how good they are against labelled incidents.
+"""Windows become episodes, and episodes are scored against labelled incidents.
 
-A DataFrame of alerts has one row for each window whose average is over the threshold, with the
-columns window_start and window_end (UTC), hostname, cpu, usage_avg, usage_max, readings and
-allowed_top.
+An episode of one cpu opens with the first window over the host's threshold, goes on while
+the next one over it begins within the cooldown, and closes otherwise. The job
+`cpu_notification` finds the same in SQL; here it is a second time, in pandas.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-_EPISODE_COLUMNS = [
+#: For how many windows an episode goes on after its last one over the threshold.
+COOLDOWN = 2
+
+#: A window of fewer readings neither opens nor closes an episode.
+MIN_READINGS = 3
+
+TRANSITION_COLUMNS = [
+    "id",
+    "event",
+    "hostname",
+    "cpu",
+    "opened",
+    "closed",
+    "usage_avg",
+    "peak_avg",
+    "allowed_top",
+    "windows",
+    "readings",
+    "as_of",
+]
+
+EPISODE_COLUMNS = [
     "id",
     "hostname",
     "cpu",
@@ -24,59 +47,132 @@ _EPISODE_COLUMNS = [
 ]
 
 
-def episodes(alerts: pd.DataFrame, window: pd.Timedelta) -> pd.DataFrame:
-    """Join the consecutive alerts of one cpu to episodes.
+def transitions(
+    windows: pd.DataFrame, cooldown: pd.Timedelta, min_readings: int = MIN_READINGS
+) -> pd.DataFrame:
+    """Find when episodes open and close.
 
     Parameters
     ----------
-    alerts : pandas.DataFrame
-        Alerts in any order. The same window twice counts once: delivery is at least once.
-    window : pandas.Timedelta
-        Length of a window. An episode ends where the next window is no alert.
+    windows : pandas.DataFrame
+        All windows, over the threshold or not, in any order: window_start, window_end,
+        hostname, cpu, usage_avg (percent), readings, allowed_top (percent). The same window
+        twice counts once.
+    cooldown : pandas.Timedelta
+        An episode goes on if a window over the threshold begins at most this long after the
+        last one's end.
+    min_readings : int
+        A window of fewer readings is no evidence, neither way.
 
     Returns
     -------
     pandas.DataFrame
-        One row an episode, by opened, hostname and cpu: id (hostname/cpu/opened), hostname,
-        cpu, opened (start of the first window), closed (end of the last), peak_avg (highest
-        average, percent), allowed_top (threshold at the first window), windows (how many).
-
-    Raises
-    ------
-    ValueError
-        If the window is not longer than nothing.
+        A row a transition, as the topic cpu_alerts holds them: id (hostname/cpu/opened),
+        event ('opened' or 'closed'), hostname, cpu, opened (start of the first window over),
+        closed (end of the last one over; NaT for 'opened'), peak_avg (highest average so
+        far), allowed_top (at the opening), windows (how many were over so far); of the window
+        that showed it usage_avg, readings and as_of (its end). By as_of, hostname and cpu.
     """
-    if not window > pd.Timedelta(0):
-        raise ValueError(f"window {window} is not longer than 0 seconds")
-    series = ["hostname", "cpu"]
-    ordered = alerts.drop_duplicates([*series, "window_start"]).sort_values(
-        [*series, "window_start"], ignore_index=True
+    enough = windows[windows["readings"] >= min_readings]
+    ordered = enough.drop_duplicates(["hostname", "cpu", "window_start"]).sort_values(
+        ["hostname", "cpu", "window_start"]
     )
-    # A window that does not follow on the one before it, of the same cpu, opens an episode.
-    opens = ordered.groupby(series)["window_start"].diff() != window
-    found = (
-        ordered.assign(episode=opens.cumsum())
-        .groupby("episode")
-        .agg(
-            hostname=("hostname", "first"),
-            cpu=("cpu", "first"),
-            opened=("window_start", "first"),
-            closed=("window_end", "last"),
-            peak_avg=("usage_avg", "max"),
-            allowed_top=("allowed_top", "first"),
-            windows=("window_start", "size"),
-        )
+    found: list[dict[str, Any]] = []
+    for _, series in ordered.groupby(["hostname", "cpu"]):
+        found += _transitions(series.to_dict("records"), cooldown)
+    table = typed(pd.DataFrame(found, columns=TRANSITION_COLUMNS))
+    # The sort is stable: an episode closes before the next one of the same cpu opens.
+    return table.sort_values(["as_of", "hostname", "cpu"], kind="stable", ignore_index=True)
+
+
+def _transitions(series: list[dict[Hashable, Any]], cooldown: pd.Timedelta) -> list[dict[str, Any]]:
+    """The transitions of one cpu."""
+    found = []
+    episode: dict[str, Any] | None = None
+    for row in series:
+        is_over = row["usage_avg"] > row["allowed_top"]
+        shown_by = {name: row[name] for name in ("usage_avg", "readings")}
+        shown_by["as_of"] = row["window_end"]
+        if episode is not None:
+            reached = row["window_start"] if is_over else row["window_end"]
+            if reached > episode["closed"] + cooldown:
+                found.append({**episode, **shown_by, "event": "closed"})
+                episode = None
+        if not is_over:
+            continue
+        if episode is None:
+            episode = {
+                "id": f"{row['hostname']}/{row['cpu']}/{_iso(row['window_start'])}",
+                "hostname": row["hostname"],
+                "cpu": row["cpu"],
+                "opened": row["window_start"],
+                "peak_avg": row["usage_avg"],
+                "allowed_top": row["allowed_top"],
+                "windows": 0,
+            }
+            found.append({**episode, **shown_by, "event": "opened", "closed": None, "windows": 1})
+        episode["closed"] = row["window_end"]  # unless it goes on
+        episode["peak_avg"] = max(episode["peak_avg"], row["usage_avg"])
+        episode["windows"] += 1
+    return found
+
+
+def typed(transitions: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `transitions` with their types, from a topic or where there are none."""
+    table = transitions.reindex(columns=TRANSITION_COLUMNS)
+    for name in TRANSITION_COLUMNS:
+        if name in ("opened", "closed", "as_of"):
+            moments = pd.to_datetime(table[name], format="ISO8601", utc=True)
+            table[name] = moments.dt.as_unit("ns")
+        elif name in ("windows", "readings"):
+            table[name] = table[name].astype("int64")
+        elif name in ("usage_avg", "peak_avg", "allowed_top"):
+            table[name] = table[name].astype("float64")
+        else:
+            table[name] = table[name].astype(object)
+    return table
+
+
+def episodes(transitions: pd.DataFrame, over: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Put transitions together to episodes.
+
+    Parameters
+    ----------
+    transitions : pandas.DataFrame
+        As `transitions` returns them, in any order. The same one twice counts once.
+    over : pandas.DataFrame, optional
+        The windows over their threshold: hostname, cpu, window_start, usage_avg. With them an
+        episode that still goes on is counted to its end so far; a transition tells only of
+        its first window.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an episode, by opened, hostname and cpu: id, hostname, cpu, opened, closed
+        (NaT while it goes on), peak_avg (highest average, percent), allowed_top (threshold at
+        the opening), windows (how many were over).
+    """
+    # 'closed' comes before 'opened' in the alphabet, and knows more.
+    latest = transitions.sort_values("event", kind="stable").drop_duplicates("id")
+    found = latest[EPISODE_COLUMNS].sort_values(["opened", "hostname", "cpu"], ignore_index=True)
+    if over is None:
+        return found
+    peaks, counts = found["peak_avg"].tolist(), found["windows"].tolist()
+    for place, episode in enumerate(found.to_dict("records")):
+        if pd.isna(episode["closed"]):
+            own = over[
+                (over["hostname"] == episode["hostname"])
+                & (over["cpu"] == episode["cpu"])
+                & (over["window_start"] >= episode["opened"])
+            ]
+            peaks[place], counts[place] = own["usage_avg"].max(), len(own)
+    return found.assign(
+        peak_avg=pd.Series(peaks, dtype="float64"), windows=pd.Series(counts, dtype="int64")
     )
-    found["id"] = [
-        f"{host}/{cpu}/{_iso(opened)}"
-        for host, cpu, opened in zip(found.hostname, found.cpu, found.opened, strict=True)
-    ]
-    return found[_EPISODE_COLUMNS].sort_values(["opened", *series], ignore_index=True)
 
 
 def _iso(moment: pd.Timestamp) -> str:
-    text = moment.tz_convert("UTC").isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z").replace(".000Z", "Z")
+    return moment.tz_convert("UTC").isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,3 +253,26 @@ def score(alerts: pd.DataFrame, incidents: pd.DataFrame) -> Score:
         precision=float(deserved.mean()) if len(alerts) else float("nan"),
         recall=float(found.mean()) if len(found) else float("nan"),
     )
+
+
+def score_episodes(episodes: pd.DataFrame, incidents: pd.DataFrame, window: pd.Timedelta) -> Score:
+    """Compare episodes with the labelled incidents, by the window that opened each.
+
+    Parameters
+    ----------
+    episodes : pandas.DataFrame
+        As `episodes` returns them.
+    incidents : pandas.DataFrame
+        As `cpuwatch.readings.incidents` returns them.
+    window : pandas.Timedelta
+        Length of a window.
+
+    Returns
+    -------
+    Score
+        With episodes in place of alerts.
+    """
+    opening = episodes.assign(
+        window_start=episodes["opened"], window_end=episodes["opened"] + window
+    )
+    return score(opening, incidents)

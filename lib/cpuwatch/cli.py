@@ -101,7 +101,7 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
 
 @app.command()
 def up(as_json: AsJson = False) -> None:
-    """Start Kafka, PostgreSQL and Flink, those that do not run yet."""
+    """Start Kafka, PostgreSQL, Flink and the local Slack, those that do not run yet."""
     from cpuwatch.stack import control
 
     start = time.monotonic()
@@ -172,6 +172,12 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write tables and plot.", metavar="DIR")
     ] = None,
+    cooldown: Annotated[
+        int, typer.Option(help="An episode goes on if over again within so many windows.", min=0)
+    ] = 2,
+    min_readings: Annotated[
+        int, typer.Option(help="A window of fewer readings opens no episode.", min=1)
+    ] = 3,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
@@ -182,9 +188,9 @@ def demo(
     start = time.monotonic()
     with _stack(as_json):
         stack_seconds = time.monotonic() - start
-        show("stack", "Kafka, PostgreSQL and Flink answer", stack_seconds)
+        show("stack", "Kafka, PostgreSQL, Flink and Slack answer", stack_seconds)
         with err.status("Working"):
-            result = story.run(given, sql.seconds(window), show)
+            result = story.run(given, sql.seconds(window), show, cooldown, min_readings)
     result.seconds = {
         "stack": stack_seconds,
         **result.seconds,
@@ -239,6 +245,11 @@ def _show_result(result: Result) -> None:
     if result.alerts.empty:
         out.print("\nNo host was in trouble.")
         return
+    if result.episodes.empty:
+        out.print(
+            f"Every window over its threshold has fewer than {result.min_readings} readings, so"
+            " none opens an episode: take a longer --window, or a smaller --min-readings."
+        )
     table = Table(title="Hosts in trouble", title_justify="left", box=None, pad_edge=False)
     for column in ("Host", "Threshold", "Alerts", "CPUs", "Highest average", "From", "Until"):
         numeric = column in ("Threshold", "Alerts", "CPUs", "Highest average")
@@ -319,6 +330,41 @@ def produce(
         out.print(f"  line {line} rejected: {escape(str(reason))}")
     if len(source.rejected):
         out.print(f"{len(source.rejected):,} rejected rows are in {topics.BAD_READINGS}.")
+
+
+@app.command()
+def notify(
+    once: Annotated[bool, typer.Option("--once", help="Deliver what is there, and end.")] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Run on with the stack, until it stops or --leave.")
+    ] = False,
+    leave: Annotated[bool, typer.Option("--leave", help="Stop one that stays.")] = False,
+) -> None:
+    """Tell the Slack channel of the alerts in the topic cpu_alerts, until Ctrl-C."""
+    import signal
+    import threading
+
+    from cpuwatch import notifier
+    from cpuwatch.settings import settings
+
+    if once + stay + leave > 1:
+        raise typer.BadParameter("--once, --stay and --leave exclude each other")
+    if leave:
+        had = notifier.is_running()
+        notifier.stop()
+        out.print("The notifier is stopped." if had else "No notifier was running.")
+        return
+    if stay:
+        notifier.start()
+        out.print(f"The notifier runs; the channel is at {escape(settings().slack_address)}")
+        return
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    until = "" if once else ", until Ctrl-C"
+    out.print(f"Telling the channel at {escape(settings().slack_address)}{until}")
+    posted = notifier.follow(lambda line: out.print(escape(line)), once, stop)
+    out.print(f"{posted:,} message{'' if posted == 1 else 's'} posted.")
 
 
 if __name__ == "__main__":

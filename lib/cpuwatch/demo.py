@@ -16,7 +16,20 @@ from pathlib import Path
 import pandas as pd
 from pyflink.table import TableEnvironment
 
-from cpuwatch import alerts, flink, plots, readings, replay, sql, thresholds, topics
+from cpuwatch import (
+    alerts,
+    flink,
+    notifier,
+    plots,
+    readings,
+    replay,
+    slack,
+    sql,
+    standin,
+    thresholds,
+    topics,
+)
+from cpuwatch import channel as talk
 from cpuwatch.errors import CpuwatchError
 
 #: What a run that was killed leaves behind is swept by the next, after this many seconds.
@@ -33,6 +46,15 @@ _WINDOW_COLUMNS = [
     "readings",
 ]
 _ALERT_COLUMNS = [*_WINDOW_COLUMNS, "allowed_top"]
+
+_TABLES = (
+    "cpu_in",
+    "cpu_out_filter",
+    "cpu_out_agg",
+    "cpu_thresholds",
+    "cpu_out_over",
+    "cpu_out_alerts",
+)
 
 #: Called with the name of a step, a sentence about it and its time in seconds.
 Tell = Callable[[str, str, float], None]
@@ -79,8 +101,13 @@ class Result:
         window_start, window_end, hostname, cpu, usage_avg, usage_max, readings.
     alerts
         The windows over their host's threshold, and allowed_top.
-    episodes
-        Runs of such windows, by host and cpu.
+    transitions
+        When episodes opened and closed, as the topic of alerts holds them.
+    slack_messages
+        How many messages the notifier makes of them: as many as chat.postMessage takes; an
+        update of one that stands there is none.
+    min_readings
+        A window of fewer readings opened no episode.
     seconds
         How long each step took.
     """
@@ -90,8 +117,16 @@ class Result:
     filtered: pd.DataFrame
     windows: pd.DataFrame
     alerts: pd.DataFrame
-    episodes: pd.DataFrame
+    transitions: pd.DataFrame
+    slack_messages: int
+    min_readings: int
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def episodes(self) -> pd.DataFrame:
+        """What the transitions make: one row an episode."""
+        enough = self.alerts[self.alerts["readings"] >= self.min_readings]
+        return alerts.episodes(self.transitions, enough)
 
     @property
     def unknown_hosts(self) -> list[str]:
@@ -115,7 +150,7 @@ class Result:
             "late": self.late,
             "alerted_hosts": sorted(set(self.alerts["hostname"])),
             "episodes": len(self.episodes),
-            "slack_messages": 0,  # nothing is posted yet
+            "slack_messages": self.slack_messages,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
 
@@ -147,7 +182,13 @@ def read_input(
     return Input(csv.name, found.readings, found.rejected, None, limits)
 
 
-def run(given: Input, window: int = 30, tell: Tell = lambda *_: None) -> Result:
+def run(
+    given: Input,
+    window: int = 30,
+    tell: Tell = lambda *_: None,
+    cooldown: int = alerts.COOLDOWN,
+    min_readings: int = alerts.MIN_READINGS,
+) -> Result:
     """Run the story once on a running stack.
 
     Parameters
@@ -158,6 +199,10 @@ def run(given: Input, window: int = 30, tell: Tell = lambda *_: None) -> Result:
         The length of a window, in seconds.
     tell
         Called after each step.
+    cooldown
+        For how many windows an episode goes on after its last one over the threshold.
+    min_readings
+        A window of fewer readings neither opens nor closes an episode.
 
     Raises
     ------
@@ -192,9 +237,21 @@ def run(given: Input, window: int = 30, tell: Tell = lambda *_: None) -> Result:
             thresholds.create(database)
             thresholds.write(database, given.thresholds)
             database.dispose()
-            _run_job(environment, "cpu_notification", names, window)
-            found = _windows(names.alerts, _ALERT_COLUMNS)
-            say(f"{len(found):,} averages over their host's threshold")
+            jobs = [
+                flink.submit(
+                    environment,
+                    names.job(name),
+                    sql.statement(name, window, cooldown, min_readings),
+                )
+                for name in ("cpu_over", "cpu_notification")
+            ]
+            for job in jobs:
+                flink.wait_until_finished(job)
+            found = _windows(names.over, _ALERT_COLUMNS)
+            changes = alerts.typed(topics.read(names.alerts))
+            posted = _post(names)
+            count = len(alerts.episodes(changes))
+            say(f"{len(found):,} over their threshold: {count:,} episodes, {posted:,} messages")
     timer.finish()
     return Result(
         given=given,
@@ -202,7 +259,9 @@ def run(given: Input, window: int = 30, tell: Tell = lambda *_: None) -> Result:
         filtered=filtered,
         windows=windows,
         alerts=found,
-        episodes=alerts.episodes(found, pd.Timedelta(seconds=window)),
+        transitions=changes,
+        slack_messages=posted,
+        min_readings=min_readings,
         seconds=timer.seconds,
     )
 
@@ -294,12 +353,16 @@ class _Names:
         return f"{topics.AVERAGES}-{self.run}"
 
     @property
+    def over(self) -> str:
+        return f"{topics.OVER}-{self.run}"
+
+    @property
     def alerts(self) -> str:
         return f"{topics.ALERTS}-{self.run}"
 
     @property
     def topics(self) -> tuple[str, ...]:
-        return (self.readings, self.filtered, self.averages, self.alerts)
+        return (self.readings, self.filtered, self.averages, self.over, self.alerts)
 
     @property
     def schema(self) -> str:
@@ -317,7 +380,7 @@ def _own_names() -> Iterator[_Names]:
     try:
         yield names
     finally:
-        for job in ("cpu_filter", "cpu_agg", "cpu_notification"):
+        for job in ("cpu_filter", "cpu_agg", "cpu_over", "cpu_notification"):
             flink.cancel(names.job(job))
         topics.delete(*names.topics)
         thresholds.drop_schema(names.schema)
@@ -338,7 +401,7 @@ def _sweep() -> None:
 
 
 def _tables(environment: TableEnvironment, names: _Names) -> None:
-    for name in ("cpu_in", "cpu_out_filter", "cpu_out_agg", "cpu_thresholds", "cpu_out_alerts"):
+    for name in _TABLES:
         flink.execute(environment, f"DROP TABLE IF EXISTS {name}")
         flink.execute(environment, sql.statement(name))
     # The workshop's tables, on this run's topics, and ending where they end now.
@@ -354,6 +417,10 @@ def _tables(environment: TableEnvironment, names: _Names) -> None:
             "sink.transactional-id-prefix": names.job("cpu_agg"),
             "scan.bounded.mode": "latest-offset",
         },
+        "cpu_out_over": {
+            "topic": names.over,
+            "sink.transactional-id-prefix": names.job("cpu_over"),
+        },
         "cpu_out_alerts": {
             "topic": names.alerts,
             "sink.transactional-id-prefix": names.job("cpu_notification"),
@@ -368,6 +435,24 @@ def _tables(environment: TableEnvironment, names: _Names) -> None:
 def _run_job(environment: TableEnvironment, name: str, names: _Names, window: int) -> None:
     job = flink.submit(environment, names.job(name), sql.statement(name, window))
     flink.wait_until_finished(job)
+
+
+def _post(names: _Names) -> int:
+    """Post the alerts to a channel of the stand-in; returns how many messages that makes.
+
+    Never to the real Slack: nobody there needs to know of the fleet's made-up troubles.
+    Where there is no stand-in, or it is ill, they are rolled up all the same, and counted.
+    """
+    if standin.is_running():
+        channel = talk.connect(channel=standin.DEMO_CHANNEL, patience=5.0)
+        try:
+            notifier.Notifier(channel, names.alerts, names.job(notifier.GROUP)).run(once=True)
+        except CpuwatchError:
+            pass
+        else:
+            return channel.posted
+    records = topics.read(names.alerts).to_dict("records")
+    return slack.count_messages({str(k): v for k, v in one.items()} for one in records)
 
 
 def _filtered(names: _Names) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from cpuwatch.errors import CpuwatchError
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
 
-SERVICES = ("kafka", "postgres", "flink")
+SERVICES = ("kafka", "postgres", "flink", "slack")
 
 
 def _default_state() -> Path:
@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     #: where that differs, as it does in containers.
     kafka_from_flink: str | None = None
     postgres_from_flink: str | None = None
+    #: The real Slack, under the names that its own tools use: a bot's token, and the channel
+    #: (better its id, C…, than its name). Without a token there is the stand-in.
+    slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    slack_channel: str | None = Field(default=None, validation_alias="SLACK_CHANNEL")
     #: Where the embedded services keep configuration, data and logs.
     state: Path = Field(default_factory=_default_state)
     #: Where downloaded jars are kept; shared between checkouts.
@@ -135,7 +139,9 @@ class Settings(BaseSettings):
         return value
 
     def outside(self, service: str) -> bool:
-        """Whether somebody else runs `service` ('kafka', 'postgres' or 'flink')."""
+        """Whether somebody else runs `service` ('kafka', 'postgres', 'flink' or 'slack')."""
+        if service == "slack":
+            return self.slack_bot_token is not None
         return getattr(self, service) is not None
 
     @property
@@ -174,6 +180,18 @@ class Settings(BaseSettings):
     def flink_address(self) -> str:
         """The Flink cluster's REST address, `http://host:port`."""
         return self.flink or f"http://127.0.0.1:{self.port('flink_rest')}"
+
+    @property
+    def slack_address(self) -> str:
+        """Where the channel is to be seen: the real Slack, or the stand-in's page."""
+        if self.outside("slack"):
+            return f"https://slack.com, channel {self.slack_channel or '(none)'}"
+        return f"http://127.0.0.1:{self.port('slack')}"
+
+    @property
+    def slack_folder(self) -> Path:
+        """The stand-in's messages and secrets, and the notifier's own memory."""
+        return self.state / "slack"
 
     @property
     def postgres_url(self) -> URL:
@@ -234,6 +252,7 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "CPUWATCH_" + str(first["loc"][0]).upper()
+        place = str(first["loc"][0]).upper()
+        name = place if place.startswith("SLACK_") else f"CPUWATCH_{place}"
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise CpuwatchError(f"{name} in the environment or .env is not usable: {reason}.") from None

@@ -28,7 +28,9 @@ READINGS = "cpu_load_stats_real"
 BAD_READINGS = "cpu_bad_readings"
 FILTERED = "cpu_load_stats_real_filter"
 AVERAGES = "cpu_agg_stats"
+OVER = "cpu_over_threshold"
 ALERTS = "cpu_alerts"
+UNDELIVERED = "cpu_undelivered_alerts"
 
 #: Enough to show what a key is for, few enough that no partition stays without a host.
 PARTITIONS = 2
@@ -43,18 +45,21 @@ class _Quiet:
         pass
 
 
-_QUIET = _Quiet()
+QUIET = _Quiet()
 
 
-def _client_settings(**more: Any) -> dict[str, Any]:
+def client_settings(**more: Any) -> dict[str, Any]:
+    """What every client needs to find Kafka, and `more`."""
     return {"bootstrap.servers": settings().kafka_address, "log_level": 0, **more}
 
 
-def _admin() -> AdminClient:
-    return AdminClient(_client_settings(), logger=_QUIET)
+def admin() -> AdminClient:
+    """A client for topics and groups."""
+    return AdminClient(client_settings(), logger=QUIET)
 
 
-def _unreachable(error: object) -> CpuwatchError:
+def unreachable(error: object) -> CpuwatchError:
+    """The sentence that says that Kafka does not answer, and what to do."""
     address = settings().kafka_address
     return CpuwatchError(
         f"Kafka at {address} does not answer ({error}). See 'cpuwatch status', and start it with"
@@ -65,9 +70,9 @@ def _unreachable(error: object) -> CpuwatchError:
 def names() -> list[str]:
     """The names of all topics, Kafka's own left out."""
     try:
-        found = _admin().list_topics(timeout=_TIMEOUT).topics
+        found = admin().list_topics(timeout=_TIMEOUT).topics
     except KafkaException as error:
-        raise _unreachable(error.args[0].str()) from error
+        raise unreachable(error.args[0].str()) from error
     return sorted(name for name in found if not name.startswith("__"))
 
 
@@ -84,13 +89,13 @@ def create(name: str, partitions: int = PARTITIONS) -> bool:
     CpuwatchError
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
-    admin = _admin()  # its futures end with it
-    futures = admin.create_topics([NewTopic(name, partitions, 1)], operation_timeout=_TIMEOUT)
+    client = admin()  # its futures end with it
+    futures = client.create_topics([NewTopic(name, partitions, 1)], operation_timeout=_TIMEOUT)
     try:
         futures[name].result(_TIMEOUT)
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise _unreachable(error.args[0].str()) from error
+            raise unreachable(error.args[0].str()) from error
         there = len(_partitions(name))
         if there != partitions:
             raise CpuwatchError(
@@ -108,13 +113,13 @@ def delete(*topics: str) -> None:
     gone = [name for name in topics if name in there]
     if not gone:
         return
-    admin = _admin()
-    for future in admin.delete_topics(gone, operation_timeout=_TIMEOUT).values():
+    client = admin()
+    for future in client.delete_topics(gone, operation_timeout=_TIMEOUT).values():
         try:
             future.result(_TIMEOUT)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise _unreachable(error.args[0].str()) from error
+                raise unreachable(error.args[0].str()) from error
     _wait_until(lambda: not set(gone) & set(names()), f"{', '.join(gone)} to be gone")
 
 
@@ -137,9 +142,9 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
 
 def _partitions(name: str) -> list[int]:
     try:
-        topic = _admin().list_topics(name, timeout=_TIMEOUT).topics[name]
+        topic = admin().list_topics(name, timeout=_TIMEOUT).topics[name]
     except KafkaException as error:
-        raise _unreachable(error.args[0].str()) from error
+        raise unreachable(error.args[0].str()) from error
     return [] if topic.error is not None else sorted(topic.partitions)
 
 
@@ -173,7 +178,7 @@ class Sender:
         self.delivered = 0
         self._failures: list[str] = []
         self._producer = Producer(
-            _client_settings(
+            client_settings(
                 **{
                     "acks": "all",
                     "enable.idempotence": True,  # a resend makes no duplicate
@@ -183,7 +188,7 @@ class Sender:
                     "message.timeout.ms": int(patience * 1000),
                 }
             ),
-            logger=_QUIET,
+            logger=QUIET,
         )
 
     def send(self, value: dict[str, Any], key: dict[str, Any] | None = None) -> None:
@@ -294,7 +299,7 @@ def keep_rejected(rejected: pd.DataFrame, source: str) -> None:
 
 def _consumer(**more: Any) -> Consumer:
     return Consumer(
-        _client_settings(
+        client_settings(
             **{
                 # A group of its own: reading along takes nothing from anybody.
                 "group.id": f"cpuwatch-reader-{uuid.uuid4().hex[:8]}",
@@ -308,7 +313,7 @@ def _consumer(**more: Any) -> Consumer:
             },
             **more,
         ),
-        logger=_QUIET,
+        logger=QUIET,
     )
 
 
@@ -334,9 +339,9 @@ def messages(topic: str, timeout: float = 60.0) -> Iterator[Message]:
                 elif error.code() == KafkaError._PARTITION_EOF:
                     open_ones.discard(message.partition())
                 elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
-                    raise _unreachable(error.str())
+                    raise unreachable(error.str())
             if open_ones and time.monotonic() > deadline:
-                raise _unreachable(f"{topic} was not read to its end in {timeout:.0f} seconds")
+                raise unreachable(f"{topic} was not read to its end in {timeout:.0f} seconds")
     finally:
         consumer.close()
 

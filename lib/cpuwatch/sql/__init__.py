@@ -9,7 +9,7 @@ from string import Template
 from cpuwatch.settings import settings
 
 
-def statement(name: str, window: int = 30) -> str:
+def statement(name: str, window: int = 30, cooldown: int = 2, min_readings: int = 3) -> str:
     """The statement in `sql/<name>.sql`, with this stack's addresses filled in.
 
     Parameters
@@ -18,8 +18,16 @@ def statement(name: str, window: int = 30) -> str:
         The file's name without its ending.
     window
         The length of a window, in seconds.
+    cooldown
+        For how many windows an episode goes on after its last one over the threshold.
+    min_readings
+        A window of fewer readings neither opens nor closes an episode.
     """
-    return fill(source(name).replace("INTERVAL '30' SECOND", interval(window)))
+    text = source(name)
+    if name == "cpu_notification":
+        text = text.replace("INTERVAL '60' SECOND", interval(cooldown * window))
+        return fill(text.replace("a.readings >= 3", f"a.readings >= {min_readings}"))
+    return fill(text.replace("INTERVAL '30' SECOND", interval(window)))
 
 
 def source(name: str) -> str:

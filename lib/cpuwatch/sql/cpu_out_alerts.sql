@@ -1,12 +1,16 @@
 CREATE TABLE cpu_out_alerts (
-    window_start TIMESTAMP_LTZ(3),
-    window_end TIMESTAMP_LTZ(3),
+    id STRING,
+    event STRING,
     hostname STRING,
     cpu STRING,
+    opened TIMESTAMP_LTZ(3),
+    closed TIMESTAMP_LTZ(3),
     usage_avg DOUBLE,
-    usage_max DOUBLE,
+    peak_avg DOUBLE,
+    allowed_top DOUBLE,
+    windows BIGINT,
     readings BIGINT,
-    allowed_top DOUBLE
+    as_of TIMESTAMP_LTZ(3)
 ) WITH (
     'connector' = 'kafka',
     'topic' = 'cpu_alerts',
@@ -15,7 +19,7 @@ CREATE TABLE cpu_out_alerts (
     'sink.delivery-guarantee' = 'exactly-once',
     'sink.transactional-id-prefix' = 'cpu_notification',
     'key.format' = 'json',
-    'key.fields' = 'hostname;cpu',
+    'key.fields' = 'hostname',
     'value.format' = 'json',
     'value.json.timestamp-format.standard' = 'ISO-8601'
 )

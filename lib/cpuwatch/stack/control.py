@@ -13,21 +13,27 @@ import psycopg2
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import SERVICES, Settings, settings
-from cpuwatch.stack import flink, jars, kafka, ports, postgres
+from cpuwatch.stack import flink, jars, kafka, ports, postgres, slack
 from cpuwatch.stack.locks import only_one
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.supervisor import Supervisor
 
-TITLES = {"kafka": "Kafka", "postgres": "PostgreSQL", "flink": "Flink"}
+TITLES = {"kafka": "Kafka", "postgres": "PostgreSQL", "flink": "Flink", "slack": "Slack"}
 
 #: Which of supervisor's programs make up a service.
 PROGRAMS = {
     "kafka": ("kafka",),
     "postgres": ("postgres",),
     "flink": ("jobmanager", "taskmanager"),
+    "slack": ("slack",),
 }
 
-_PORTS = {"kafka": kafka.PORTS, "postgres": postgres.PORTS, "flink": flink.PORTS}
+_PORTS = {
+    "kafka": kafka.PORTS,
+    "postgres": postgres.PORTS,
+    "flink": flink.PORTS,
+    "slack": slack.PORTS,
+}
 
 #: How long a service may take to answer, in seconds, on a slow and busy laptop.
 _PATIENCE = 120.0
@@ -66,7 +72,7 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
     Returns
     -------
     list of Service
-        All three, each answering its own protocol.
+        All four, each answering its own protocol; only an outside Slack may not.
 
     Raises
     ------
@@ -81,7 +87,8 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
         wanted = [name for name in SERVICES if not config.outside(name)]
         # First, so that nobody waits for the embedded ones in vain.
         for name in SERVICES:
-            if config.outside(name) and not _answers(config, name):
+            # A Slack that is away stops nothing: the alerts wait for it in their topic.
+            if name != "slack" and config.outside(name) and not _answers(config, name):
                 reason = _refusal(config) if name == "postgres" else None
                 raise CpuwatchError(
                     f"{TITLES[name]} at {_address(config, name)} does not answer"
@@ -192,7 +199,8 @@ def _write_passwords(config: Settings) -> None:
 
 def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell) -> bool:
     programs = supervisor.programs()
-    if set(programs) != {program for name in wanted for program in PROGRAMS[name]}:
+    expected = {program for name in wanted for program in PROGRAMS[name]}
+    if set(programs) - {slack.NOTIFIER} != expected:
         return False  # not running, or the settings have changed
     if not config.client_folder.exists():
         return False
@@ -200,7 +208,8 @@ def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Te
     told = False
     while waiting := [name for name in wanted if not _answers(config, name)]:
         for program, info in supervisor.programs().items():
-            if info["statename"] in ("FATAL", "EXITED", "STOPPED"):
+            stands_still = info["statename"] in ("FATAL", "EXITED", "STOPPED")
+            if stands_still and program != slack.NOTIFIER:
                 supervisor.restart(program)
         if time.monotonic() > deadline:
             tell("It does not come back by itself: everything is started afresh")
@@ -239,10 +248,19 @@ def _start(
             programs += flink.prepare(
                 config.state / "flink", chosen, found["flink"], supervisor.marker, config.pgpass
             )
+        if "slack" in wanted:
+            programs += slack.prepare(config.slack_folder, chosen, supervisor.marker)
+        programs.append(slack.notifier(_notifier_settings(config), supervisor.marker))
         supervisor.write(programs)
         tell("Starting " + _names(wanted))
         supervisor.start()
         _wait(config, supervisor, wanted)
+
+
+def _notifier_settings(config: Settings) -> dict[str, str]:
+    """What the notifier would take from the environment, which supervisor does not pass on."""
+    found = {"CPUWATCH_STATE": str(config.state)}
+    return found if config.kafka is None else {**found, "CPUWATCH_KAFKA": config.kafka}
 
 
 def _record(config: Settings, chosen: dict[str, int]) -> None:
@@ -289,7 +307,7 @@ def _address(config: Settings, name: str) -> str:
         return config.kafka_address
     if name == "postgres":
         return config.postgres_url.render_as_string(hide_password=True).replace("+psycopg2", "")
-    return config.flink_address
+    return config.slack_address if name == "slack" else config.flink_address
 
 
 def _answers(config: Settings, name: str) -> bool:
@@ -302,6 +320,11 @@ def _answers(config: Settings, name: str) -> bool:
             return _refusal(config) is None
         data = config.state / "postgres" / "data"
         return postgres.answers(config.port("postgres"), postgres.password(config.pgpass), data)
+    if name == "slack":
+        if config.slack_bot_token is not None:
+            return slack.answers(slack.REAL, config.slack_bot_token.get_secret_value())
+        token = slack.secrets_in(config.slack_folder).token
+        return slack.answers(config.slack_address + "/api/", token)
     marker = None if outside else Supervisor(config.state).marker
     return flink.answers(config.flink_address, marker)
 

@@ -14,6 +14,7 @@ USUAL = {
     "flink_blob": 6124,
     "flink_taskmanager_rpc": 6122,
     "flink_taskmanager_data": 6121,
+    "slack": 8090,
 }
 
 

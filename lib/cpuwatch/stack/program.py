@@ -23,6 +23,8 @@ class Program:
         The signal by which it ends cleanly.
     order
         Started in ascending, stopped in descending order.
+    autostart
+        Whether it starts with supervisor, or only when asked for.
     """
 
     name: str
@@ -31,3 +33,4 @@ class Program:
     user: str | None = None
     stop_signal: str = "TERM"
     order: int = 10
+    autostart: bool = True

@@ -149,6 +149,15 @@ class Supervisor:
                 if "ALREADY_STARTED" not in str(fault):
                     raise
 
+    def stop_program(self, name: str) -> None:
+        """Stop one program, and leave it stopped."""
+        with self._call() as supervisor:
+            try:
+                supervisor.stopProcess(name)
+            except Fault as fault:
+                if "NOT_RUNNING" not in str(fault):
+                    raise
+
     def stop(self, patience: float = 30.0) -> None:
         """Stop all programs and supervisor itself, and wait until they are gone."""
         process = self._process()
@@ -224,6 +233,7 @@ def _section(program: Program, logs: Path) -> dict[str, str]:
         "stopsignal": program.stop_signal,
         "stopwaitsecs": "15",
         "startsecs": "1",
+        "autostart": str(program.autostart).lower(),
         # A service that was killed comes back, however often.
         "autorestart": "true",
         "startretries": "1000",

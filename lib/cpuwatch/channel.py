@@ -1,0 +1,333 @@
+"""The notifier's talk to Slack: post, update, recognise; through slack-sdk's own client.
+
+The real Slack and the stand-in are spoken to by the same code; only the address differs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import Any
+from urllib.error import URLError
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_handlers import (
+    ConnectionErrorRetryHandler,
+    RateLimitErrorRetryHandler,
+    ServerErrorRetryHandler,
+)
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_delay,
+    stop_any,
+    stop_never,
+    stop_when_event_set,
+    wait_exponential,
+    wait_random,
+)
+
+from cpuwatch import slack
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import settings
+from cpuwatch.slack import Notice
+from cpuwatch.stack import slack as process
+
+#: How long one call may take, in seconds.
+_TIMEOUT = 10
+
+#: How far back in the channel a notifier that starts looks for its own messages.
+_PAGES, _PAGE = 5, 200
+
+#: Slack's word for 'try again'; every other error is a refusal.
+_PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout",
+            "ratelimited", "rate_limited", "team_added_to_org"}  # fmt: skip
+
+#: The message is there no more, or may not be changed any more: post another.
+_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+
+_REMEDIES = {
+    "invalid_auth": "check SLACK_BOT_TOKEN: it has to be a bot's token of this workspace (xoxb-…)",
+    "not_authed": "set SLACK_BOT_TOKEN",
+    "account_inactive": "the bot was removed: install the app again and set its new token",
+    "token_revoked": "install the app again and set its new token as SLACK_BOT_TOKEN",
+    "token_expired": "set a fresh token as SLACK_BOT_TOKEN",
+    "missing_scope": (
+        "give the app the scopes chat:write and channels:history, or channels:read as well if"
+        " SLACK_CHANNEL is a name, and install it again"
+    ),
+    "channel_not_found": "check SLACK_CHANNEL: best is the channel's id, C…, from its details",
+    "not_in_channel": "invite the app: write /invite @its-name in the channel",
+    "is_archived": "unarchive the channel, or name another one in SLACK_CHANNEL",
+    "msg_too_long": "shorten what the message is made of: the names of hosts and cpus",
+    "restricted_action": "a rule of the workspace forbids posting there: ask who administers it",
+}
+
+
+class RefusedError(CpuwatchError):
+    """Slack will not take it, however often it is asked."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.remedy = _REMEDIES.get(code, f"look {code} up at docs.slack.dev")
+        super().__init__(f"Slack refused the message ({code}): {self.remedy}.")
+
+
+class UnreachableError(CpuwatchError):
+    """Slack does not answer, or is ill; it may be well again later."""
+
+    def __init__(self, reason: str, doubtful: bool) -> None:
+        self.doubtful = doubtful  #: whether Slack may have done it all the same
+        super().__init__(
+            f"Slack does not answer properly ({reason}). Nothing is lost: the alerts wait in"
+            " their topic."
+        )
+
+
+class Stopped(Exception):  # noqa: N818
+    """Somebody asked to stop while Slack kept us waiting."""
+
+
+class Channel:
+    """One channel of Slack, or of the stand-in.
+
+    Parameters
+    ----------
+    token, channel, address
+        `address` is where the methods are, and ends in /api/.
+    stop
+        Ends waiting.
+    patience
+        For how long a message is tried, in seconds; for ever by default.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        channel: str,
+        address: str = process.REAL,
+        stop: threading.Event | None = None,
+        patience: float | None = None,
+        timeout: int = _TIMEOUT,
+    ) -> None:
+        self.name = channel
+        self.address = address
+        self.posted = 0
+        self.updated = 0
+        self.recognised = 0
+        #: Called with a sentence when Slack stops answering.
+        self.on_trouble: Callable[[str], None] = lambda _: None
+        self._stop = stop or threading.Event()
+        self._patience = patience
+        self._id: str | None = None
+        limited = RateLimitErrorRetryHandler(max_retry_count=20)
+        # A post that failed half-way may have been taken: the SDK would post it again, so
+        # these two serve only for what can be done twice without harm.
+        self._safe = self._client(
+            token, timeout,
+            [limited, ConnectionErrorRetryHandler(max_retry_count=2),
+             ServerErrorRetryHandler(max_retry_count=2)],
+        )  # fmt: skip
+        self._posting = self._client(token, timeout, [limited])
+
+    def _client(self, token: str, timeout: int, handlers: list[Any]) -> WebClient:
+        quiet = logging.getLogger("cpuwatch.slack")
+        quiet.setLevel(logging.CRITICAL)  # whatever a level elsewhere: headers hold the token
+        client = WebClient(
+            token, base_url=self.address, timeout=timeout, retry_handlers=handlers, logger=quiet
+        )
+        if self.address.startswith("http://127.0.0.1"):
+            client.proxy = None  # no proxy from the environment leads to this machine
+        return client
+
+    def deliver(self, notice: Notice) -> None:
+        """Post the notice, or update its message, until Slack says ok.
+
+        Raises
+        ------
+        RefusedError
+            If Slack refuses for good.
+        UnreachableError
+            If it does not answer within the patience.
+        Stopped
+            If somebody asked to stop.
+        """
+        if notice.ts is not None and notice.said == slack.text(notice):
+            return  # a repeat
+        self._patiently(lambda: self._deliver_once(notice))
+
+    def _deliver_once(self, notice: Notice) -> None:
+        if notice.ts is None and notice.doubtful:
+            try:
+                self._look_for(notice)
+            except RefusedError:
+                pass  # we may not read there: rather twice than never
+        said = slack.text(notice)
+        content = {
+            "text": said,
+            "blocks": slack.blocks(notice),
+            "metadata": slack.metadata(notice),
+        }
+        if notice.ts is not None:
+            try:
+                answer = _call(self._safe.chat_update, channel=self._channel_id(), ts=notice.ts,
+                               **content)  # fmt: skip
+                self.updated += 1
+            except RefusedError as refused:
+                if refused.code not in _GONE:
+                    raise
+                notice.ts = None
+        if notice.ts is None:
+            try:
+                answer = _call(self._posting.chat_postMessage, channel=self._id or self.name,
+                               mrkdwn=False, unfurl_links=False, unfurl_media=False,
+                               **content)  # fmt: skip
+            except UnreachableError as error:
+                notice.doubtful = notice.doubtful or error.doubtful
+                raise
+            self._id, notice.ts = str(answer["channel"]), str(answer["ts"])
+            self.posted += 1
+        notice.said, notice.doubtful = said, False
+
+    def _look_for(self, notice: Notice) -> None:
+        """Adopt the message that an unanswered post may have left in the channel."""
+        for message in self._history(1):
+            found = slack.recognise(message)
+            if found is not None and found.id == notice.id:
+                notice.ts, notice.said = found.ts, found.said
+                self.recognised += 1
+                return
+
+    def notices(self) -> list[Notice]:
+        """The notices that stand in the channel, oldest first.
+
+        Raises
+        ------
+        RefusedError
+            If the token does not let us read the channel.
+        UnreachableError
+            If Slack does not answer within the patience.
+        """
+        found: list[Notice] = []
+
+        def read() -> None:
+            found[:] = [
+                notice
+                for message in self._history(_PAGES)
+                if (notice := slack.recognise(message)) is not None
+            ]
+
+        self._patiently(read)
+        return found[::-1]
+
+    def _history(self, pages: int) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = []
+        cursor = None
+        for _ in range(pages):
+            answer = _call(self._safe.conversations_history, channel=self._channel_id(),
+                           include_all_metadata=True, limit=_PAGE, cursor=cursor)  # fmt: skip
+            messages += answer["messages"]
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                break
+        return messages
+
+    def _channel_id(self) -> str:
+        """The id, which all methods but chat.postMessage insist on."""
+        name = self.name.removeprefix("#")
+        if self._id is None and len(name) >= 9 and name[0] in "CDG" and name == name.upper():
+            self._id = name
+        cursor = None
+        while self._id is None:
+            answer = _call(self._safe.conversations_list, limit=_PAGE, cursor=cursor,
+                           types="public_channel")  # fmt: skip
+            for channel in answer["channels"]:
+                if channel["name"] == name:
+                    self._id = str(channel["id"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if self._id is None and not cursor:
+                raise RefusedError("channel_not_found")
+        return self._id
+
+    def _patiently(self, work: Callable[[], None]) -> None:
+        """Do it until Slack answers, ever more slowly."""
+        tired = stop_any(
+            stop_when_event_set(self._stop),
+            stop_never if self._patience is None else stop_after_delay(self._patience),
+        )
+        try:
+            for attempt in Retrying(
+                retry=retry_if_exception_type(UnreachableError),
+                wait=wait_exponential(multiplier=0.2, max=15) + wait_random(0, 0.2),
+                sleep=sleep_using_event(self._stop),
+                stop=tired,
+                before_sleep=self._tell,
+                reraise=True,
+            ):
+                with attempt:
+                    work()
+        except UnreachableError:
+            if self._stop.is_set():
+                raise Stopped from None
+            raise
+
+    def _tell(self, state: RetryCallState) -> None:
+        if state.attempt_number == 1 and state.outcome is not None:
+            self.on_trouble(str(state.outcome.exception()))
+
+
+def _call(method: Any, **arguments: Any) -> dict[str, Any]:
+    """Call one of the client's methods; what goes wrong becomes one of our two errors."""
+    try:
+        data = method(**arguments).data
+        return dict(data) if isinstance(data, dict) else {}
+    except SlackApiError as error:
+        # None of what is raised here may show the arguments or headers: no chaining.
+        status = int(getattr(error.response, "status_code", 0) or 0)
+        data = getattr(error.response, "data", error.response)
+        code = str(data.get("error", "")) if isinstance(data, dict) else ""
+        if status >= 500 or not code or code in _PASSING:
+            limited = status == 429 or code in ("ratelimited", "rate_limited")
+            raise UnreachableError(code or f"HTTP status {status}", doubtful=not limited) from None
+        raise RefusedError(code) from None
+    except (SlackClientError, HTTPException, OSError) as error:
+        reason: object = error.reason if isinstance(error, URLError) else error
+        refused = isinstance(reason, ConnectionRefusedError)
+        what = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise UnreachableError(what, doubtful=not refused) from None
+
+
+def connect(
+    stop: threading.Event | None = None, patience: float | None = None, channel: str | None = None
+) -> Channel:
+    """The channel that alerts go to: the real Slack's where a token is set, or the stand-in's.
+
+    Parameters
+    ----------
+    stop, patience
+        See `Channel`.
+    channel
+        Another of the stand-in's channels.
+
+    Raises
+    ------
+    CpuwatchError
+        If a token is set without a channel, or the stack was never started.
+    """
+    config = settings()
+    if config.slack_bot_token is not None and channel is None:
+        if config.slack_channel is None:
+            raise CpuwatchError(
+                "SLACK_BOT_TOKEN is set, but no channel: set SLACK_CHANNEL as well, best to the"
+                " channel's id (C…), in the environment or .env."
+            )
+        token = config.slack_bot_token.get_secret_value()
+        return Channel(token, config.slack_channel, process.REAL, stop, patience)
+    address = f"http://127.0.0.1:{config.port('slack')}/api/"
+    token = process.secrets_in(config.slack_folder).token
+    return Channel(token, channel or "cpu-alerts", address, stop, patience)

@@ -1,0 +1,489 @@
+"""The notifier: follows the topic cpu_alerts, and tells the channel.
+
+A process of its own, so that a Slack that is slow or away never stops detection. It is
+`cpuwatch notify`; under the stack's supervisor it is `python -m cpuwatch.notifier`.
+
+No alert is lost: an offset is committed only after Slack said ok, or after the alert is in
+the dead-letter topic. A repeat is recognised by its id: in memory, in a small file, and in
+what the channel's own messages carry unseen. docs/episodes.md says what window remains.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from dotenv import dotenv_values
+
+from cpuwatch import channel as talk
+from cpuwatch import topics
+from cpuwatch.channel import Channel, RefusedError, Stopped
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import ROOT, settings
+from cpuwatch.slack import Notice, RollUp
+from cpuwatch.stack import slack as process
+from cpuwatch.stack.supervisor import Supervisor
+
+#: The consumer group, by whose offsets it is seen what was delivered.
+GROUP = "cpu_notifier"
+
+#: How many records are rolled up before the channel is told.
+_BATCH = 500
+
+#: How long to wait for the other cpus of a host, in seconds: Flink commits them together.
+_LINGER = 0.3
+
+#: So many finished notices are remembered.
+_REMEMBERED = 1000
+
+#: How often to look whether the topic is still the same one, in seconds.
+_LOOK = 2.0
+
+Tell = Callable[[str], None]
+
+
+class Notifier:
+    """Reads transitions, rolls them up, and delivers them to a channel.
+
+    Parameters
+    ----------
+    channel
+        Where to.
+    topic, group
+        Where from, and in whose name.
+    memory
+        The file that keeps what was delivered; None for a run that starts afresh and
+        commits nothing.
+    tell
+        Called with a short line about each thing done.
+    stop
+        Ends it.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        topic: str = topics.ALERTS,
+        group: str = GROUP,
+        memory: Path | None = None,
+        tell: Tell = lambda _: None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.channel = channel
+        self.topic = topic
+        self.records = 0  #: read
+        self.undelivered = 0  #: refused for good
+        self._memory = memory
+        self._tell = tell
+        self._stop = stop or threading.Event()
+        self._consumer = _consumer(group)
+        self._rolled = RollUp()
+        self._topic_id = ""
+        channel.on_trouble = tell
+
+    def run(self, once: bool = False) -> None:
+        """Deliver until stopped, or, with `once`, until the topic's end as it is now.
+
+        Raises
+        ------
+        CpuwatchError
+            If Kafka does not answer at the start, or Slack does not within its patience.
+        """
+        try:
+            self._remember()
+            waiting = self._begin()
+            looked = time.monotonic()
+            while not self._stop.is_set() and (waiting or not once):
+                batch = self._batch(waiting)
+                if batch:
+                    self._deliver(batch)
+                if time.monotonic() - looked > _LOOK:
+                    looked = time.monotonic()
+                    if self._changed():
+                        self._tell(f"The topic {self.topic} is a new one: beginning at its start.")
+                        waiting = self._begin(afresh=True)
+        except Stopped:
+            pass  # what was not delivered is not committed, and comes again
+        finally:
+            self._consumer.close()
+
+    # --- Reading ---------------------------------------------------------------------------
+
+    def _begin(self, afresh: bool = False) -> set[int]:
+        """Take up where the group left off; returns the partitions with something to read."""
+        topics.create(self.topic)
+        self._topic_id = _topic_id(self.topic)
+        parts = [TopicPartition(self.topic, number) for number in range(topics.PARTITIONS)]
+        waiting = set()
+        try:
+            if self._memory is not None and not afresh:
+                parts = self._consumer.committed(parts, timeout=20)
+            for part in parts:
+                low, high = self._consumer.get_watermark_offsets(part, timeout=20)
+                if not low <= part.offset <= high:
+                    part.offset = low
+                if part.offset < high:
+                    waiting.add(part.partition)
+        except KafkaException as error:
+            raise topics.unreachable(error.args[0].str()) from error
+        self._consumer.assign(parts)
+        return waiting
+
+    def _batch(self, waiting: set[int]) -> list[Message]:
+        """What there is, after a moment's wait for what belongs together."""
+        found: list[Message] = []
+        until = time.monotonic() + _LINGER
+        while len(found) < _BATCH and not self._stop.is_set():
+            for message in self._consumer.consume(_BATCH - len(found), 0.1):
+                error = message.error()
+                if error is None:
+                    found.append(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    waiting.discard(message.partition())
+            if time.monotonic() > until:
+                break
+        return found
+
+    def _changed(self) -> bool:
+        """Whether the topic was deleted and made again, with other records at the old offsets."""
+        try:
+            now = _topic_id(self.topic)
+        except (CpuwatchError, KafkaException):
+            return False  # the broker is away, or the topic between two lives
+        return now != self._topic_id
+
+    # --- Delivering ------------------------------------------------------------------------
+
+    def _deliver(self, batch: list[Message]) -> None:
+        changed: dict[str, Notice] = {}
+        for message in batch:
+            try:
+                notice = self._rolled.apply(topics.decode(message.value()) or {})
+            except ValueError as error:
+                self._keep_undelivered(str(error), {"text": _shown(message.value())})
+                continue
+            changed[notice.id] = notice
+        self.records += len(batch)
+        for notice in changed.values():
+            self._deliver_one(notice)
+        self._rolled.forget_old(_REMEMBERED)
+        self._save()
+        self._commit(batch)
+
+    def _deliver_one(self, notice: Notice) -> None:
+        posted, updated = self.channel.posted, self.channel.updated
+        try:
+            self.channel.deliver(notice)
+        except RefusedError as refused:
+            self._keep_undelivered(refused.code, {"remedy": refused.remedy, **notice.as_dict()})
+            self._tell(f"{notice.hostname}: {refused}")
+            return
+        cpus = len(notice.episodes)
+        state = "over" if notice.is_open else "back"
+        what = f"{notice.hostname} is {state}, {cpus} cpu{'' if cpus == 1 else 's'}"
+        if self.channel.posted > posted:
+            self._tell(f"posted: {what}")
+        elif self.channel.updated > updated:
+            self._tell(f"updated: {what}")
+        self._save()
+
+    def _keep_undelivered(self, reason: str, more: dict[str, object]) -> None:
+        self.undelivered += 1
+        topics.create(topics.UNDELIVERED)
+        sender = topics.Sender(topics.UNDELIVERED)
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        sender.send({"reason": reason, "refused_at": now, **more})
+        sender.flush()
+
+    def _commit(self, batch: list[Message]) -> None:
+        if self._memory is None:
+            return
+        reached: dict[int, int] = {}
+        for message in batch:
+            reached[message.partition()] = message.offset() + 1
+        offsets = [TopicPartition(self.topic, part, where) for part, where in reached.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            # They come again, and are recognised.
+            self._tell(f"Kafka did not take the offsets ({error.args[0].str()}).")
+
+    # --- Remembering -----------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        """Learn what was delivered: from the channel itself, or else from the file."""
+        if self._memory is None:
+            return
+        kept = _read(self._memory)
+        try:
+            there = {notice.id: notice for notice in self.channel.notices()}
+        except RefusedError as refused:
+            self._tell(
+                f"The channel cannot be read ({refused.code}), so repeats are recognised by"
+                f" {self._memory.name} alone; the scope channels:history would help."
+            )
+        else:
+            # The channel knows best. What it has no more of was deleted, or is too far back.
+            for notice in kept:
+                found = there.pop(notice.id, None)
+                if found is not None and found.said == notice.said:
+                    continue
+                if found is not None:
+                    notice.ts, notice.said = found.ts, None
+            kept += there.values()
+        self._rolled = RollUp(sorted(kept, key=lambda one: float(one.ts or 0)))
+
+    def _save(self) -> None:
+        if self._memory is None:
+            return
+        self._memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = self._memory.with_suffix(".new")
+        new.write_bytes(orjson.dumps([one.as_dict() for one in self._rolled.notices.values()]))
+        os.replace(new, self._memory)
+
+
+def _consumer(group: str) -> Consumer:
+    return Consumer(
+        topics.client_settings(
+            **{
+                "group.id": group,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 50,
+            }
+        ),
+        logger=topics.QUIET,
+    )
+
+
+def _topic_id(topic: str) -> str:
+    client = topics.admin()  # its futures end with it
+    return str(client.describe_topics(TopicCollection([topic]))[topic].result(20).topic_id)
+
+
+def _read(memory: Path) -> list[Notice]:
+    try:
+        return [Notice.from_dict(one) for one in orjson.loads(memory.read_bytes())]
+    except FileNotFoundError:
+        return []
+    except (OSError, KeyError, TypeError, ValueError):
+        return []  # damaged: the channel and the topic know the rest
+
+
+def _shown(value: bytes | None) -> str:
+    return (value or b"")[:1000].decode("utf-8", "replace")
+
+
+def _memory_file(channel: Channel) -> Path:
+    place = hashlib.sha256(f"{channel.address} {channel.name}".encode()).hexdigest()[:12]
+    return settings().slack_folder / f"notified-{place}.json"
+
+
+# --- On its own, under supervisor, and from a notebook ------------------------------------------
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two notifiers would tell everything twice: the kernel lets only one in."""
+    path = settings().slack_folder / "notifier.lock"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CpuwatchError(
+                "A notifier is already at work here, and two would tell everything twice. One"
+                " that stays is stopped by 'cpuwatch notify --leave', any other by Ctrl-C."
+            ) from None
+        yield
+
+
+def follow(tell: Tell = print, once: bool = False, stop: threading.Event | None = None) -> int:
+    """Deliver alerts until stopped, or with `once` those that are there.
+
+    Parameters
+    ----------
+    tell
+        Called with a short line about each thing done.
+    once
+        Whether to end when all is delivered that the topic holds.
+    stop
+        Ends it from another thread.
+
+    Returns
+    -------
+    int
+        How many messages were posted.
+
+    Raises
+    ------
+    CpuwatchError
+        If another notifier is at work, or Kafka does not answer.
+    """
+    stop = stop or threading.Event()
+    with _alone():
+        channel = talk.connect(stop)
+        notifier = Notifier(channel, memory=_memory_file(channel), tell=tell, stop=stop)
+        notifier.run(once)
+    return channel.posted
+
+
+def deliver(patience: float = 60.0, tell: Tell = lambda _: None) -> int:
+    """Deliver all alerts that the topic cpu_alerts holds, and return.
+
+    Parameters
+    ----------
+    patience
+        For how long one message is tried, in seconds.
+    tell
+        Called with a short line about each thing done.
+
+    Returns
+    -------
+    int
+        How many messages were posted; updates and repeats are none.
+
+    Raises
+    ------
+    CpuwatchError
+        If Slack does not answer so long: the alerts stay in the topic. Or if a notifier is
+        at work already.
+    """
+    with _alone():
+        channel = talk.connect(patience=patience)
+        Notifier(channel, memory=_memory_file(channel), tell=tell).run(once=True)
+    return channel.posted
+
+
+def forget() -> None:
+    """Forget what was delivered: everything that the topic holds counts as new.
+
+    Raises
+    ------
+    CpuwatchError
+        If a notifier is at work.
+    """
+    with _alone():
+        for file in settings().slack_folder.glob("notified-*.json"):
+            file.unlink()
+        client = topics.admin()
+        try:
+            client.delete_consumer_groups([GROUP])[GROUP].result(20)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise topics.unreachable(error.args[0].str()) from error
+
+
+def waiting() -> int:
+    """How many transitions in cpu_alerts no channel was told of yet."""
+    if topics.ALERTS not in topics.names():
+        return 0
+    consumer = _consumer(GROUP)
+    try:
+        parts = [TopicPartition(topics.ALERTS, number) for number in range(topics.PARTITIONS)]
+        count = 0
+        for part in consumer.committed(parts, timeout=20):
+            low, high = consumer.get_watermark_offsets(part, timeout=20)
+            start = part.offset if low <= part.offset <= high else low
+            if start < high:
+                # Offsets also count Flink's transaction marks: count the records.
+                count += sum(
+                    message.partition() == part.partition and message.offset() >= start
+                    for message in topics.messages(topics.ALERTS)
+                )
+        return count
+    except KafkaException as error:
+        raise topics.unreachable(error.args[0].str()) from error
+    finally:
+        consumer.close()
+
+
+def start() -> None:
+    """Let the notifier run under the stack's supervisor; nothing happens if it does.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no supervisor, or the token stands in the environment alone.
+    """
+    config = settings()
+    if config.outside("slack") and "SLACK_BOT_TOKEN" not in dotenv_values(ROOT / ".env"):
+        raise CpuwatchError(
+            "A notifier that stays takes SLACK_BOT_TOKEN and SLACK_CHANNEL from the file .env,"
+            " not from this shell's environment: put them there, or run 'cpuwatch notify' here."
+        )
+    supervisor = Supervisor(config.state)
+    if process.NOTIFIER not in supervisor.programs():
+        raise CpuwatchError("The stack does not run: start it with 'cpuwatch up'.")
+    if not is_running():
+        with _alone():
+            pass
+    supervisor.restart(process.NOTIFIER)
+    _wait(True)
+
+
+def stop() -> None:
+    """Stop the notifier that runs under the stack's supervisor, if it does."""
+    if is_running():
+        Supervisor(settings().state).stop_program(process.NOTIFIER)
+        _wait(False)
+
+
+def is_running() -> bool:
+    """Whether the notifier runs under the stack's supervisor."""
+    info = Supervisor(settings().state).programs().get(process.NOTIFIER)
+    return info is not None and info["statename"] in ("STARTING", "RUNNING", "BACKOFF")
+
+
+def _wait(running: bool) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        info = Supervisor(settings().state).programs().get(process.NOTIFIER, {})
+        state = info.get("statename")
+        if (state == "RUNNING") if running else (state not in ("RUNNING", "STOPPING", "STARTING")):
+            return
+        if time.monotonic() > deadline:
+            raise CpuwatchError(
+                f"The notifier is {state}, not {'running' if running else 'stopped'}. Its log is"
+                f" {settings().state / 'logs' / 'notifier.log'}."
+            )
+        time.sleep(0.05)
+
+
+def main() -> None:
+    """What supervisor runs: deliver until SIGTERM, with a line for each thing done."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+
+    def tell(line: str) -> None:
+        print(time.strftime("%H:%M:%SZ", time.gmtime()), line, flush=True)
+
+    while not stop.is_set():
+        try:
+            follow(tell, stop=stop)
+        except CpuwatchError as error:
+            tell(str(error))  # Kafka may be starting still
+            stop.wait(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""A local stand-in for Slack: it speaks the methods used here, and shows the channel on a page.
+
+The functions here are for notebooks and tests: look at the channel, and make it misbehave.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import settings
+from cpuwatch.stack import slack as process
+
+# The server's process runs through here, too, and has no use for pandas.
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The channel that alerts go to, and the one that `cpuwatch demo` uses.
+CHANNEL = "cpu-alerts"
+DEMO_CHANNEL = "cpu-demo"
+
+
+def page_address(channel: str = CHANNEL) -> str:
+    """The address of the page that shows the channel.
+
+    Raises
+    ------
+    CpuwatchError
+        If the stack has never been started here, or the real Slack is used.
+    """
+    if settings().outside("slack"):
+        raise CpuwatchError(
+            "The real Slack is used here, since SLACK_BOT_TOKEN is set, so there is no stand-in:"
+            " look at the channel in Slack, or take that setting away."
+        )
+    address = f"http://127.0.0.1:{settings().port('slack')}/"
+    return address if channel == CHANNEL else f"{address}?channel={channel}"
+
+
+def is_running() -> bool:
+    """Whether this stack's stand-in answers."""
+    try:
+        address = page_address() + "api/"
+    except CpuwatchError:
+        return False
+    return process.answers(address, process.secrets_in(settings().slack_folder).token)
+
+
+def messages(channel: str = CHANNEL) -> pd.DataFrame:
+    """The channel as it is now, oldest message first.
+
+    Parameters
+    ----------
+    channel
+        Its name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a message: posted (UTC), updated (UTC, NaT if never), state ('open' or 'closed',
+        None for a message that is no alert), text (as a reader sees it).
+    """
+    import pandas as pd
+
+    found = _ask("control", {"read": channel})["messages"]
+    rows = [
+        {
+            "posted": float(one["ts"]),
+            "updated": float(one["edited"]["ts"]) if "edited" in one else None,
+            "state": ((one.get("metadata") or {}).get("event_payload") or {}).get("state"),
+            "text": _plain(str(one.get("text") or "")),
+        }
+        for one in reversed(found)
+    ]
+    table = pd.DataFrame(rows, columns=["posted", "updated", "state", "text"])
+    for name in ("posted", "updated"):
+        table[name] = pd.to_datetime(table[name].astype("float64"), unit="s", utc=True)
+    return table
+
+
+def make_slow(seconds: float) -> None:
+    """Let every answer come this much later; the work is done at once."""
+    control(slow=seconds)
+
+
+def make_dead() -> None:
+    """Answer every call with 503, until `heal`; the page stays."""
+    control(status=503)
+
+
+def refuse(error: str) -> None:
+    """Answer every call with one of Slack's errors, such as 'is_archived', until `heal`."""
+    control(refuse=error)
+
+
+def heal() -> None:
+    """Behave again."""
+    control(heal=True)
+
+
+def clear() -> None:
+    """Forget all messages of all channels."""
+    control(clear=True)
+
+
+def control(**modes: Any) -> dict[str, Any]:
+    """Switch failures on; see `server.Modes` for what there is.
+
+    Returns
+    -------
+    dict
+        The modes as they are now, and how often each method was called.
+    """
+    return _ask("control", modes)
+
+
+def _ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    config = settings()
+    secrets = process.secrets_in(config.slack_folder)
+    secret = secrets.control if path == "control" else secrets.token
+    asked = urllib.request.Request(
+        page_address() + path,
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(asked, timeout=60) as response:
+            answer = json.loads(response.read())
+    except (OSError, ValueError, HTTPException) as error:
+        raise CpuwatchError(
+            f"The stand-in for Slack at {page_address()} does not answer"
+            f" ({getattr(error, 'reason', error)}). See 'cpuwatch status', and start it with"
+            " 'cpuwatch up'."
+        ) from error
+    if not answer.get("ok"):
+        raise CpuwatchError(
+            f"The stand-in for Slack refused {path} ({answer.get('error')}). If somebody made it"
+            " refuse, standin.heal() ends that."
+        )
+    return dict(answer)
+
+
+def _plain(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -1,0 +1,91 @@
+"""The stand-in's memory: channels and messages, in a file that only grows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+#: Channels by id. Names are unique, as in Slack.
+CHANNELS = {"C0CPUALERTS": "cpu-alerts", "C0CPUDEMO": "cpu-demo"}
+
+Message = dict[str, Any]
+
+
+class Store:
+    """Messages, as Slack keeps them; each change is in the file before it is told.
+
+    Parameters
+    ----------
+    path
+        One JSON object a line. A line that a crash cut short is left out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.messages: dict[str, Message] = {}  # by ts, oldest first
+        self.on_change: Callable[[str, Message], None] = lambda _kind, _message: None
+        self._last = 0.0
+        whole = 0
+        for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
+            try:
+                entry = orjson.loads(line) if line.endswith(b"\n") else None
+            except orjson.JSONDecodeError:
+                entry = None
+            if entry is None:
+                break
+            self._apply(entry)
+            whole += len(line)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.ftruncate(self._file, whole)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def post(self, channel: str, content: Message) -> Message:
+        """Add a message; its ts is its name in the channel, and newer than all before."""
+        self._last = max(time.time(), self._last + 0.000_001)
+        message = {**content, "type": "message", "channel": channel, "ts": f"{self._last:.6f}"}
+        self._write({"kind": "message", "message": message})
+        return message
+
+    def update(self, ts: str, content: Message) -> Message:
+        """Replace what a message says."""
+        old = self.messages[ts]
+        message = {**old, **content, "edited": {"ts": f"{time.time():.6f}"}}
+        self._write({"kind": "message", "message": message})
+        return message
+
+    def clear(self) -> None:
+        """Forget all messages."""
+        self._write({"kind": "clear", "message": {}})
+
+    def history(self, channel: str) -> list[Message]:
+        """The channel's messages, newest first."""
+        return [one for one in reversed(self.messages.values()) if one["channel"] == channel]
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        os.write(self._file, orjson.dumps(entry) + b"\n")
+        self._apply(entry)
+        self.on_change(entry["kind"], entry["message"])
+
+    def _apply(self, entry: dict[str, Any]) -> None:
+        if entry["kind"] == "clear":
+            self.messages.clear()
+            return
+        message = entry["message"]
+        self.messages[message["ts"]] = message
+        self._last = max(self._last, float(message["ts"]))
+
+
+def channel_id(name: object) -> str | None:
+    """The id of a channel given by id or name, with or without '#'; None if there is none."""
+    wanted = str(name or "").removeprefix("#")
+    if wanted in CHANNELS:
+        return wanted
+    return next((key for key, title in CHANNELS.items() if title == wanted), None)

@@ -1,0 +1,152 @@
+"""The episodes that Flink finds are those that pandas finds, to the last bit."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from pyflink.table import TableEnvironment
+
+from cpuwatch import alerts, demo, flink, readings, sql, thresholds, topics
+
+pytest_plugins = ["slack_parts"]
+
+WINDOW = pd.Timedelta("30s")
+SEEDS = range(20)
+
+
+def fleet_windows(seed: int) -> pd.DataFrame:
+    """What cpu_agg makes of a fleet, its hosts named after the seed."""
+    fleet = readings.fleet(seed)
+    at = pd.to_datetime(fleet["occurred_at"], unit="ms", utc=True)
+    windows = (
+        fleet.assign(window_start=at.dt.floor("30s"))
+        .groupby(["window_start", "hostname", "cpu"], as_index=False)
+        .agg(usage_avg=("usage", "mean"), usage_max=("usage", "max"), readings=("usage", "size"))
+    )
+    return windows.assign(
+        allowed_top=windows["hostname"].map(readings.THRESHOLDS),
+        hostname=windows["hostname"] + f"-{seed}",
+    )
+
+
+def random_windows(seed: int) -> pd.DataFrame:
+    """Windows of one cpu with gaps, flapping, too few readings and repeats."""
+    chance = random.Random(seed)
+    rows = []
+    for number in range(120):
+        if chance.random() < 0.15:
+            continue
+        row = {
+            "window_start": readings.FLEET_START + number * WINDOW,
+            "hostname": f"random-{seed}",
+            "cpu": "cpu1",
+            "usage_avg": chance.choice([chance.uniform(0, 100), 80.0, 20.0, 99.0]),
+            "usage_max": 100.0,
+            "readings": chance.choice([1, 2, 3, 30, 30, 30]),
+            "allowed_top": 80.0,  # the default: these hosts have no row
+        }
+        rows += [row] * (2 if chance.random() < 0.1 else 1)
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def windows() -> pd.DataFrame:
+    made = [make(seed) for seed in SEEDS for make in (fleet_windows, random_windows)]
+    found = pd.concat(made, ignore_index=True)
+    found["window_end"] = found["window_start"] + WINDOW
+    return found.sort_values(["window_start", "hostname", "cpu"], ignore_index=True)
+
+
+class Place:
+    """The job cpu_notification on topics and a schema of this test's own."""
+
+    def __init__(self, windows: pd.DataFrame) -> None:
+        self.name = f"episodes-{time.time_ns()}"
+        self.averages = f"{topics.AVERAGES}-{self.name}"
+        self.schema = self.name.replace("-", "_")
+        thresholds.create_schema(self.schema)
+        database = thresholds.engine(self.schema)
+        thresholds.create(database)
+        limits = windows.drop_duplicates("hostname").set_index("hostname")["allowed_top"]
+        own = {host: top for host, top in limits.items() if not str(host).startswith("random")}
+        thresholds.write(database, own)
+        database.dispose()
+        topics.create(self.averages)
+        sender = topics.Sender(self.averages)
+        for row in windows.drop(columns="allowed_top").to_dict("records"):
+            times = {
+                name: f"{row[name]:%Y-%m-%dT%H:%M:%SZ}" for name in ("window_start", "window_end")
+            }
+            sender.send({**row, **times}, {"hostname": row["hostname"]})
+        sender.flush()
+        self.environment = flink.connect()
+        for table in ("cpu_out_agg", "cpu_thresholds"):
+            flink.execute(self.environment, sql.statement(table))
+        self._alter(self.environment, "cpu_out_agg", {"topic": self.averages,
+                    "scan.bounded.mode": "latest-offset"})  # fmt: skip
+        url = sql.fill("${postgres}") + f"&currentSchema={self.schema}"
+        self._alter(self.environment, "cpu_thresholds", {"url": url})
+
+    @staticmethod
+    def _alter(environment: TableEnvironment, table: str, options: dict[str, str]) -> None:
+        pairs = ", ".join(f"'{name}' = '{value}'" for name, value in options.items())
+        flink.execute(environment, f"ALTER TABLE {table} SET ({pairs})")
+
+    def transitions(self, cooldown: int, min_readings: int) -> pd.DataFrame:
+        topic = f"{topics.ALERTS}-{self.name}-{cooldown}-{min_readings}"
+        topics.create(topic)
+        flink.execute(self.environment, "DROP TABLE IF EXISTS cpu_out_alerts")
+        flink.execute(self.environment, sql.statement("cpu_out_alerts"))
+        options = {"topic": topic, "sink.transactional-id-prefix": topic}
+        self._alter(self.environment, "cpu_out_alerts", options)
+        statement = sql.statement("cpu_notification", 30, cooldown, min_readings)
+        job = flink.submit(self.environment, f"cpu_notification-{self.name}", statement)
+        flink.wait_until_finished(job)
+        found = alerts.typed(topics.read(topic))
+        topics.delete(topic)
+        return found
+
+    def clear(self) -> None:
+        topics.delete(self.averages)
+        thresholds.drop_schema(self.schema)
+
+
+@pytest.fixture(scope="module")
+def place(running_stack: None, windows: pd.DataFrame) -> Iterator[Place]:
+    found = Place(windows)
+    yield found
+    found.clear()
+
+
+@pytest.mark.parametrize(("cooldown", "min_readings"), [(2, 3), (0, 1)])
+def test_flink_and_pandas_find_the_same_transitions(
+    place: Place, windows: pd.DataFrame, cooldown: int, min_readings: int
+) -> None:
+    order = ["as_of", "hostname", "cpu", "event"]
+    found = place.transitions(cooldown, min_readings).sort_values(order, ignore_index=True)
+    expected = alerts.transitions(windows, cooldown * WINDOW, min_readings)
+    assert len(expected) > 800
+    pd.testing.assert_frame_equal(
+        found, expected.sort_values(order, ignore_index=True), check_exact=True
+    )
+    assert not found.duplicated(["id", "event"]).any(), "ids are unique"
+
+
+def test_the_demo_counts_episodes_and_messages(running_stack: None) -> None:
+    result = demo.run(demo.read_input(seed=7))
+    windows = result.windows.assign(allowed_top=result.windows["hostname"].map(readings.THRESHOLDS))
+    expected = alerts.transitions(windows, 2 * WINDOW)
+    order = ["as_of", "hostname", "cpu", "event"]
+    pd.testing.assert_frame_equal(
+        result.transitions.sort_values(order, ignore_index=True),
+        expected.sort_values(order, ignore_index=True),
+        check_exact=True,
+    )
+    over = windows[windows["usage_avg"] > windows["allowed_top"]]
+    assert len(result.alerts) == len(over) == 62
+    found = result.as_dict()
+    assert (found["episodes"], found["slack_messages"]) == (15, 4)
