@@ -143,6 +143,16 @@ def _partitions(name: str) -> list[int]:
     return [] if topic.error is not None else sorted(topic.partitions)
 
 
+def _require(topic: str) -> list[int]:
+    """The partitions of a topic that has to be there."""
+    partitions = _partitions(topic)
+    if not partitions:
+        raise CpuwatchError(
+            f"There is no topic {topic}. The topics are: {', '.join(names()) or 'none yet'}."
+        )
+    return partitions
+
+
 class Sender:
     """A producer that counts what was delivered, and says what was not.
 
@@ -152,10 +162,13 @@ class Sender:
     Parameters
     ----------
     topic
-        Where to.
+        Where to; it has to be there.
+    patience
+        How long a record may wait for the broker before it counts as not delivered,
+        in seconds.
     """
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, patience: float = 30.0) -> None:
         self.topic = topic
         self.delivered = 0
         self._failures: list[str] = []
@@ -167,7 +180,7 @@ class Sender:
                     "partitioner": "murmur2_random",
                     "linger.ms": 20,
                     "compression.type": "lz4",
-                    "message.timeout.ms": 30_000,
+                    "message.timeout.ms": int(patience * 1000),
                 }
             ),
             logger=_QUIET,
@@ -243,8 +256,9 @@ def produce(
     Raises
     ------
     CpuwatchError
-        If a reading was not delivered.
+        If there is no such topic, or a reading was not delivered.
     """
+    _require(topic)
     sender = Sender(topic)
     columns = [readings[name].tolist() for name in ("hostname", "cpu", "usage", "occurred_at")]
     for number, (hostname, cpu, usage, occurred_at) in enumerate(zip(*columns, strict=True), 1):
@@ -306,11 +320,7 @@ def messages(topic: str, timeout: float = 60.0) -> Iterator[Message]:
     CpuwatchError
         If there is no such topic, or it cannot be read to its end in `timeout` seconds.
     """
-    partitions = _partitions(topic)
-    if not partitions:
-        raise CpuwatchError(
-            f"There is no topic {topic}. The topics are: {', '.join(names()) or 'none yet'}."
-        )
+    partitions = _require(topic)
     consumer = _consumer()
     deadline = time.monotonic() + timeout
     try:
@@ -402,11 +412,7 @@ class Follower:
         self.error: BaseException | None = None
         self._on_record = on_record
         self._stop = threading.Event()
-        partitions = _partitions(topic)
-        if not partitions:
-            raise CpuwatchError(
-                f"There is no topic {topic}. The topics are: {', '.join(names()) or 'none yet'}."
-            )
+        partitions = _require(topic)
         self._consumer = _consumer()
         offsets = [self._offset(number, from_start) for number in partitions]
         self._consumer.assign(

@@ -1,0 +1,140 @@
+"""What the tests share: a stack of their own, and the command as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from cpuwatch import demo
+from cpuwatch.settings import settings
+from cpuwatch.stack.supervisor import Supervisor
+
+COMMAND = Path(sys.executable).parent / "cpuwatch"
+
+#: Kept apart from /tmp, which is private on some machines. PostgreSQL's user, who is another
+#: when the tests run as root, has to get at what is below.
+PLACE = "/var/tmp"
+
+
+def pytest_configure() -> None:
+    # No test may reach a service, a channel or a token of the person who runs it.
+    for name in list(os.environ):
+        if name.startswith(("CPUWATCH_", "SLACK_")) and name != "CPUWATCH_CACHE":
+            del os.environ[name]
+
+
+def cpuwatch(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command `cpuwatch` as a user does."""
+    return subprocess.run(
+        [str(COMMAND), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | environment,
+    )
+
+
+def cpuwatch_json(*arguments: str | Path, **environment: str) -> dict:
+    """Run a command that succeeds with `--json`; its one object."""
+    done = cpuwatch(*arguments, "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def new_state() -> Path:
+    """An empty folder for a stack's state."""
+    folder = Path(tempfile.mkdtemp(prefix="cpuwatch-test-", dir=PLACE))
+    folder.chmod(0o755)
+    return folder
+
+
+def processes_of(state: Path) -> list[psutil.Process]:
+    """The stack's processes that are alive."""
+    return Supervisor(state).strays()
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A state folder of the test's own; whatever runs in it is stopped afterwards."""
+    folder = new_state()
+    yield folder
+    stopped = cpuwatch("down", "--wipe", CPUWATCH_STATE=str(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+    assert stopped.returncode == 0, stopped.stderr
+    assert processes_of(folder) == []
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Path]:
+    """A running stack that the tests share: its state folder. Settings point to it."""
+    folder = new_state()
+    os.environ["CPUWATCH_STATE"] = str(folder)
+    settings.cache_clear()
+    started = cpuwatch("up")
+    assert started.returncode == 0, started.stderr
+    yield folder
+    stopped = cpuwatch("down", "--wipe")
+    del os.environ["CPUWATCH_STATE"]
+    settings.cache_clear()
+    shutil.rmtree(folder, ignore_errors=True)
+    assert stopped.returncode == 0, stopped.stderr
+    assert processes_of(folder) == []
+
+
+@pytest.fixture(scope="session")
+def story(stack: Path) -> Callable[..., demo.Result]:
+    """Runs the story in this process, so that all runs share one Java process."""
+
+    def run(csv: Path | None = None, window: int = 30, thresholds: Path | None = None):
+        return demo.run(demo.read_input(csv, thresholds_file=thresholds), window)
+
+    return run
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[demo.Result], dict[str, pd.DataFrame]]:
+    """Writes a result's tables and reads them back, as somebody else would."""
+
+    def tables(result: demo.Result) -> dict[str, pd.DataFrame]:
+        paths = demo.write(result, tmp_path / "out")
+        return {
+            path.name: pd.read_csv(path, float_precision="round_trip")
+            for path in paths
+            if path.suffix == ".csv"
+        }
+
+    return tables
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """Every process that the tests started is gone when they end."""
+    before = {process.pid for process in psutil.process_iter()}
+    yield
+    ours = {process.pid for process in psutil.Process().children(recursive=True)}
+    marked = [
+        process
+        for process in psutil.process_iter()
+        if process.pid not in before
+        and process.pid not in ours
+        and any("cpuwatch-test-" in part for part in _command(process))
+    ]
+    assert marked == [], [" ".join(_command(process))[:200] for process in marked]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

@@ -1,0 +1,147 @@
+"""Any part may be killed at any time: `cpuwatch up`, or patience, brings a working stack back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import twin
+from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
+
+from cpuwatch import demo, flink, readings, thresholds, topics
+from cpuwatch.settings import settings
+from cpuwatch.stack.flink import request
+from cpuwatch.stack.supervisor import Supervisor
+
+
+def pid_of(program: str, state: Path) -> int:
+    return int(Supervisor(state).programs()[program]["pid"])
+
+
+def assert_it_works(story: Callable[..., demo.Result]) -> None:
+    result = story()
+    windows = twin.averages(result.given.readings, 30)
+    twin.assert_same(result.windows, windows)
+    twin.assert_same(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
+
+
+@pytest.mark.parametrize("program", ["kafka", "postgres", "taskmanager", "jobmanager"])
+def test_a_killed_service_is_back_after_up(
+    stack: Path, story: Callable[..., demo.Result], program: str
+) -> None:
+    killed = pid_of(program, stack)
+    psutil.Process(killed).kill()
+    up = cpuwatch("up")
+    assert up.returncode == 0, up.stderr
+    assert pid_of(program, stack) != killed
+    assert_it_works(story)
+
+
+def test_a_killed_supervisor_is_replaced_and_its_services_too(
+    stack: Path, story: Callable[..., demo.Result]
+) -> None:
+    before = {process.pid for process in processes_of(stack)}
+    (supervisor,) = [p for p in processes_of(stack) if "supervisor.supervisord" in p.cmdline()]
+    supervisor.kill()
+    supervisor.wait(10)
+    up = cpuwatch("up")
+    assert up.returncode == 0, up.stderr
+    after = {process.pid for process in processes_of(stack)}
+    assert not before & after
+    assert_it_works(story)
+
+
+def test_a_taskmanager_killed_in_mid_stream_costs_no_row_and_doubles_none(
+    stack: Path, story: Callable[..., demo.Result]
+) -> None:
+    # Enough readings that the averages take a while.
+    many = readings.fleet(ticks=6000)
+    given = demo.Input("fleet", many, demo.read_input().rejected, None, readings.THRESHOLDS)
+    results: list[demo.Result] = []
+    thread = threading.Thread(target=lambda: results.append(demo.run(given)), daemon=True)
+    thread.start()
+    job = _wait_for(lambda: next((j for j in _running("cpu_agg-demo-")), None))
+    _wait_for(lambda: _checkpoints(job) > 0)
+    psutil.Process(pid_of("taskmanager", stack)).kill()
+    thread.join(240)
+    (result,) = results
+    windows = twin.averages(many, 30)
+    twin.assert_same(result.windows, windows)
+    twin.assert_same(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
+
+
+def _running(prefix: str) -> list[flink.Job]:
+    return [job for job in flink.jobs(running_only=True) if job.name.startswith(prefix)]
+
+
+def _checkpoints(job: flink.Job) -> int:
+    found = request(settings().flink_address, f"/jobs/{job.id}/checkpoints")
+    return int(found["counts"]["completed"])
+
+
+def _wait_for(condition: Callable[[], object], patience: float = 120.0):
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
+    return found
+
+
+#: What an `up` from nothing has done so far, in the order in which it does it.
+MOMENTS = {
+    "before anything": lambda state: True,
+    "the ports are chosen": lambda state: (state / "services.json").exists(),
+    "Kafka's storage is formatted": lambda state: (state / "kafka/data/meta.properties").exists(),
+    "PostgreSQL's folder is half made": lambda state: (state / "postgres/data.new/base").exists(),
+    "PostgreSQL's folder is there": lambda state: (state / "postgres/data").exists(),
+    "supervisor runs": lambda state: (state / "supervisor/supervisord.pid").exists(),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_up_that_is_killed_at_any_moment_can_be_repeated(state: Path, moment: str) -> None:
+    environment = {"CPUWATCH_STATE": str(state)}
+    process = _start_up(environment)
+    _wait_for(lambda: MOMENTS[moment](state) or process.poll() is not None)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    again = cpuwatch_json("up", **environment)
+    assert again["running"]
+    assert all(service["answers"] for service in again["services"].values())
+
+
+def _start_up(environment: dict[str, str]) -> psutil.Popen:
+    return psutil.Popen(
+        [str(COMMAND), "up"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | environment,
+    )
+
+
+def test_a_demo_that_is_interrupted_leaves_nothing_behind(stack: Path) -> None:
+    with subprocess.Popen(
+        [str(COMMAND), "demo", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    ) as process:
+        _wait_for(lambda: _running("cpu_"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.rstrip().endswith("Stopped.")
+    assert _running("cpu_") == []
+    assert [name for name in topics.names() if "-demo-" in name] == []
+    assert thresholds.schemas("demo_") == []
+

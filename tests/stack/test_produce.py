@@ -1,0 +1,100 @@
+"""`cpuwatch produce`: counted, endless, paced, from a CSV and from this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import COMMAND, cpuwatch, cpuwatch_json
+
+from cpuwatch import readings, topics
+
+
+@pytest.fixture(autouse=True)
+def empty_topic(stack: Path) -> Iterator[None]:
+    topics.empty(topics.READINGS)
+    yield
+    topics.delete(topics.READINGS)
+
+
+def test_the_fleet_at_once(stack: Path) -> None:
+    said = cpuwatch_json("produce")
+    assert said["readings"] == len(topics.read(topics.READINGS)) == 21_000
+
+
+def test_a_count(stack: Path) -> None:
+    said = cpuwatch_json("produce", "--count", "40")
+    assert said["readings"] == 40
+    found = topics.read(topics.READINGS).sort_values("occurred_at", kind="stable")
+    assert set(found["occurred_at"]) == set(readings.fleet(ticks=2)["occurred_at"])
+
+
+def test_the_tutorials_own_variable_for_a_count(stack: Path) -> None:
+    assert cpuwatch_json("produce", NR_MESSAGES="7")["readings"] == 7
+
+
+def test_a_rate_paces_it(stack: Path) -> None:
+    said = cpuwatch_json("produce", "--count", "10", "--rate", "20")
+    assert said["readings"] == 10
+    assert said["seconds"] > 9 / 20  # the tenth is due after nine gaps
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_endless_stream_ends_when_asked_and_loses_nothing(stack: Path, number: int) -> None:
+    before = int(time.time() * 1000)
+    with subprocess.Popen(
+        [str(COMMAND), "produce", "--endless", "--rate", "700", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    ) as process:
+        _wait_for_readings(100)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    found = topics.read(topics.READINGS)
+    assert f'"readings":{len(found)},' in said
+    assert found["occurred_at"].between(before, int(time.time() * 1000)).all()
+    assert set(found["hostname"]) == set(readings.HOSTS)
+
+
+def _wait_for_readings(count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(topics.read(topics.READINGS)) < count:
+        assert time.monotonic() < deadline, "no readings came"
+        time.sleep(0.1)
+
+
+def test_a_csv_and_its_rejected_rows(stack: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "mine-7.csv"
+    csv.write_text("time,usage\n2026-01-05,50\n2026-01-04,nonsense\n2026-01-03,40\n")
+    said = cpuwatch_json("produce", "--csv", csv)
+    assert (said["readings"], said["rejected"]) == (2, 1)
+    found = topics.read(topics.READINGS)
+    assert found["usage"].tolist() == [40, 50]  # by event time, not as in the file
+    assert set(found["hostname"]) == {"mine-7"}
+    kept = topics.read(topics.BAD_READINGS)
+    kept = kept[kept["source"] == "mine-7.csv"]
+    assert kept[["line", "reason"]].values.tolist() == [[3, "usage 'nonsense' is not a number"]]
+
+
+def test_this_machines_own_cpus(stack: Path) -> None:
+    cpus = os.cpu_count() or 1
+    said = cpuwatch_json("produce", "--machine", "--count", str(cpus))
+    assert said["readings"] == cpus
+    found = topics.read(topics.READINGS)
+    assert set(found["hostname"]) == {socket.gethostname()}
+    assert set(found["cpu"]) == {f"cpu{number + 1}" for number in range(cpus)}
+    assert found["usage"].between(0, 100).all()
+
+
+def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
+    done = cpuwatch("produce", CPUWATCH_STATE=str(tmp_path / "state"))
+    assert done.returncode == 1
+    assert done.stderr == "Error: Kafka does not run: start it with 'cpuwatch up'.\n"
