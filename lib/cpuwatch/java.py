@@ -60,7 +60,12 @@ class _Call(Generic[Result]):
         return self._results[0]
 
 
-def call(work: Callable[[], Result], undo: Callable[[Result], object] = lambda _: None) -> Result:
+def call(
+    work: Callable[[], Result],
+    undo: Callable[[Result], object] = lambda _: None,
+    watch: Callable[[], object] = lambda: None,
+    stop: Callable[[], object] = lambda: None,
+) -> Result:
     """Run `work`, which talks to Java, so that an interrupt does no harm.
 
     Parameters
@@ -70,19 +75,24 @@ def call(work: Callable[[], Result], undo: Callable[[Result], object] = lambda _
     undo
         Called with the result of an interrupted `work` once it has ended, so that nothing is
         left behind of what nobody waits for any more.
+    watch
+        Called now and then while we wait; what it raises interrupts us.
+    stop
+        Called when we are interrupted, to make `work` end soon.
 
     Raises
     ------
     BaseException
-        Whatever `work` raised, or the KeyboardInterrupt.
+        Whatever `work` or `watch` raised, or the KeyboardInterrupt.
     """
     one = _Call(work, undo)
     thread = threading.Thread(target=one.run, name="java", daemon=True)
     try:
         thread.start()
         while not one.done.wait(_PAUSE):
-            pass
+            watch()
     except BaseException:
         one.abandon()
+        stop()
         raise
     return one.result()

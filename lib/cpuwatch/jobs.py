@@ -1,26 +1,19 @@
-"""Flink from Python: a TableEnvironment on the session cluster, and its jobs.
+"""The jobs on the Flink cluster: see them, wait for them, cancel them.
 
-Nothing here blocks in Java: an interrupt there would leave the TableEnvironment
-unusable. Jobs are submitted through PyFlink; watched, cancelled and stopped through
-the cluster's REST interface.
+All of it goes through the cluster's REST interface, so it needs no Java here, and works for
+a job that another process submitted.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import time
 import urllib.error
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from py4j.protocol import Py4JError
-from pyflink.table import EnvironmentSettings, TableEnvironment
-from pyflink.util.exceptions import JavaException
-
-from cpuwatch import sql
+from cpuwatch import explain
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.stack import flink as cluster
@@ -29,7 +22,7 @@ from cpuwatch.stack import flink as cluster
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 #: How often to ask for a job's state, in seconds.
-_PAUSE = 0.1
+PAUSE = 0.1
 
 #: How long a failing job may go on trying, in seconds, before we give it up. A broker or
 #: a TaskManager that was killed is back well before.
@@ -48,87 +41,9 @@ class Job:
     state: str
 
 
-def connect() -> TableEnvironment:
-    """A TableEnvironment whose statements run on the session cluster.
-
-    Starts a Java process of its own the first time, which ends with this one.
-
-    Raises
-    ------
-    CpuwatchError
-        If the cluster has never been started here.
-    """
-    config = settings()
-    address = urlsplit(config.flink_address)
-    if not config.client_folder.exists():
-        raise CpuwatchError("The stack has never been started here: run 'cpuwatch up'.")
-    os.environ.update(cluster.client_environment(config.client_folder))
-    environment = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
-    options = environment.get_config()
-    for name, value in {
-        "execution.target": "remote",
-        "rest.address": address.hostname,
-        "rest.port": address.port,
-        "parallelism.default": 1,
-        # A sink with exactly-once delivery shows its rows at each checkpoint.
-        "execution.checkpointing.interval": "500 ms",
-        # Windows are aligned to the epoch, and times are written in UTC, wherever we are.
-        "table.local-time-zone": "UTC",
-    }.items():
-        options.set(name, str(value))
-    return environment
-
-
-def execute(environment: TableEnvironment, statement: str) -> None:
-    """Execute a statement that starts no job, such as CREATE TABLE.
-
-    Raises
-    ------
-    CpuwatchError
-        If Flink refuses it: the cause in one line.
-    """
-    try:
-        environment.execute_sql(sql.fill(statement))
-    except (JavaException, Py4JError) as error:
-        raise CpuwatchError(cause(str(error))) from error
-
-
-def submit(environment: TableEnvironment, name: str, statement: str) -> Job:
-    """Submit an INSERT as a job; a running job of the same name is replaced.
-
-    Parameters
-    ----------
-    environment
-        From `connect`.
-    name
-        The job's name on the cluster.
-    statement
-        The INSERT statement.
-
-    Returns
-    -------
-    Job
-        Just submitted; see `wait_until_running` and `wait_until_finished`.
-
-    Raises
-    ------
-    CpuwatchError
-        If Flink refuses the statement, or the cluster does not answer.
-    """
-    cancel(name)
-    environment.get_config().set("pipeline.name", name)
-    try:
-        client = environment.execute_sql(sql.fill(statement)).get_job_client()
-        if client is None:
-            raise CpuwatchError("That statement starts no job: a job is an INSERT INTO … SELECT.")
-        return Job(str(client.get_job_id()), name, "INITIALIZING")
-    except (JavaException, Py4JError) as error:
-        raise CpuwatchError(cause(str(error))) from error
-
-
 def jobs(running_only: bool = False) -> list[Job]:
     """The jobs that the cluster knows, oldest first."""
-    found = sorted(_rest("/jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))
+    found = sorted(rest("/jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))
     return [
         Job(job["jid"], job["name"], job["state"])
         for job in found
@@ -145,12 +60,17 @@ def status(job: Job) -> Job:
         If the cluster does not know it any more, as after a restart of the JobManager.
     """
     try:
-        return Job(job.id, job.name, str(_rest(f"/jobs/{job.id}/status")["status"]))
+        return Job(job.id, job.name, str(rest(f"/jobs/{job.id}/status")["status"]))
     except urllib.error.HTTPError:
         raise CpuwatchError(
             f"The cluster does not know the job {job.name} any more: its JobManager was"
             " restarted. Submit the job again."
         ) from None
+
+
+def page(job: Job) -> str:
+    """The address of a job's page in Flink's own web interface."""
+    return f"{settings().flink_address}/#/job/running/{job.id}/overview"
 
 
 def cancel(name: str) -> int:
@@ -162,14 +82,40 @@ def cancel(name: str) -> int:
         How many there were.
     """
     running = [job for job in jobs(running_only=True) if job.name == name]
+    cancel_all(running)
+    return len(running)
+
+
+def cancel_all(running: list[Job]) -> None:
+    """Cancel these jobs, and wait until they have ended."""
     for job in running:
         try:
-            _rest(f"/jobs/{job.id}?mode=cancel", "PATCH")
+            rest(f"/jobs/{job.id}?mode=cancel", "PATCH")
         except urllib.error.HTTPError:
             pass  # it has ended meanwhile
     for job in running:
-        _wait(job, lambda state: state in ENDED, f"{name} to be cancelled", 60.0)
-    return len(running)
+        deadline = time.monotonic() + 60.0
+        while status(job).state not in ENDED:
+            if time.monotonic() > deadline:
+                raise CpuwatchError(
+                    f"Waited 60 seconds for {job.name} to be cancelled. Look at 'cpuwatch status',"
+                    " and try again."
+                )
+            time.sleep(PAUSE)
+
+
+def readers(table: str) -> list[Job]:
+    """The running jobs that read a table, whoever submitted them."""
+    source = re.compile(rf"(^|\W)Source: {re.escape(table)}\[")
+    found = []
+    for job in jobs(running_only=True):
+        try:
+            vertices = rest(f"/jobs/{job.id}")["vertices"]
+        except urllib.error.HTTPError:
+            continue  # it has ended meanwhile
+        if any(source.search(vertex["name"]) for vertex in vertices):
+            found.append(job)
+    return found
 
 
 def wait_until_finished(
@@ -191,7 +137,7 @@ def wait_until_finished(
     CpuwatchError
         If it fails, goes on failing, is cancelled or does not end in time; it names the cause.
     """
-    ended = _wait(job, lambda state: state in ENDED, f"{job.name} to finish", timeout, progress)
+    ended = wait(job, lambda state: state in ENDED, f"{job.name} to finish", timeout, progress)
     if ended.state != "FINISHED":
         why = failure(job) or "somebody cancelled it"
         raise CpuwatchError(f"The job {job.name} ended as {ended.state}: {why}.")
@@ -206,31 +152,36 @@ def wait_until_running(
     def runs(state: str) -> bool:
         return state == "FINISHED" or (state == "RUNNING" and _all_tasks_run(job))
 
-    return _wait(job, runs, f"{job.name} to run", timeout, progress)
+    return wait(job, runs, f"{job.name} to run", timeout, progress)
 
 
 def _all_tasks_run(job: Job) -> bool:
-    vertices = _rest(f"/jobs/{job.id}")["vertices"]
+    vertices = rest(f"/jobs/{job.id}")["vertices"]
     return all(vertex["status"] in ("RUNNING", "FINISHED") for vertex in vertices)
 
 
 def failure(job: Job) -> str | None:
     """The cause of a job's latest failure, in one line; None if it never failed."""
-    found = _rest(f"/jobs/{job.id}/exceptions?maxExceptions=1")
+    found = rest(f"/jobs/{job.id}/exceptions?maxExceptions=1")
     trace = found.get("root-exception") or ""
     for entry in found.get("exceptionHistory", {}).get("entries", []):
         trace = entry.get("stacktrace") or trace
         break
-    return cause(trace) if trace else None
+    return explain.java(trace) if trace else None
 
 
-def _wait(
+def wait(
     job: Job,
     reached: Callable[[str], bool],
     what: str,
     timeout: float,
     progress: Callable[[Job], None] = lambda _: None,
+    missing: Callable[[], str | None] = lambda: None,
 ) -> Job:
+    """Ask for the job's state until it is reached.
+
+    `missing` is asked when the time is over: what it is that the job waits for.
+    """
     deadline = time.monotonic() + timeout
     failing_since: float | None = None
     while True:
@@ -249,28 +200,21 @@ def _wait(
         if time.monotonic() > deadline:
             raise CpuwatchError(
                 f"Waited {timeout:.0f} seconds for {what}; it is {now.state}."
-                f" {failure(job) or 'Look at it in Flink: ' + settings().flink_address}"
+                f" {missing() or failure(job) or 'Look at it in Flink: ' + page(job)}"
             )
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
 
 
-def cause(trace: str) -> str:
-    """The innermost cause in a Java stack trace, in one line.
+def rest(path: str, method: str = "GET", body: Any = None) -> Any:
+    """Ask the cluster's REST interface; the parameters are those of `stack.flink.request`.
 
-    Parameters
-    ----------
-    trace
-        A stack trace with its `Caused by:` lines.
+    Raises
+    ------
+    CpuwatchError
+        If the cluster does not answer.
+    urllib.error.HTTPError
+        If its answer is an error.
     """
-    lines = [line.strip() for line in trace.strip().splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    last = (causes or lines or ["no cause is given"])[-1 if causes else 0]
-    # 'org.apache.flink.table.api.ValidationException: text' says no more than 'text'.
-    short = re.sub(r"^(: )?([a-z]\w*\.)+[\w$]+(Exception|Error)?: ", "", last)
-    return (short or last).rstrip(".")
-
-
-def _rest(path: str, method: str = "GET", body: Any = None) -> Any:
     address = settings().flink_address
     try:
         return cluster.request(address, path, method, body)
