@@ -53,6 +53,7 @@ __all__ = [
     "page",
     "preview",
     "readers",
+    "replace",
     "rest",
     "status",
     "stop_readers",
@@ -242,28 +243,51 @@ def deploy(environment: TableEnvironment, name: str, statement: str | TablePipel
         If Flink refuses the statement (then all is as it was), or the job fails.
     """
     line = Line(f"{name}: Initializing ▸ Running")
-    line.show(f"{name}: checking the statement")
-    stopped = _clear(environment, name, statement)
-    line.show(f"{name}: Initializing")
-    job = submit(environment, name, statement)
-    try:
-        running = wait_until_running(
-            job,
-            progress=lambda now: line.show(
-                f"{name}: Initializing"
-                + ("" if now.state == "INITIALIZING" else f" ▸ {now.state.title()} …")
-            ),
-        )
-    except KeyboardInterrupt:
-        cancel(name)
-        raise
+    running, stopped = replace(environment, name, statement, line.show)
     line.end(
-        f"It replaces the output that {' and '.join(stopped)} read, so that was stopped:"
-        " deploy it again in its chapter."
+        f"It replaces what {' and '.join(stopped)} read, so that was stopped: deploy it again."
         if stopped
         else ""
     )
     return running
+
+
+def replace(
+    environment: TableEnvironment,
+    name: str,
+    statement: str | TablePipeline,
+    tell: Callable[[str], object] = lambda _: None,
+) -> tuple[Job, list[str]]:
+    """Do what `deploy` does, and show nothing.
+
+    Parameters
+    ----------
+    environment, name, statement
+        As for `deploy`.
+    tell
+        Called with a line about the state of the work.
+
+    Returns
+    -------
+    Job
+        It runs.
+    list of str
+        The jobs that were stopped because they read what it replaces.
+    """
+    tell(f"{name}: checking the statement")
+    stopped = _clear(environment, name, statement)
+    tell(f"{name}: Initializing")
+    job = submit(environment, name, statement)
+
+    def show(now: Job) -> None:
+        state = "" if now.state == "INITIALIZING" else f" ▸ {now.state.title()} …"
+        tell(f"{name}: Initializing{state}")
+
+    try:
+        return wait_until_running(job, progress=show), stopped
+    except KeyboardInterrupt:
+        cancel_all([job])
+        raise
 
 
 def submit(environment: TableEnvironment, name: str, statement: str | TablePipeline) -> Job:
@@ -367,9 +391,7 @@ def _tables_in(environment: TableEnvironment, statement: str) -> dict[str, dict[
 
 
 def _check_topics(tables: dict[str, dict[str, str]]) -> None:
-    wanted = {
-        options["topic"]: table for table, options in tables.items() if options.get("topic")
-    }
+    wanted = {options["topic"]: table for table, options in tables.items() if options.get("topic")}
     there = topics.names() if wanted else []
     for topic, table in wanted.items():
         if topic not in there:
@@ -379,9 +401,7 @@ def _check_topics(tables: dict[str, dict[str, str]]) -> None:
             )
 
 
-def _clear(
-    environment: TableEnvironment, name: str, statement: str | TablePipeline
-) -> list[str]:
+def _clear(environment: TableEnvironment, name: str, statement: str | TablePipeline) -> list[str]:
     """Check a job's statement, then make room for its output; the jobs that this stopped."""
 
     def plan() -> tuple[str, dict[str, dict[str, str]]]:

@@ -167,7 +167,7 @@ def failure(job: Job) -> str | None:
     for entry in found.get("exceptionHistory", {}).get("entries", []):
         trace = entry.get("stacktrace") or trace
         break
-    return explain.java(trace) if trace else None
+    return explain.java(trace).rstrip(".") if trace else None
 
 
 def wait(

@@ -27,12 +27,14 @@ class Line:
         What the line says when all went well. It is known before the work begins and is
         also the first thing shown, for the blink of an eye: a tool that compares a
         notebook's outputs, as nbval does, sees the first text and not its updates.
+    quiet
+        Whether to show nothing at all.
     """
 
-    def __init__(self, final: str) -> None:
+    def __init__(self, final: str, quiet: bool = False) -> None:
         self._final = final
         self._shown = final
-        self._handle = _display(final)
+        self._handle = None if quiet else _display(final)
 
     def show(self, text: str) -> None:
         """Say what is going on now."""
@@ -48,7 +50,7 @@ class Line:
 def _display(text: str) -> Any:
     from IPython.core.getipython import get_ipython
 
-    shell: Any = get_ipython()  # type: ignore[no-untyped-call]
+    shell: Any = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
         return None
     from IPython.display import display

@@ -27,7 +27,7 @@ _NO_WATERMARK = -(2**63)
 Place = tuple[str, int]
 
 
-def wait_until_settled(job: Job, timeout: float = 60.0) -> Job:
+def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> Job:
     """Wait until a job has read all that its topics hold, and has committed its result.
 
     Parameters
@@ -36,6 +36,8 @@ def wait_until_settled(job: Job, timeout: float = 60.0) -> Job:
         From `flink.deploy`, `flink.submit` or `flink.jobs`.
     timeout
         In seconds.
+    quiet
+        Whether to show no progress.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0) -> Job:
     CpuwatchError
         If that does not happen in time: it says what is missing.
     """
-    line = Line(f"{job.name}: {bar(1.0)}, all read and committed")
+    line = Line(f"{job.name}: {bar(1.0)}, all read and committed", quiet)
     reading = _Reading(job)
 
     def settled(state: str) -> bool:
