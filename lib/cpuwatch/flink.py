@@ -141,10 +141,11 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
     CpuwatchError
         If Flink refuses it. Then the table that was there before is still there.
     """
-    found = re.match(r"\s*CREATE\s+TABLE\s+`?(\w+)`?", statement, re.IGNORECASE)
+    text = _clean(statement)
+    found = re.match(r"CREATE\s+TABLE\s+`?(\w+)`?", text, re.IGNORECASE)
     if found is None:
         raise CpuwatchError("That creates no table: write CREATE TABLE name (…) WITH (…).")
-    name, text = found[1], _clean(statement)
+    name = found[1]
     trial = f"{name}__trial"
 
     def create() -> list[Any]:

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -288,6 +289,81 @@ def jobs() -> pd.DataFrame:
     """
     running = sorted((job.name, job.state.title()) for job in flink.jobs(running_only=True))
     return pd.DataFrame(running, columns=["job", "state"])
+
+
+def job(name: str) -> flink.Job:
+    """A running job, whoever submitted it.
+
+    Parameters
+    ----------
+    name
+        The job's name on the cluster.
+
+    Raises
+    ------
+    CpuwatchError
+        If no such job runs; it names those that do.
+    """
+    running = flink.jobs(running_only=True)
+    found = [one for one in running if one.name == name]
+    if not found:
+        others = ", ".join(sorted({one.name for one in running})) or "none"
+        raise CpuwatchError(f"No job {name} runs. Those that do: {others}.")
+    return found[-1]
+
+
+def link(job: flink.Job) -> Any:
+    """A link to a job's page in Flink's own web interface."""
+    from IPython.display import HTML
+
+    address = escape(flink.page(job), quote=True)
+    style = "font-size: 1.3em"
+    text = f'<a href="{address}" target="_blank" style="{style}">{escape(job.name)} in Flink</a>'
+    return HTML(text)  # type: ignore[no-untyped-call]
+
+
+def services() -> pd.DataFrame:
+    """The services and their state: columns service and state."""
+    found = [
+        (service.title, "answers" if service.answers else "does not answer")
+        for service in control.status()
+    ]
+    return pd.DataFrame(found, columns=["service", "state"])
+
+
+def first_record(topic: str) -> Any:
+    """The oldest record of a topic's partition 0, with its key and value as bytes.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or nothing in it.
+    """
+    for message in topics.messages(topic):
+        if message.partition() == 0:
+            return message
+    raise CpuwatchError(f"The topic {topic} is empty: send readings to it first.")
+
+
+def result(topic: str) -> pd.DataFrame:
+    """What a job has written: the topic as a table, by time, hostname and cpu.
+
+    Parameters
+    ----------
+    topic
+        The topic's name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The records' fields; times are times, in UTC.
+    """
+    found = topics.read(topic).drop(columns=["partition", "offset"])
+    times = [name for name in ("time_ltz", "window_start", "window_end") if name in found.columns]
+    for name in times:
+        found[name] = pd.to_datetime(found[name], format="ISO8601", utc=True)
+    order = [*times, *(name for name in ("hostname", "cpu") if name in found.columns)]
+    return found.sort_values(order, ignore_index=True) if order else found
 
 
 def stop_jobs(*names: str) -> pd.DataFrame:
