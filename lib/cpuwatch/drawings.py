@@ -19,6 +19,7 @@ from matplotlib.dates import ConciseDateFormatter, MinuteLocator
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from PIL import Image
 
 from cpuwatch.plots import colour, save
 from cpuwatch.readings import HOSTS
@@ -38,13 +39,21 @@ def show(figure: Figure, says: str) -> None:
     """
     from IPython.display import display
 
-    picture = io.BytesIO()
-    figure.set_dpi(72)
-    save(figure, picture)
-    encoded = base64.b64encode(picture.getvalue()).decode()
+    encoded = base64.b64encode(_small_png(figure)).decode()
     display(  # type: ignore[no-untyped-call]
         {"image/png": encoded, "text/plain": f"[figure: {says}]"}, raw=True, display_id=True
     )
+
+
+def _small_png(figure: Figure) -> bytes:
+    """The figure as PNG for a screen, with 128 colours: a notebook should stay small."""
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.set_dpi(72)
+    save(figure, full)
+    Image.open(full).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
+        small, "PNG", optimize=True
+    )
+    return small.getvalue()
 
 
 def _figure(height: float, title: str) -> tuple[Figure, Axes]:

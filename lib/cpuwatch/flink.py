@@ -134,7 +134,8 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The table's columns: column, type, and what else Flink knows of each.
+        The table's columns: column and type, and where there are such: key, computed as,
+        watermark.
 
     Raises
     ------
@@ -166,17 +167,15 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
         [
             {
                 "column": column,
-                "type": re.sub(r"VARCHAR\(2147483647\)", "STRING", kind),
-                "more": "; ".join(
-                    part.replace("`", "")
-                    for part in (key, extra, mark and f"WATERMARK: {mark}")
-                    if part
-                ),
+                "type": kind.replace("VARCHAR(2147483647)", "STRING"),
+                "key": key or "",
+                "computed as": (more or "").removeprefix("AS ").replace("`", ""),
+                "watermark": (mark or "").replace("`", ""),
             }
-            for column, kind, _null, key, extra, mark, *_ in described
+            for column, kind, _null, key, more, mark, *_ in described
         ]
     )
-    return table
+    return table.loc[:, (table != "").any()]
 
 
 def preview(
