@@ -139,7 +139,7 @@ def _catch_up_jobs(names: list[str], make: Callable[[], TableEnvironment], tell:
     unsettled: list[flink.Job] = []
     for name in names:
         tell(f"Looking at {name}")
-        if _runs(name) and _topic_holds(JOBS[name], _expected(name)):
+        if _runs(name) and _topic_holds(JOBS[name], expected(name)):
             continue
         if name == "cpu_notification":  # it reads what cpu_agg writes
             _settle(unsettled, tell)
@@ -212,8 +212,14 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(keys, ignore_index=True)
 
 
-def _expected(job: str) -> pd.DataFrame:
-    """What a job that has read the fleet has written, computed without Flink."""
+def expected(job: str) -> pd.DataFrame:
+    """What a job that has read the fleet has written, computed without Flink.
+
+    Parameters
+    ----------
+    job
+        'cpu_filter', 'cpu_agg' or 'cpu_notification'.
+    """
     fleet = readings.fleet()
     at = pd.to_datetime(fleet["occurred_at"], unit="ms", utc=True)
     if job == "cpu_filter":
