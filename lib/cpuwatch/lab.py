@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -21,6 +22,14 @@ from cpuwatch.stack.flink import request
 
 NOTEBOOKS = ROOT / "notebooks"
 FIRST = "00-welcome.ipynb"
+
+#: JupyterLab's settings for the workshop; an attendee may change them, as all settings.
+_SETTINGS = {
+    # No question about news in the middle of a class.
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # These notebooks are short: each cell is there, also when it is not in sight.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
 
 _FIRST_PORT = 8888
 _PORTS = 100
@@ -88,11 +97,16 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={chosen}", "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        f"--ServerApp.root_dir={folder}",
     ]  # fmt: skip
-    # The token goes by the environment: arguments show in the process list.
-    environment = {**os.environ, "JUPYTER_TOKEN": token}
+    environment = {
+        **os.environ,
+        # The token goes by the environment: arguments show in the process list.
+        "JUPYTER_TOKEN": token,
+        # Folders of our own: what else this person does with JupyterLab stays as it is.
+        "JUPYTERLAB_SETTINGS_DIR": str(_settings(settings().state / "jupyter" / "settings")),
+        "JUPYTERLAB_WORKSPACES_DIR": str(settings().state / "jupyter" / "workspaces"),
+    }
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out,
@@ -106,6 +120,15 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
         server.stop()
         raise
     return server
+
+
+def _settings(folder: Path) -> Path:
+    for name, values in _SETTINGS.items():
+        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values, indent=2) + "\n")
+    return folder
 
 
 def run(

@@ -6,6 +6,7 @@ run first. It looks at what is there, keeps what is right, and makes anew what i
 
 from __future__ import annotations
 
+import textwrap
 import threading
 import time
 import traceback
@@ -55,6 +56,9 @@ _LEFT = {
     "05": "seven thresholds are in cpu_thresholds",
     "06": "cpu_notification runs",
 }
+
+#: Characters of a line of an error.
+_LINE = 88
 
 Tell = Callable[[str], None]
 
@@ -500,4 +504,6 @@ def _show(shell: Any, kind: type, value: BaseException, tb: Any, tb_offset: Any 
     _last_error[:] = [value]
     if not isinstance(value, (KeyboardInterrupt, NameError)):
         text += "\nThe whole trace: workshop.trace()"
-    shell._showtraceback(kind, text, [text])
+    # JupyterLab would break a long line in the middle of a word.
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, _LINE)]
+    shell._showtraceback(kind, text, ["\n".join(lines)])
