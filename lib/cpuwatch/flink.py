@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 from py4j.protocol import Py4JError
+from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment, TablePipeline, TableResult
 from pyflink.util.exceptions import JavaException
 
@@ -68,8 +69,8 @@ _CHECKPOINTS = "execution.checkpointing.interval"
 _EVERY = "500 ms"
 _NEVER = "1 h"
 
-_WRONG_THREAD = "NullPointerException: metadataHandlerProvider"
-_ATTEMPTS = 4
+#: Java's threads in which an environment was made.
+_PREPARED: set[int] = set()
 
 Result = TypeVar("Result")
 
@@ -91,6 +92,7 @@ def connect() -> TableEnvironment:
     os.environ.update(cluster.client_environment(config.client_folder))
 
     def create() -> TableEnvironment:
+        _prepare()
         environment = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
         options = environment.get_config()
         for name, value in {
@@ -354,18 +356,32 @@ def _ask(
 ) -> Result:
     """Do `work` in Java; what Flink refuses becomes one line."""
     text = statement if isinstance(statement, str) else None
-    for attempt in range(_ATTEMPTS):
-        try:
-            return java.call(work, undo, watch, stop)
-        except (JavaException, Py4JError) as error:
-            trace = explain.trace_of(error)
-            if _WRONG_THREAD in trace and attempt + 1 < _ATTEMPTS:
-                # Flink's planner keeps something for each thread, and py4j may choose
-                # another of its threads. Making an environment sets it right for that one.
-                java.call(lambda: TableEnvironment.create(EnvironmentSettings.in_streaming_mode()))
-                continue
-            raise CpuwatchError(explain.java(trace, text)) from error
-    raise AssertionError("not reached")
+
+    def prepared() -> Result:
+        _prepare()
+        return work()
+
+    try:
+        return java.call(prepared, undo, watch, stop)
+    except (JavaException, Py4JError) as error:
+        raise CpuwatchError(explain.java(explain.trace_of(error), text)) from error
+
+
+def _prepare() -> None:
+    """See to it that the Java thread that is going to answer us can plan.
+
+    Flink's planner keeps something for each thread, set when an environment is made in that
+    thread. Py4j has a thread for each connection, and takes another connection whenever the
+    usual one is busy: then planning fails, and goes on failing.
+    """
+    gateway = get_gateway()
+    # Python's garbage collector would tell Java of each object that has gone, at any moment
+    # and from any thread, and make more connections. What it tells is worth some kilobytes.
+    gateway._gateway_client.garbage_collect_object = lambda *_: None
+    thread = gateway.jvm.java.lang.Thread.currentThread().getId()
+    if thread not in _PREPARED:
+        TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+        _PREPARED.add(thread)
 
 
 def _clean(statement: str) -> str:

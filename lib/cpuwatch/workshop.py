@@ -50,11 +50,11 @@ _WINDOW = pd.Timedelta("30s")
 
 _UP = "Kafka, PostgreSQL and Flink are up."
 _LEFT = {
-    "02": "the fleet's 21,000 readings are in cpu_load_stats_real",
-    "03": "cpu_filter runs",
-    "04": "cpu_agg runs",
-    "05": "seven thresholds are in cpu_thresholds",
-    "06": "cpu_notification runs",
+    "02": "21,000 readings",
+    "03": "cpu_filter",
+    "04": "cpu_agg",
+    "05": "thresholds",
+    "06": "cpu_notification",
 }
 
 #: Characters of a line of an error.
@@ -95,7 +95,7 @@ def _check(chapter: str) -> None:
 
 def _summary(chapter: str) -> str:
     left = [text for number, text in _LEFT.items() if number <= chapter]
-    return _UP + ("" if not left else "\n" + "; ".join(left).capitalize() + ".")
+    return _UP + (f"\nThere from before: {', '.join(left)}." if left else "")
 
 
 def catch_up(chapter: str, tell: Tell = lambda _: None, environment: Any = None) -> list[str]:
