@@ -94,7 +94,7 @@ def fleet_figure(readings: pd.DataFrame) -> Figure:
     readings : pandas.DataFrame
         hostname, cpu, usage (percent) and occurred_at (epoch milliseconds).
     """
-    figure, axes = _figure(8, "Seven hosts, ten minutes: usage, the mean of a host's cpus")
+    figure, axes = _figure(6.4, "Seven hosts, ten minutes: usage, the mean of a host's cpus")
     mean = readings.groupby(["hostname", "occurred_at"])["usage"].mean().reset_index()
     lowest = -10.0
     ends = {host: mean[mean["hostname"] == host]["usage"].tail(60).mean() for host in _hosts(mean)}
@@ -127,7 +127,7 @@ def timeline_figure(rules: dict[str, pd.DataFrame], incidents: pd.DataFrame) -> 
     incidents : pandas.DataFrame
         As `cpuwatch.readings.incidents` returns them.
     """
-    figure = Figure(figsize=(16, 1.2 + 4.6 * len(rules)), dpi=100, layout="constrained")
+    figure = Figure(figsize=(16, 1.2 + 3.2 * len(rules)), dpi=100, layout="constrained")
     grid = figure.subplots(len(rules), 1, sharex=True, squeeze=False)
     for axes, (name, reported) in zip(grid.flat, rules.items(), strict=True):
         _plain(axes)
@@ -185,7 +185,7 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
         The length of a window, in seconds.
     """
     figure, axes = _figure(
-        8, "Events arrive out of order; the watermark decides when to stop waiting"
+        6.4, "Events arrive out of order; the watermark decides when to stop waiting"
     )
     mark = events["happened"].cummax() - lateness
     late = events["happened"] < (mark.shift(fill_value=-lateness) // window) * window
@@ -240,7 +240,7 @@ def averages_figure(
     hostname, cpu : str
         Which one.
     """
-    figure, axes = _figure(7, f"{hostname} {cpu}: readings, and each window's average and maximum")
+    figure, axes = _figure(6.2, f"{hostname} {cpu}: readings, and each window's average and maximum")
     single = readings[(readings["hostname"] == hostname) & (readings["cpu"] == cpu)]
     windows = averages[(averages["hostname"] == hostname) & (averages["cpu"] == cpu)]
     at = pd.to_datetime(single["occurred_at"], unit="ms", utc=True)
@@ -337,7 +337,7 @@ def heat_map(windows: pd.DataFrame, alerts: pd.DataFrame) -> Figure:
         Those of them that are alerts.
     """
     figure, axes = _figure(
-        7, "Host by time: the highest 30 s average of its cpus; framed: an alert"
+        6, "Host by time: the highest 30 s average of its cpus; framed: an alert"
     )
     hosts = _hosts(windows)
     table = windows.pivot_table(
