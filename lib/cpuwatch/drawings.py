@@ -240,7 +240,9 @@ def averages_figure(
     hostname, cpu : str
         Which one.
     """
-    figure, axes = _figure(6.2, f"{hostname} {cpu}: readings, and each window's average and maximum")
+    figure, axes = _figure(
+        6.2, f"{hostname} {cpu}: readings, and each window's average and maximum"
+    )
     single = readings[(readings["hostname"] == hostname) & (readings["cpu"] == cpu)]
     windows = averages[(averages["hostname"] == hostname) & (averages["cpu"] == cpu)]
     at = pd.to_datetime(single["occurred_at"], unit="ms", utc=True)

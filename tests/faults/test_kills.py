@@ -144,3 +144,4 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(stack: Path) -> None:
     assert _running("cpu_") == []
     assert [name for name in topics.names() if "-demo-" in name] == []
     assert thresholds.schemas("demo_") == []
+
