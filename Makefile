@@ -8,10 +8,13 @@ BIN := .venv/bin
 # uv installs in seconds what pip installs in a minute; pinned, from the same index.
 UV := uv==0.9.5
 
-.PHONY: help demo containers test lint clean lock jars-lock
+.PHONY: help lab demo containers test lint clean lock jars-lock notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+lab: .venv/installed  ## Open the workshop in JupyterLab (ARGS="--no-browser --port 8899")
+	@$(BIN)/cpuwatch lab $(ARGS)
 
 demo: .venv/installed  ## Run the whole story once and show who was in trouble
 	@$(BIN)/cpuwatch demo
@@ -66,6 +69,9 @@ endef
 	$(call install,requirements-dev.lock)
 
 # --- For maintainers ----------------------------------------------------------------------
+
+notebooks: .venv/installed-dev  ## Run the notebooks and save their outputs anew
+	@$(BIN)/python tests/notebooks/refresh.py
 
 lock: .venv/bin/python  ## Make the locks anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'

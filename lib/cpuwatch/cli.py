@@ -367,5 +367,80 @@ def notify(
     out.print(f"{posted:,} message{'' if posted == 1 else 's'} posted.")
 
 
+@app.command()
+def lab(
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open a browser, where there is one.")
+    ] = True,
+    port: Annotated[
+        int | None, typer.Option(help="JupyterLab's port.", min=1, max=65535, show_default=False)
+    ] = None,
+) -> None:
+    """Start the stack, and JupyterLab on the first notebook, until Ctrl-C."""
+    from cpuwatch import lab as jupyter
+    from cpuwatch.stack import control
+
+    with _telling(quiet=False) as tell:
+        control.up(tell)
+        tell("Starting JupyterLab")
+    ask = (lambda question: typer.confirm(f"\n{question}")) if sys.stdin.isatty() else None
+    if jupyter.run(port, browser, lambda line: out.print(escape(line), soft_wrap=True), ask):
+        with err.status("Stopping the services"):
+            control.down()
+        out.print("The services are stopped.")
+    else:
+        out.print("Kafka, PostgreSQL and Flink run on; 'cpuwatch down' stops them.")
+
+
+@app.command("catch-up")
+def catch_up(
+    chapter: Annotated[str, typer.Argument(help="00 to 06.", metavar="CHAPTER")],
+) -> None:
+    """Bring about what the chapters before CHAPTER leave behind."""
+    from cpuwatch import workshop
+
+    chapter = chapter.zfill(2)
+    if chapter not in workshop.CHAPTERS:
+        raise typer.BadParameter(f"they are {', '.join(workshop.CHAPTERS)}")
+    with _telling(quiet=False) as tell:
+        done = workshop.catch_up(chapter, tell)
+    out.print(f"Ready for chapter {chapter}: {', '.join(done) if done else 'all was there'}.")
+
+
+@app.command()
+def reset() -> None:
+    """Forget what the chapters made: jobs, topics, table. The services run on."""
+    from cpuwatch import workshop
+    from cpuwatch.stack import control
+
+    if not all(service.answers for service in control.status()):
+        raise CpuwatchError("The services do not all run: start them with 'cpuwatch up'.")
+    with err.status("Forgetting what the chapters made"):
+        workshop.reset()
+    out.print("The jobs are stopped, the topics and the table are gone.")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is wrong, and the next thing to do."""
+    from cpuwatch import doctor as surgery
+
+    findings = []
+    for finding in surgery.examine():
+        findings.append(finding)
+        if not as_json:
+            mark = "[green]well [/]" if finding.well else "[red]wrong[/]"
+            out.print(f"{mark}  {finding.what}: {escape(finding.says)}", soft_wrap=True)
+            if finding.next:
+                out.print(f"       Next: {escape(finding.next)}", soft_wrap=True)
+    if as_json:
+        print(surgery.as_json(findings))
+    if not all(finding.well for finding in findings):
+        if not as_json:
+            wrong = ", ".join(finding.what for finding in findings if not finding.well)
+            raise CpuwatchError(f"Not all is well: {wrong}. What to do stands above.")
+        sys.exit(1)
+
+
 if __name__ == "__main__":
     main()

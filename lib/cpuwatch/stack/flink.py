@@ -84,6 +84,10 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "execution.checkpointing.dir": f"file://{folder}/checkpoints",
         "execution.checkpointing.savepoint-dir": f"file://{folder}/savepoints",
         "io.tmp.dirs": str(folder / "tmp"),
+        # What a job has read and which state it is in is known after half a second, not after
+        # ten and three: the notebooks wait for it, and a class looks at Flink's own page.
+        "metrics.fetcher.update-interval": 500,
+        "web.refresh-interval": 500,
         # Jobs come from the notebooks. A page that takes uploaded jars would run
         # anything that a web site in the same browser sends it.
         "web.submit.enable": False,

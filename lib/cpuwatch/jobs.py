@@ -1,0 +1,227 @@
+"""The jobs on the Flink cluster: see them, wait for them, cancel them.
+
+All of it goes through the cluster's REST interface, so it needs no Java here, and works for
+a job that another process submitted.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.error
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cpuwatch import explain
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import settings
+from cpuwatch.stack import flink as cluster
+
+#: A job in one of these states has ended for good.
+ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+
+#: How often to ask for a job's state, in seconds.
+PAUSE = 0.1
+
+#: How long a failing job may go on trying, in seconds, before we give it up. A broker or
+#: a TaskManager that was killed is back well before.
+_PATIENCE = 60.0
+
+#: Causes that no patience mends.
+_HOPELESS = re.compile(r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job on the cluster."""
+
+    id: str
+    name: str
+    state: str
+
+
+def jobs(running_only: bool = False) -> list[Job]:
+    """The jobs that the cluster knows, oldest first."""
+    found = sorted(rest("/jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))
+    return [
+        Job(job["jid"], job["name"], job["state"])
+        for job in found
+        if not (running_only and job["state"] in ENDED)
+    ]
+
+
+def status(job: Job) -> Job:
+    """The same job with its state now.
+
+    Raises
+    ------
+    CpuwatchError
+        If the cluster does not know it any more, as after a restart of the JobManager.
+    """
+    try:
+        return Job(job.id, job.name, str(rest(f"/jobs/{job.id}/status")["status"]))
+    except urllib.error.HTTPError:
+        raise CpuwatchError(
+            f"The cluster does not know the job {job.name} any more: its JobManager was"
+            " restarted. Submit the job again."
+        ) from None
+
+
+def page(job: Job) -> str:
+    """The address of a job's page in Flink's own web interface."""
+    return f"{settings().flink_address}/#/job/running/{job.id}/overview"
+
+
+def cancel(name: str) -> int:
+    """Cancel every running job of that name, and wait until it has ended.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    running = [job for job in jobs(running_only=True) if job.name == name]
+    cancel_all(running)
+    return len(running)
+
+
+def cancel_all(running: list[Job]) -> None:
+    """Cancel these jobs, and wait until they have ended."""
+    for job in running:
+        try:
+            rest(f"/jobs/{job.id}?mode=cancel", "PATCH")
+        except urllib.error.HTTPError:
+            pass  # it has ended meanwhile
+    for job in running:
+        deadline = time.monotonic() + 60.0
+        while status(job).state not in ENDED:
+            if time.monotonic() > deadline:
+                raise CpuwatchError(
+                    f"Waited 60 seconds for {job.name} to be cancelled. Look at 'cpuwatch status',"
+                    " and try again."
+                )
+            time.sleep(PAUSE)
+
+
+def readers(table: str) -> list[Job]:
+    """The running jobs that read a table, whoever submitted them."""
+    source = re.compile(rf"(^|\W)Source: {re.escape(table)}\[")
+    found = []
+    for job in jobs(running_only=True):
+        try:
+            vertices = rest(f"/jobs/{job.id}")["vertices"]
+        except urllib.error.HTTPError:
+            continue  # it has ended meanwhile
+        if any(source.search(vertex["name"]) for vertex in vertices):
+            found.append(job)
+    return found
+
+
+def wait_until_finished(
+    job: Job, timeout: float = 600.0, progress: Callable[[Job], None] = lambda _: None
+) -> Job:
+    """Wait until a bounded job has read all its input and written all its output.
+
+    Parameters
+    ----------
+    job
+        From `submit`.
+    timeout
+        In seconds.
+    progress
+        Called with the job's state again and again.
+
+    Raises
+    ------
+    CpuwatchError
+        If it fails, goes on failing, is cancelled or does not end in time; it names the cause.
+    """
+    ended = wait(job, lambda state: state in ENDED, f"{job.name} to finish", timeout, progress)
+    if ended.state != "FINISHED":
+        why = failure(job) or "somebody cancelled it"
+        raise CpuwatchError(f"The job {job.name} ended as {ended.state}: {why}.")
+    return ended
+
+
+def wait_until_running(
+    job: Job, timeout: float = 60.0, progress: Callable[[Job], None] = lambda _: None
+) -> Job:
+    """Wait until a job runs, or has finished already; parameters as `wait_until_finished`."""
+
+    def runs(state: str) -> bool:
+        return state == "FINISHED" or (state == "RUNNING" and _all_tasks_run(job))
+
+    return wait(job, runs, f"{job.name} to run", timeout, progress)
+
+
+def _all_tasks_run(job: Job) -> bool:
+    vertices = rest(f"/jobs/{job.id}")["vertices"]
+    return all(vertex["status"] in ("RUNNING", "FINISHED") for vertex in vertices)
+
+
+def failure(job: Job) -> str | None:
+    """The cause of a job's latest failure, in one line; None if it never failed."""
+    found = rest(f"/jobs/{job.id}/exceptions?maxExceptions=1")
+    trace = found.get("root-exception") or ""
+    for entry in found.get("exceptionHistory", {}).get("entries", []):
+        trace = entry.get("stacktrace") or trace
+        break
+    return explain.java(trace).rstrip(".") if trace else None
+
+
+def wait(
+    job: Job,
+    reached: Callable[[str], bool],
+    what: str,
+    timeout: float,
+    progress: Callable[[Job], None] = lambda _: None,
+    missing: Callable[[], str | None] = lambda: None,
+) -> Job:
+    """Ask for the job's state until it is reached.
+
+    `missing` is asked when the time is over: what it is that the job waits for.
+    """
+    deadline = time.monotonic() + timeout
+    failing_since: float | None = None
+    while True:
+        now = status(job)
+        progress(now)
+        if reached(now.state):
+            return now
+        if now.state == "FAILED":
+            raise CpuwatchError(f"The job {job.name} failed: {failure(job)}.")
+        if now.state in ("RESTARTING", "FAILING"):
+            failing_since = failing_since or time.monotonic()
+            why = failure(job) or "no cause is given"
+            if _HOPELESS.search(why) or time.monotonic() - failing_since > _PATIENCE:
+                cancel(job.name)
+                raise CpuwatchError(f"The job {job.name} fails again and again: {why}.")
+        if time.monotonic() > deadline:
+            raise CpuwatchError(
+                f"Waited {timeout:.0f} seconds for {what}; it is {now.state}."
+                f" {missing() or failure(job) or 'Look at it in Flink: ' + page(job)}"
+            )
+        time.sleep(PAUSE)
+
+
+def rest(path: str, method: str = "GET", body: Any = None) -> Any:
+    """Ask the cluster's REST interface; the parameters are those of `stack.flink.request`.
+
+    Raises
+    ------
+    CpuwatchError
+        If the cluster does not answer.
+    urllib.error.HTTPError
+        If its answer is an error.
+    """
+    address = settings().flink_address
+    try:
+        return cluster.request(address, path, method, body)
+    except urllib.error.HTTPError:
+        raise
+    except (OSError, ValueError) as error:
+        raise CpuwatchError(
+            f"Flink at {address} does not answer ({getattr(error, 'reason', error)})."
+            " See 'cpuwatch status', and start it with 'cpuwatch up'."
+        ) from error

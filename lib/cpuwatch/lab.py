@@ -1,0 +1,237 @@
+"""JupyterLab on the workshop's first notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import ROOT, settings
+from cpuwatch.stack.flink import request
+
+NOTEBOOKS = ROOT / "notebooks"
+FIRST = "00-welcome.ipynb"
+
+#: JupyterLab's settings for the workshop; an attendee may change them, as all settings.
+_SETTINGS = {
+    # No question about news in the middle of a class.
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # These notebooks are short: each cell is there, also when it is not in sight.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
+
+_FIRST_PORT = 8888
+_PORTS = 100
+
+#: How long JupyterLab may take to answer, in seconds, on a slow and busy laptop.
+_PATIENCE = 90.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running JupyterLab.
+
+    Attributes
+    ----------
+    base
+        Its address, without a path.
+    token
+        What lets a browser in.
+    process
+        The server's process; it leads a session of its own.
+    """
+
+    base: str
+    token: str
+    process: subprocess.Popen[bytes]
+
+    def address(self, notebook: str = FIRST) -> str:
+        """The address that opens a notebook, with the token."""
+        return f"{self.base}/lab/tree/{notebook}?token={self.token}"
+
+    def stop(self) -> None:
+        """Stop the server and its kernels, and wait until they are gone."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # all of them have ended
+        self.process.wait()
+
+
+def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
+    """Start JupyterLab, bound to this machine alone, and wait until it answers.
+
+    Parameters
+    ----------
+    port
+        By default the first free one from 8888 on.
+    folder
+        The notebooks' folder.
+
+    Raises
+    ------
+    CpuwatchError
+        If the port is taken, or JupyterLab does not start: the cause, and what to do.
+    """
+    chosen = _port(port)
+    token = secrets.token_urlsafe(24)
+    log = settings().state / "logs" / "jupyter.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={chosen}", "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={folder}",
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        # The token goes by the environment: arguments show in the process list.
+        "JUPYTER_TOKEN": token,
+        # Folders of our own: what else this person does with JupyterLab stays as it is.
+        "JUPYTERLAB_SETTINGS_DIR": str(_settings(settings().state / "jupyter" / "settings")),
+        "JUPYTERLAB_WORKSPACES_DIR": str(settings().state / "jupyter" / "workspaces"),
+    }
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out,
+            # Of its own session, so that Ctrl-C reaches us alone, and we can ask.
+            stderr=out, start_new_session=True,
+        )  # fmt: skip
+    server = Server(f"http://127.0.0.1:{chosen}", token, process)
+    try:
+        _wait(server, log)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _settings(folder: Path) -> Path:
+    for name, values in _SETTINGS.items():
+        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values, indent=2) + "\n")
+    return folder
+
+
+def run(
+    port: int | None = None,
+    browser: bool = True,
+    say: Callable[[str], None] = print,
+    ask: Callable[[str], bool] | None = None,
+) -> bool:
+    """Run JupyterLab until Ctrl-C.
+
+    Parameters
+    ----------
+    port
+        As for `start`.
+    browser
+        Whether to open a browser, where there is one.
+    say
+        Called with each line for the terminal.
+    ask
+        Asks whether the services should stop, too. None where nobody can answer.
+
+    Returns
+    -------
+    bool
+        Whether the services should stop, too.
+    """
+    server = start(port)
+    try:
+        with _interrupted_by(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            opened = browser and _has_browser() and webbrowser.open(server.address())
+            say("JupyterLab is open in your browser." if opened else "Open this in a browser:")
+            say(f"  {server.address()}")
+            say("Ctrl-C here ends it.")
+            try:
+                code = server.process.wait()
+            except KeyboardInterrupt:
+                return ask("Stop Kafka, PostgreSQL and Flink, too?") if ask else False
+    finally:
+        server.stop()
+    if code:
+        raise CpuwatchError(
+            f"JupyterLab ended by itself (exit code {code}). Its log is"
+            f" {settings().state / 'logs' / 'jupyter.log'}; start it again with 'make lab'."
+        )
+    return False  # somebody chose File, Shut Down
+
+
+@contextmanager
+def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
+    """A closed terminal and a polite kill end us as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in set(numbers)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _has_browser() -> bool:
+    """Whether there is a browser with windows; one that runs in the terminal is of no use."""
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def _port(wanted: int | None) -> int:
+    for port in [wanted] if wanted is not None else range(_FIRST_PORT, _FIRST_PORT + _PORTS):
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise CpuwatchError(
+        f"Port {wanted} is taken: name another with --port, or leave --port out."
+        if wanted is not None
+        else f"No port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free: name one with"
+        " --port."
+    )
+
+
+def _wait(server: Server, log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            request(server.base, f"/api/status?token={server.token}", timeout=2.0)
+            return
+        except (OSError, ValueError):
+            pass
+        ended = server.process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            lines = log.read_text(errors="replace").strip().splitlines() or ["its log is empty"]
+            what = "does not start" if ended else f"does not answer after {_PATIENCE:.0f} s"
+            raise CpuwatchError(f"JupyterLab {what} ({lines[-1][:200]}). Its log is {log}.")
+        time.sleep(0.1)

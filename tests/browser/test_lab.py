@@ -1,0 +1,139 @@
+"""JupyterLab as `make lab` starts it, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from cpuwatch import jobs, lab
+
+RESULTS = Path(__file__).parents[2] / "test-results"
+SIZE: Any = {"width": 1280, "height": 720}  # a projector's
+
+#: How long a notebook may take, in milliseconds, on a slow and busy machine.
+LONG = 240_000
+
+
+def _chromium() -> str | None:
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    return next((path for path in found if path), None)
+
+
+@pytest.fixture(scope="module")
+def server(stack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Server]:
+    # On a copy: JupyterLab saves what a browser runs.
+    folder = tmp_path_factory.mktemp("lab") / "notebooks"
+    shutil.copytree(lab.NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    running = lab.start(folder=folder)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(server: lab.Server, request: pytest.FixtureRequest) -> Iterator[Page]:
+    browser_path = _chromium()
+    if browser_path is None:
+        if os.environ.get("CI"):
+            pytest.fail("There is no Chromium: install it, as the CI's set-up should.")
+        pytest.skip("There is no Chromium on the PATH, so nothing was looked at in a browser.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        one = browser.new_page(viewport=SIZE)
+        failed_before = request.session.testsfailed
+        yield one
+        name = re.sub(r"\W+", "-", request.node.name)
+        if request.session.testsfailed > failed_before:
+            RESULTS.mkdir(exist_ok=True)
+            one.screenshot(path=RESULTS / f"{name}.png")
+        browser.close()
+
+
+def _open(page: Page, server: lab.Server, notebook: str) -> None:
+    page.goto(server.address(notebook) + "&reset")  # without the tabs of the test before
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
+        "data-status", "idle", timeout=60_000
+    )
+
+
+def _run_all(page: Page) -> None:
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def _wait_until_done(page: Page) -> None:
+    page.wait_for_timeout(1500)
+    deadline = time.monotonic() + LONG / 1000
+    while time.monotonic() < deadline:
+        status = page.locator(".jp-Notebook-ExecutionIndicator").first.get_attribute("data-status")
+        if status == "idle":
+            return
+        page.wait_for_timeout(300)
+    raise AssertionError("the notebook is still at work")
+
+
+ERRORS = ".jp-Notebook [data-mime-type$='error'], .jp-Notebook [data-mime-type$='stderr']"
+OUTPUTS = ".jp-Notebook .jp-OutputArea-output"
+
+
+def _texts(page: Page, selector: str) -> list[str]:
+    return page.locator(selector).all_inner_texts()
+
+
+def test_the_welcome_runs_and_its_diagram_is_drawn(page: Page, server: lab.Server) -> None:
+    _open(page, server, "00-welcome.ipynb")
+    diagram = page.locator(".jp-RenderedMermaid img, .jp-RenderedMermaid svg").first
+    diagram.scroll_into_view_if_needed()
+    expect(diagram).to_be_visible(timeout=30_000)
+    box = diagram.bounding_box()
+    assert box is not None and box["width"] > 300
+    _run_all(page)
+    _wait_until_done(page)
+    errors = _texts(page, ERRORS)
+    assert [text[:21] for text in errors] == ["There is no 'hots' he"]
+    assert any("answers" in text for text in _texts(page, OUTPUTS))
+
+
+def test_the_filter_runs_and_its_plot_is_there(page: Page, server: lab.Server) -> None:
+    _open(page, server, "02-filter.ipynb")
+    _run_all(page)
+    _wait_until_done(page)
+    assert _texts(page, ERRORS) == []
+    picture = page.locator(".jp-RenderedImage img").first
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 500
+    assert any("recall    25%" in text for text in _texts(page, OUTPUTS))
+    assert [job.name for job in jobs.jobs(running_only=True)] == ["cpu_filter"]
+
+
+def test_the_stop_button_works_in_mid_wait(page: Page, server: lab.Server) -> None:
+    _open(page, server, "03-windows.ipynb")
+    cell = page.locator(".jp-Notebook .jp-CodeCell").first
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(
+        "from cpuwatch import flink, topics, workshop; workshop.begin('03');"
+        " topics.empty('cpu_load_stats_real');"
+        " flink.wait_until_settled(workshop.job('cpu_filter'), timeout=500)"
+    )
+    page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-OutputArea-output").last).to_contain_text("reading", timeout=90_000)
+    page.locator("[data-command='notebook:interrupt-kernel'], [title^='Interrupt']").first.click()
+    expect(cell.locator(".jp-OutputArea-output").last).to_contain_text("Stopped.", timeout=20_000)
+    _wait_until_done(page)  # what is sent while a kernel tells of an error is thrown away
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("6 * 7")
+    page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-OutputArea-output").last).to_have_text("42", timeout=20_000)

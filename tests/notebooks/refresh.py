@@ -1,0 +1,62 @@
+"""Run every notebook and save its outputs anew: `make notebooks`.
+
+What is saved is what `nbval` compares: the first text of a line that changes, not its
+updates. Nothing of the run itself is kept, such as times or the version of Python.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+class Client(NotebookClient):
+    """Runs a notebook; leaves out cells that nbval leaves out, and updates of outputs."""
+
+    async def async_execute_cell(self, cell: Any, cell_index: int, **more: Any) -> Any:
+        if "nbval-skip" in cell.metadata.get("tags", []):
+            cell.outputs, cell.execution_count = [], None
+            return cell
+        return await super().async_execute_cell(cell, cell_index, **more)
+
+    def output(self, outs: list[Any], msg: Any, display_id: str, cell_index: int) -> Any:
+        if msg["msg_type"] == "update_display_data":
+            return None
+        return super().output(outs, msg, display_id, cell_index)
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        if msg["msg_type"] == "update_display_data":
+            return None
+        return super().process_message(msg, cell, cell_index)
+
+
+def refresh(path: Path) -> None:
+    """Run one notebook and save it with its outputs."""
+    notebook = nbformat.read(path, 4)
+    client = Client(
+        notebook, timeout=120, record_timing=False, resources={"metadata": {"path": path.parent}}
+    )
+    client.execute()
+    notebook.metadata["language_info"] = {"name": "python"}
+    nbformat.write(notebook, path)
+
+
+def main() -> None:
+    """Refresh the notebooks that are named, or all."""
+    wanted = sys.argv[1:]
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        if not wanted or any(word in path.name for word in wanted):
+            start = time.monotonic()
+            refresh(path)
+            print(f"{path.name}: {time.monotonic() - start:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,372 @@
+"""The errors that beginners make most, on the real parts: each is one line that helps.
+
+The table is what an attendee reads. A new version of Flink that words its errors in another
+way fails here, and not in class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from cpuwatch import explain, flink, readings, sql, thresholds, topics
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import settings
+
+CPU_IN = sql.source("cpu_in")
+AVERAGE = sql.source("cpu_agg").split("\n", 1)[1]
+
+
+@pytest.fixture(scope="module")
+def env(stack: Path) -> Any:
+    topics.empty(topics.READINGS)
+    topics.produce(readings.fleet(ticks=60))
+    environment = flink.connect()
+    for name in ("cpu_in", "cpu_out_filter", "cpu_out_agg"):
+        flink.create_table(environment, sql.source(name))
+    return environment
+
+
+def other(old: str, new: str) -> str:
+    """A mistake in the source table's statement, which is tried under another name."""
+    assert old in CPU_IN
+    return CPU_IN.replace(old, new).replace("TABLE cpu_in", "TABLE cpu_try")
+
+
+COMMA = "is there a comma missing before it, or a word misspelt?"
+QUOTED = "needs single quotes: both sides of an option are quoted, 'like' = 'this'."
+ORDER = "Columns go by their order, and the table's is: time_ltz, hostname, cpu, usage."
+
+QUERIES = {
+    "a column is misspelt": (
+        "SELECT hostname, usge FROM cpu_in",
+        "There is no column 'usge': compare its spelling with the table's columns."
+        " It is in line 1, column 18.",
+    ),
+    "a comma is missing": (
+        "SELECT hostname,\n cpu\n usage\n time_ltz FROM cpu_in",
+        f"Flink stopped at 'time_ltz': {COMMA} It is in line 4, column 2.",
+    ),
+    "the table is misspelt": (
+        "SELECT * FROM cpu_inn",
+        "There is no table 'cpu_inn' in this notebook: check its spelling, or run the cell that"
+        " creates it. It is in line 1, column 15.",
+    ),
+    "a time is compared with a number": (
+        "SELECT * FROM cpu_in WHERE time_ltz > 80",
+        "'>' does not work on TIMESTAMP_LTZ and INTEGER: their types do not fit together."
+        " It is in line 1, column 28.",
+    ),
+    "GROUP BY is missing": (
+        "SELECT hostname, AVG(usage) FROM cpu_in",
+        "'hostname' is neither inside AVG, MAX or another aggregate, nor in GROUP BY: add it to"
+        " GROUP BY. It is in line 1, column 8.",
+    ),
+    "a window on a number": (
+        AVERAGE.replace("DESCRIPTOR(time_ltz)", "DESCRIPTOR(occurred_at)"),
+        "A window needs a column with event time and a watermark, and that column is a BIGINT:"
+        " use time_ltz.",
+    ),
+    "a reserved word as a column": (
+        "SELECT time_ltz AS time FROM cpu_in",
+        "'time' is a word of SQL itself. As the name of a column it needs backticks: `time`."
+        " It is in line 1, column 20.",
+    ),
+    "double quotes": (
+        'SELECT * FROM cpu_in WHERE hostname = "doc"',
+        "A text stands in single quotes, as in 'doc'; double quotes are something else."
+        " It is in line 1, column 37.",
+    ),
+    "two equals signs": (
+        "SELECT * FROM cpu_in WHERE hostname == 'doc'",
+        "Equal is written with one =, not with two. It is in line 1, column 37.",
+    ),
+    "SELECT is misspelt": (
+        "SELEC hostname FROM cpu_in",
+        "That is no query: is its first word, SELECT, misspelt?",
+    ),
+    "a function that is not there": (
+        "SELECT AVERAGE(usage) FROM cpu_in",
+        "There is no function AVERAGE for such values: is it misspelt? The average is AVG."
+        " It is in line 1, column 8.",
+    ),
+    "an average in WHERE": (
+        "SELECT hostname FROM cpu_in WHERE AVG(usage) > 80 GROUP BY hostname",
+        "WHERE looks at single rows, before there is an average: use HAVING after GROUP BY."
+        " It is in line 1, column 35.",
+    ),
+    "an interval without quotes": (
+        AVERAGE.replace("INTERVAL '30' SECOND", "30 SECONDS"),
+        "Flink does not know 'SECONDS' here: write INTERVAL '30' SECOND."
+        " It is in line 10, column 51.",
+    ),
+    "the same column on both sides of a join": (
+        "SELECT hostname FROM cpu_in AS a JOIN cpu_in AS b ON a.cpu = b.cpu",
+        "Both tables have a column 'hostname': write which one you mean, as in a.hostname."
+        " It is in line 1, column 8.",
+    ),
+    "nothing at all": ("  ", "The statement is empty."),
+}
+
+TABLES = {
+    "an option without quotes": (
+        other("'connector' = 'kafka'", "connector = 'kafka'"),
+        f"'connector' {QUOTED} It is in line 9, column 5.",
+    ),
+    "an option's value without quotes": (
+        other("'connector' = 'kafka'", "'connector' = kafka"),
+        f"'kafka' {QUOTED} It is in line 9, column 19.",
+    ),
+    "a comma is missing between columns": (
+        other("usage DOUBLE,", "usage DOUBLE"),
+        f"Flink stopped at 'occurred_at': {COMMA} It is in line 5, column 5.",
+    ),
+    "a comma is missing between options": (
+        other("'connector' = 'kafka',", "'connector' = 'kafka'"),
+        "There is a comma missing before 'topic'. It is in line 10, column 13.",
+    ),
+    "the connector is misspelt": (
+        other("'connector' = 'kafka'", "'connector' = 'kafak'"),
+        "There is no connector 'kafak': this workshop uses 'kafka' and 'jdbc'.",
+    ),
+    "the format is misspelt": (
+        other("'format' = 'json'", "'format' = 'jsn'"),
+        "There is no format 'jsn': this workshop writes 'format' = 'json'.",
+    ),
+    "an option is misspelt": (
+        other("'scan.startup.mode'", "'scan.startup.mod'"),
+        "There is no option 'scan.startup.mod': check its spelling.",
+    ),
+    "an option has a value that it cannot have": (
+        other("'earliest-offset'", "'earliest'"),
+        "The option 'scan.startup.mode' cannot be 'earliest': it is one of earliest-offset,"
+        " latest-offset, group-offsets, timestamp, specific-offsets.",
+    ),
+    "the topic is not named": (
+        other("    'topic' = 'cpu_load_stats_real',\n", ""),
+        "The option 'topic' is missing: a table on Kafka has to name its topic.",
+    ),
+    "a reserved word in a table": (
+        other("cpu STRING", "value STRING"),
+        "'value' is a word of SQL itself. As the name of a column it needs backticks: `value`."
+        " It is in line 3, column 5.",
+    ),
+    "the watermark is on a number": (
+        other("WATERMARK FOR time_ltz AS time_ltz", "WATERMARK FOR occurred_at AS occurred_at"),
+        "'-' does not work on BIGINT and INTERVAL SECOND: their types do not fit together."
+        " It is in line 7, column 34.",
+    ),
+}
+
+JOBS = {
+    "a column too few": (
+        "INSERT INTO cpu_out_filter SELECT hostname, cpu, usage FROM cpu_in",
+        f"The SELECT gives 3 columns, and cpu_out_filter has 4. {ORDER}",
+    ),
+    "columns in another order": (
+        "INSERT INTO cpu_out_filter SELECT hostname, cpu, usage, time_ltz FROM cpu_in",
+        f"The SELECT's types do not fit cpu_out_filter, first at its column time_ltz. {ORDER}",
+    ),
+    "a sink that is not there": (
+        "INSERT INTO cpu_out SELECT time_ltz, hostname, cpu, usage FROM cpu_in",
+        "There is no table 'cpu_out' in this notebook: check its spelling, or run the cell that"
+        " creates it.",
+    ),
+    "no INSERT": (
+        "SELECT * FROM cpu_in",
+        "That statement starts no job: a job is an INSERT INTO … SELECT.",
+    ),
+    "an average that is never final": (
+        "INSERT INTO cpu_out_agg SELECT MIN(time_ltz), MAX(time_ltz), hostname, cpu, AVG(usage),"
+        " MAX(usage), COUNT(*) FROM cpu_in GROUP BY hostname, cpu",
+        "That result changes with every reading, and this sink takes final rows only: group by"
+        " window_start and window_end, so that each window gives one.",
+    ),
+}
+
+
+def said(work: Callable[[], object]) -> str:
+    with pytest.raises(CpuwatchError) as found:
+        work()
+    message = str(found.value)
+    assert "\tat " not in message and "Caused by" not in message
+    return message
+
+
+@pytest.mark.parametrize("what", QUERIES)
+def test_a_mistake_in_a_query(what: str, env: Any) -> None:
+    query, message = QUERIES[what]
+    assert said(lambda: flink.preview(env, query)) == message
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_a_mistake_in_a_table(what: str, env: Any) -> None:
+    statement, message = TABLES[what]
+    assert said(lambda: flink.create_table(env, statement)) == message
+
+
+@pytest.mark.parametrize("what", JOBS)
+def test_a_mistake_in_a_job(what: str, env: Any) -> None:
+    statement, message = JOBS[what]
+    assert said(lambda: flink.deploy(env, "cpu_try", statement)) == message
+    assert [job for job in flink.jobs(running_only=True) if job.name == "cpu_try"] == []
+
+
+def test_a_mistake_costs_neither_the_table_nor_the_job_that_was_there(env: Any) -> None:
+    job = flink.deploy(env, "cpu_filter", sql.source("cpu_filter"))
+    said(lambda: flink.create_table(env, CPU_IN.replace("'kafka'", "'kafak'")))
+    said(lambda: flink.deploy(env, "cpu_filter", JOBS["a column too few"][0]))
+    assert len(flink.preview(env, "SELECT hostname FROM cpu_in", rows=3)) == 3
+    assert flink.status(job).state == "RUNNING"
+    flink.cancel("cpu_filter")
+
+
+def test_a_topic_that_is_not_there(env: Any) -> None:
+    flink.create_table(env, other("'cpu_load_stats_real'", "'cpu_load_stats'"))
+    message = said(lambda: flink.preview(env, "SELECT * FROM cpu_try"))
+    assert message.startswith(
+        "There is no topic cpu_load_stats, which the table cpu_try reads. The topics are: "
+    )
+
+
+def test_a_window_without_a_watermark(env: Any) -> None:
+    without = "3),\n    WATERMARK FOR time_ltz AS time_ltz - INTERVAL '10' SECOND"  # and its comma
+    flink.create_table(env, other(without, "3)"))
+    assert said(lambda: flink.preview(env, AVERAGE.replace("cpu_in", "cpu_try"))) == (
+        "A window needs a watermark to know when it is over, and that table has none: add"
+        " WATERMARK FOR … to its CREATE TABLE."
+    )
+
+
+def test_a_table_that_is_there_already(env: Any) -> None:
+    assert said(lambda: flink.execute(env, CPU_IN)) == (
+        "There is a table 'cpu_in' already: flink.create_table replaces it."
+    )
+
+
+def test_two_statements_at_once(env: Any) -> None:
+    assert said(lambda: flink.execute(env, "DROP TABLE IF EXISTS a; DROP TABLE IF EXISTS b")) == (
+        "These are two statements: give one at a time, and put a semicolon only at the end."
+    )
+
+
+def test_a_semicolon_at_the_end_is_no_mistake(env: Any) -> None:
+    assert len(flink.preview(env, "SELECT hostname FROM cpu_in;", rows=2)) == 2
+
+
+def test_a_table_that_postgresql_does_not_have(env: Any) -> None:
+    statement = sql.source("cpu_thresholds").replace("'cpu_thresholds'", "'cpu_limits'")
+    flink.create_table(env, statement)
+    assert said(lambda: flink.preview(env, "SELECT * FROM cpu_thresholds")) == (
+        "The preview failed: PostgreSQL has no table 'cpu_limits': check 'table-name', or run"
+        " chapter 04, which makes it."
+    )
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def database(stack: Path) -> Iterator[Any]:
+    engine = thresholds.engine()
+    thresholds.create(engine)
+    thresholds.write(engine, {"doc": 20.0})
+    yield engine
+    thresholds.TABLE.drop(engine)
+    engine.dispose()
+
+
+def explained(work: Callable[[], object]) -> str | None:
+    with pytest.raises(SQLAlchemyError) as found:
+        work()
+    return explain.error(found.value)
+
+
+def test_a_value_that_the_check_refuses(database: Any) -> None:
+    def update() -> None:
+        with database.begin() as connection:
+            connection.execute(thresholds.TABLE.update().values(allowed_top=140))
+
+    assert explained(update) == (
+        "PostgreSQL refused (doc, 140): it breaks the rule allowed_top_is_a_percentage."
+        " Nothing was written."
+    )
+
+
+def test_the_same_host_twice(database: Any) -> None:
+    def again() -> None:
+        with database.begin() as connection:
+            connection.execute(insert(thresholds.TABLE).values(hostname="doc", allowed_top=1))
+
+    assert explained(again) == (
+        "PostgreSQL refused the row: Key (hostname)=(doc) already exists. Change that row instead"
+        " (thresholds.write)."
+    )
+
+
+def test_a_misspelt_table_in_postgresql(database: Any) -> None:
+    def select() -> None:
+        with database.connect() as connection:
+            connection.execute(text("SELECT * FROM cpu_threshold"))
+
+    assert explained(select) == "PostgreSQL has no table 'cpu_threshold': check its spelling."
+
+
+# --- Parts that are not there ---------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Addresses at which nobody listens."""
+    monkeypatch.setenv("CPUWATCH_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv("CPUWATCH_FLINK", "http://127.0.0.1:1")
+    monkeypatch.setenv("CPUWATCH_POSTGRES", "postgresql://nobody:no@127.0.0.1:1/nothing")
+    monkeypatch.setattr(topics, "_TIMEOUT", 1.0)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def test_a_dead_flink(nothing_runs: None) -> None:
+    message = said(flink.jobs)
+    assert message.startswith("Flink at http://127.0.0.1:1 does not answer")
+    assert message.endswith("See 'cpuwatch status', and start it with 'cpuwatch up'.")
+
+
+def test_a_dead_kafka(nothing_runs: None) -> None:
+    message = said(topics.names)
+    assert message.startswith("Kafka at 127.0.0.1:1 does not answer")
+    assert message.endswith("start it with 'cpuwatch up'.")
+
+
+def test_a_dead_postgresql(nothing_runs: None) -> None:
+    def connect() -> None:
+        thresholds.engine().connect()
+
+    message = explained(connect)
+    assert message is not None and message.startswith("PostgreSQL does not answer (")
+    assert message.endswith("See 'cpuwatch status', and start it with 'cpuwatch up'.")
+
+
+def test_a_stack_that_was_never_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / "state"))
+    settings.cache_clear()
+    assert said(flink.connect) == "The stack has never been started here: run 'cpuwatch up'."
+    settings.cache_clear()
+
+
+def test_a_name_from_a_cell_that_was_not_run() -> None:
+    error = NameError("name 'env' is not defined", name="env")
+    assert explain.error(error) == (
+        "There is no 'env' here: a cell above was not run, or the name is misspelt. Choose 'Run',"
+        " 'Run All Above Selected Cell', then run this cell again."
+    )
+
+
+def test_an_error_of_somebody_else_speaks_for_itself() -> None:
+    assert explain.error(ZeroDivisionError("division by zero")) is None
