@@ -162,6 +162,47 @@ def timeline_figure(rules: dict[str, pd.DataFrame], incidents: pd.DataFrame) -> 
     return figure
 
 
+def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
+    """Draw episodes as bars, a thin one for each cpu, over what really happened.
+
+    Parameters
+    ----------
+    episodes : pandas.DataFrame
+        As `cpuwatch.alerts.episodes` returns them; one that still goes on gets an arrow.
+    incidents : pandas.DataFrame
+        As `cpuwatch.readings.incidents` returns them.
+    """
+    figure, axes = _figure(6.4, "Episodes, a bar for each cpu")
+    hosts = list(HOSTS)
+    last = max(incidents["end"].max(), episodes["closed"].max()) + pd.Timedelta("1min")
+    for row, host in enumerate(hosts):
+        for incident in incidents[incidents["hostname"] == host].to_dict("records"):
+            _incident(axes, row, incident)
+        own = episodes[episodes["hostname"] == host]
+        for place, episode in enumerate(own.to_dict("records")):
+            y = row + (place - (len(own) - 1) / 2) * 0.15
+            goes_on = pd.isna(episode["closed"])
+            end = last if goes_on else episode["closed"]
+            left, right = (np.datetime64(at.tz_convert(None)) for at in (episode["opened"], end))
+            axes.barh(y, right - left, left=left, height=0.11, color=colour(host), zorder=3)
+            if goes_on:
+                axes.plot(right, y, marker=">", markersize=9, color=colour(host), zorder=4)
+    axes.set_yticks(range(len(hosts)), hosts)
+    axes.set_ylim(len(hosts) - 0.4, -0.6)
+    axes.grid(axis="x", color="0.9")
+    _time_axis(axes)
+    figure.legend(
+        handles=[
+            Patch(facecolor=_INCIDENT, edgecolor="0.3", label="an incident that deserves an alert"),
+            Patch(facecolor="white", edgecolor="0.3", hatch="//", label="one that deserves none"),
+            Line2D([], [], linewidth=5, color="0.4", label="an episode"),
+            Line2D([], [], linestyle="", marker=">", markersize=9, color="0.4", label="still open"),
+        ],
+        loc="outside lower center", ncols=4, frameon=False, fontsize=_TEXT,
+    )  # fmt: skip
+    return figure
+
+
 def _incident(axes: Axes, row: int, incident: Mapping[Any, Any]) -> None:
     left, right = (np.datetime64(incident[name].tz_convert(None)) for name in ("start", "end"))
     deserves = incident["deserves_alert"]

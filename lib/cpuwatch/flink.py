@@ -423,7 +423,8 @@ def _clear(environment: TableEnvironment, name: str, statement: str | TablePipel
     def plan() -> tuple[str, dict[str, dict[str, str]]]:
         if isinstance(statement, str):
             text = _clean(statement)
-            found = re.match(r"\s*INSERT\s+INTO\s+`?(\w+)`?", text, re.IGNORECASE)
+            bare = re.sub(r"^(\s*--[^\n]*\n)+", "", text)  # comments may come first
+            found = re.match(r"\s*INSERT\s+INTO\s+`?(\w+)`?", bare, re.IGNORECASE)
             if found is None:
                 environment.execute_sql(f"EXPLAIN {text}")  # its own mistakes come first
                 raise CpuwatchError(

@@ -24,7 +24,7 @@ from pyflink.util.exceptions import JavaException
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from cpuwatch import explain, flink, readings, sql, thresholds, topics
+from cpuwatch import alerts, explain, flink, notifier, readings, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.progress import Line
 from cpuwatch.stack import control
@@ -35,6 +35,7 @@ CHAPTERS = ("00", "01", "02", "03", "04", "05", "06")
 JOBS = {
     "cpu_filter": topics.FILTERED,
     "cpu_agg": topics.AVERAGES,
+    "cpu_over": topics.OVER,
     "cpu_notification": topics.ALERTS,
 }
 
@@ -42,7 +43,20 @@ JOBS = {
 #: results of the other chapters stay what they are.
 LIVE = "cpu_load_stats_live"
 
-_TABLES = ("cpu_in", "cpu_out_filter", "cpu_out_agg", "cpu_thresholds", "cpu_out_alerts")
+#: The chapter after the one in which a job is deployed.
+_AFTER = {"cpu_filter": "03", "cpu_agg": "04", "cpu_over": "06", "cpu_notification": "06"}
+
+_TABLES = (
+    "cpu_in",
+    "cpu_out_filter",
+    "cpu_out_agg",
+    "cpu_thresholds",
+    "cpu_out_over",
+    "cpu_out_alerts",
+)
+
+#: The columns of the topics that hold times.
+_TIMES = ("time_ltz", "window_start", "window_end", "opened", "closed", "as_of")
 
 #: A job closes a window when the watermark, ten seconds behind, has passed its end.
 _LATENESS = pd.Timedelta("10s")
@@ -54,7 +68,7 @@ _LEFT = {
     "03": "cpu_filter",
     "04": "cpu_agg",
     "05": "thresholds",
-    "06": "cpu_notification",
+    "06": "cpu_over, cpu_notification",
 }
 
 #: Characters of a line of an error.
@@ -132,8 +146,7 @@ def catch_up(chapter: str, tell: Tell = lambda _: None, environment: Any = None)
         done.append("the readings were sent")
     if chapter >= "05" and _restore_thresholds():
         done.append("the thresholds were written")
-    jobs_wanted = [name for name, after in zip(JOBS, ("03", "04", "06"), strict=True)
-                   if chapter >= after]  # fmt: skip
+    jobs_wanted = [name for name in JOBS if chapter >= _AFTER[name]]
     done += _catch_up_jobs(jobs_wanted, make, tell)
     return done
 
@@ -145,7 +158,7 @@ def _catch_up_jobs(names: list[str], make: Callable[[], TableEnvironment], tell:
         tell(f"Looking at {name}")
         if _runs(name) and _topic_holds(JOBS[name], expected(name)):
             continue
-        if name == "cpu_notification":  # it reads what cpu_agg writes
+        if name in ("cpu_over", "cpu_notification"):  # they read what cpu_agg writes
             _settle(unsettled, tell)
         environment = make()
         tell(f"Deploying {name}")
@@ -209,7 +222,7 @@ def _topic_holds(topic: str, expected: pd.DataFrame) -> bool:
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
-    for name in ("time_ltz", "window_start", "window_end"):
+    for name in _TIMES:
         if name in table.columns:
             table[name] = pd.to_datetime(table[name], format="ISO8601", utc=True)
     keys = [name for name in table.columns if table[name].dtype.kind != "f"]
@@ -222,7 +235,7 @@ def expected(job: str) -> pd.DataFrame:
     Parameters
     ----------
     job
-        'cpu_filter', 'cpu_agg' or 'cpu_notification'.
+        One of `JOBS`.
     """
     fleet = readings.fleet()
     at = pd.to_datetime(fleet["occurred_at"], unit="ms", utc=True)
@@ -239,6 +252,8 @@ def expected(job: str) -> pd.DataFrame:
     if job == "cpu_agg":
         return windows
     windows = windows.assign(allowed_top=windows["hostname"].map(readings.THRESHOLDS))
+    if job == "cpu_notification":
+        return alerts.transitions(windows, alerts.COOLDOWN * _WINDOW)
     return windows[windows["usage_avg"] > windows["allowed_top"]]
 
 
@@ -281,6 +296,7 @@ def fresh_topic(name: str) -> None:
 def reset() -> None:
     """Forget what the chapters made: stop the jobs, delete topics and table; the stack stays up."""
     stop_jobs()
+    notifier.stop()
     topics.delete(*JOBS.values(), topics.READINGS, topics.BAD_READINGS, LIVE)
     database = thresholds.engine()
     try:
@@ -369,11 +385,13 @@ def result(topic: str) -> pd.DataFrame:
         The records' fields; times are times, in UTC.
     """
     found = topics.read(topic).drop(columns=["partition", "offset"])
-    times = [name for name in ("time_ltz", "window_start", "window_end") if name in found.columns]
+    times = [name for name in _TIMES if name in found.columns]
     for name in times:
         found[name] = pd.to_datetime(found[name], format="ISO8601", utc=True)
-    order = [*times, *(name for name in ("hostname", "cpu") if name in found.columns)]
-    return found.sort_values(order, ignore_index=True) if order else found
+    # A transition counts from when it was seen, a window from its start.
+    order = ["as_of"] if "as_of" in times else times
+    order += [name for name in ("hostname", "cpu") if name in found.columns]
+    return found.sort_values(order, kind="stable", ignore_index=True) if order else found
 
 
 def stop_jobs(*names: str) -> pd.DataFrame:
@@ -447,8 +465,10 @@ _HINTS = {
     "cpu_filter": "Every row of cpu_in, four of its columns, and one condition: WHERE usage > …",
     "cpu_agg": "FROM TABLE(TUMBLE(TABLE cpu_in, DESCRIPTOR(…), INTERVAL '…' SECOND)), and GROUP"
     " BY window_start, window_end and what else you want an average for.",
-    "cpu_notification": "cpu_out_agg LEFT JOIN cpu_thresholds FOR SYSTEM_TIME AS OF"
+    "cpu_over": "cpu_out_agg LEFT JOIN cpu_thresholds FOR SYSTEM_TIME AS OF"
     " a.looked_up_at: it looks a host's threshold up when its average comes by.",
+    "cpu_notification": "Step by step: is this window over, until when was the cpu over before"
+    " it, and is that longer ago than the cooldown? LAG looks at the row before.",
 }
 
 
@@ -458,7 +478,7 @@ def hint(job: str) -> None:
     Parameters
     ----------
     job
-        'cpu_filter', 'cpu_agg' or 'cpu_notification'.
+        One of `JOBS`.
     """
     print(_HINTS[_known(job)])
 

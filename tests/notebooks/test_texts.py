@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from book import BOOKS
 
-from cpuwatch import alerts, readings, sql, workshop
+from cpuwatch import alerts, readings, slack, sql, workshop
 
 STATEMENTS = {
     "cpu_in": ["02", "03"],
@@ -20,6 +20,8 @@ STATEMENTS = {
     "cpu_out_agg": ["03", "05"],
     "cpu_agg": ["03"],
     "cpu_thresholds": ["04", "05"],
+    "cpu_out_over": ["05"],
+    "cpu_over": ["05"],
     "cpu_out_alerts": ["05"],
     "cpu_notification": ["05"],
 }
@@ -167,7 +169,15 @@ def test_the_windows_are_what_chapter_3_says() -> None:
 
 
 def test_the_alerts_are_what_chapters_5_and_6_say() -> None:
-    found = workshop.expected("cpu_notification")
+    found = workshop.expected("cpu_over")
+    assert len(found) == 62 and "Four messages instead of 62" in prose("05")
+    transitions = workshop.expected("cpu_notification")
+    assert (transitions["event"] == "opened").sum() == 15 and "15 openings" in prose("05")
+    assert slack.count_messages(transitions.to_dict("records")) == 4
+    still_open = alerts.episodes(transitions).loc[lambda one: one["closed"].isna(), "hostname"]
+    assert set(still_open) == {"grumpy", "sneezy"} and "Two older ones were changed" in prose("05")
+    grumpy = transitions[(transitions["hostname"] == "grumpy") & (transitions["cpu"] == "cpu1")]
+    assert grumpy["event"].tolist() == ["opened"] and "`grumpy` opens once" in prose("05")
     assert found["hostname"].nunique() == 4 and "Four hosts are in trouble" in prose("05")
     score = alerts.score(found, readings.incidents())
     assert score.invented.empty and score.missed.empty

@@ -22,7 +22,8 @@ def test_what_begin_says_fits_a_line_and_grows_with_the_chapters() -> None:
     said = [workshop._summary(chapter) for chapter in workshop.CHAPTERS]
     assert said[0] == said[1] == "Kafka, PostgreSQL and Flink are up."
     assert said[6].splitlines()[1] == (
-        "There from before: 21,000 readings, cpu_filter, cpu_agg, thresholds, cpu_notification."
+        "There from before: 21,000 readings, cpu_filter, cpu_agg, thresholds, cpu_over,"
+        " cpu_notification."
     )
     assert max(len(line) for text in said for line in text.splitlines()) <= 88
 
@@ -43,7 +44,7 @@ def test_what_the_jobs_should_have_written() -> None:
     fleet = readings.fleet()
     assert counts["cpu_filter"] == (fleet["usage"] > 80).sum()
     assert counts["cpu_agg"] == 19 * 35
-    assert 0 < counts["cpu_notification"] < counts["cpu_agg"]
+    assert 0 < counts["cpu_notification"] < counts["cpu_over"] < counts["cpu_agg"]
 
 
 def test_a_bar_shows_its_share() -> None:
