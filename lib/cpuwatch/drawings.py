@@ -189,6 +189,7 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
                 axes.plot(right, y, marker=">", markersize=9, color=colour(host), zorder=4)
     axes.set_yticks(range(len(hosts)), hosts)
     axes.set_ylim(len(hosts) - 0.4, -0.6)
+    axes.set_xlim(incidents["start"].min().floor("min"), last + pd.Timedelta("10s"))
     axes.grid(axis="x", color="0.9")
     _time_axis(axes)
     figure.legend(

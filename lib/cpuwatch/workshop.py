@@ -68,7 +68,7 @@ _LEFT = {
     "03": "cpu_filter",
     "04": "cpu_agg",
     "05": "thresholds",
-    "06": "cpu_over, cpu_notification",
+    "06": "the two jobs for alerts",
 }
 
 #: Characters of a line of an error.
