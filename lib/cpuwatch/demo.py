@@ -47,15 +47,6 @@ _WINDOW_COLUMNS = [
 ]
 _ALERT_COLUMNS = [*_WINDOW_COLUMNS, "allowed_top"]
 
-_TABLES = (
-    "cpu_in",
-    "cpu_out_filter",
-    "cpu_out_agg",
-    "cpu_thresholds",
-    "cpu_out_over",
-    "cpu_out_alerts",
-)
-
 #: Called with the name of a step, a sentence about it and its time in seconds.
 Tell = Callable[[str, str, float], None]
 
@@ -401,7 +392,7 @@ def _sweep() -> None:
 
 
 def _tables(environment: TableEnvironment, names: _Names) -> None:
-    for name in _TABLES:
+    for name in sql.TABLES:
         flink.execute(environment, f"DROP TABLE IF EXISTS {name}")
         flink.execute(environment, sql.statement(name))
     # The workshop's tables, on this run's topics, and ending where they end now.

@@ -46,15 +46,6 @@ LIVE = "cpu_load_stats_live"
 #: The chapter after the one in which a job is deployed.
 _AFTER = {"cpu_filter": "03", "cpu_agg": "04", "cpu_over": "06", "cpu_notification": "06"}
 
-_TABLES = (
-    "cpu_in",
-    "cpu_out_filter",
-    "cpu_out_agg",
-    "cpu_thresholds",
-    "cpu_out_over",
-    "cpu_out_alerts",
-)
-
 #: The columns of the topics that hold times.
 _TIMES = ("time_ltz", "window_start", "window_end", "opened", "closed", "as_of")
 
@@ -195,7 +186,7 @@ def _reached() -> Callable[[], TableEnvironment]:
     def environment() -> TableEnvironment:
         if not made:
             one = flink.connect()
-            for name in _TABLES:
+            for name in sql.TABLES:
                 flink.execute(one, sql.source(name))
             made.append(one)
         return made[0]

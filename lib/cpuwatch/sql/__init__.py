@@ -8,6 +8,16 @@ from string import Template
 
 from cpuwatch.settings import settings
 
+#: The tables' statements, in an order in which they can be created.
+TABLES = (
+    "cpu_in",
+    "cpu_out_filter",
+    "cpu_out_agg",
+    "cpu_thresholds",
+    "cpu_out_over",
+    "cpu_out_alerts",
+)
+
 
 def statement(name: str, window: int = 30, cooldown: int = 2, min_readings: int = 3) -> str:
     """The statement in `sql/<name>.sql`, with this stack's addresses filled in.

@@ -189,6 +189,9 @@ def client_environment(folder: Path) -> dict[str, str]:
         "FLINK_LIB_DIR": str(folder / "lib"),
         "FLINK_LOG_DIR": str(folder / "log"),
         "JVM_ARGS": "-Xms32m -Xmx256m",
+        # No Python runs inside our jobs: no server for it either, which would start with
+        # each TableEnvironment and trouble Python 3.12 at its end.
+        "_python_worker_execution_mode": "process",
     }
 
 
