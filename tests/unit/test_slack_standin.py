@@ -80,7 +80,7 @@ def test_the_rate_limit_is_429_with_retry_after(client: WebClient, local_slack: 
     assert response.status_code == 429 and response["error"] == "ratelimited"
     wait = response.headers.get("Retry-After") or response.headers["retry-after"]
     assert 0 < math.ceil(float(wait)) <= 60
-    client.chat_postMessage(channel="cpu-demo", text="another channel has its own")
+    client.chat_postMessage(channel="general", text="another channel has its own")
 
 
 def test_messages_outlive_a_killed_server_and_half_a_line(

@@ -18,9 +18,8 @@ from cpuwatch.stack import slack as process
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The channel that alerts go to, and the one that `cpuwatch demo` uses.
+#: The channel that alerts go to.
 CHANNEL = "cpu-alerts"
-DEMO_CHANNEL = "cpu-demo"
 
 
 def page_address(channel: str = CHANNEL) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 #: Channels by id. Names are unique, as in Slack.
-CHANNELS = {"C0CPUALERTS": "cpu-alerts", "C0CPUDEMO": "cpu-demo"}
+CHANNELS = {"C0CPUALERTS": "cpu-alerts", "C0GENERAL": "general"}
 
 Message = dict[str, Any]
 
