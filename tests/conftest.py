@@ -24,6 +24,9 @@ COMMAND = Path(sys.executable).parent / "cpuwatch"
 #: when the tests run as root, has to get at what is below.
 PLACE = "/var/tmp"
 
+#: In the name of every folder of this run, and so in the arguments of what it starts.
+PREFIX = f"cpuwatch-test-{os.getpid()}-"
+
 
 def pytest_configure() -> None:
     # No test may reach a service, a channel or a token of the person who runs it.
@@ -56,7 +59,7 @@ def cpuwatch_json(*arguments: str | Path, **environment: str) -> dict:
 
 def new_state() -> Path:
     """An empty folder for a stack's state."""
-    folder = Path(tempfile.mkdtemp(prefix="cpuwatch-test-", dir=PLACE))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PLACE))
     folder.chmod(0o755)
     return folder
 
@@ -115,7 +118,7 @@ def nothing_is_left_running() -> Iterator[None]:
         for process in psutil.process_iter()
         if process.pid not in before
         and process.pid not in ours
-        and any("cpuwatch-test-" in part for part in _command(process))
+        and any(PREFIX in part for part in _command(process))
     ]
     assert marked == [], [" ".join(_command(process))[:200] for process in marked]
 

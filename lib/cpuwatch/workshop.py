@@ -59,7 +59,7 @@ _LEFT = {
     "03": "cpu_filter",
     "04": "cpu_agg",
     "05": "thresholds",
-    "06": "the two jobs for alerts",
+    "06": "both alert jobs",
 }
 
 #: Characters of a line of an error.

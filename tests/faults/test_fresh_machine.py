@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PLACE
+from conftest import PLACE, PREFIX
 
 from cpuwatch.settings import ROOT
 
@@ -19,7 +19,7 @@ from cpuwatch.settings import ROOT
 @pytest.fixture
 def somebody() -> Iterator[tuple[dict, Path]]:
     """An ordinary user with an empty home, and a fresh clone in it: how to run as them."""
-    home = Path(tempfile.mkdtemp(prefix="cpuwatch-test-home-", dir=PLACE))
+    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}home-", dir=PLACE))
     clone = home / "a workshop"  # a blank in its name, as people's folders have
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True)
     # What is being worked on counts, committed or not.

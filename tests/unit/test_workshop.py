@@ -22,8 +22,7 @@ def test_what_begin_says_fits_a_line_and_grows_with_the_chapters() -> None:
     said = [workshop._summary(chapter) for chapter in workshop.CHAPTERS]
     assert said[0] == said[1] == "Kafka, PostgreSQL and Flink are up."
     assert said[6].splitlines()[1] == (
-        "There from before: 21,000 readings, cpu_filter, cpu_agg, thresholds,"
-        " the two jobs for alerts."
+        "There from before: 21,000 readings, cpu_filter, cpu_agg, thresholds, both alert jobs."
     )
     assert max(len(line) for text in said for line in text.splitlines()) <= 88
 
