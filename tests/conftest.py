@@ -53,7 +53,7 @@ def cpuwatch(*arguments: str | Path, **environment: str) -> subprocess.Completed
 def cpuwatch_json(*arguments: str | Path, **environment: str) -> dict:
     """Run a command that succeeds with `--json`; its one object."""
     done = cpuwatch(*arguments, "--json", **environment)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
 
