@@ -124,7 +124,7 @@ def down(
     with err.status("Stopping the services"):
         had = control.down(wipe)
     message = "The services are stopped" if had else "Nothing was running"
-    out.print(message + (", and their data is gone." if wipe else "."))
+    out.print(message + ("; the data is gone." if wipe else "."))
 
 
 @app.command()
