@@ -199,6 +199,7 @@ def run(
     """
     data, rejected = given.readings, given.rejected
     timer = _Timer(tell)
+    flink.warm_up()  # Java takes some seconds to start: meanwhile we produce
     with _own_names() as names:
         with timer.step("produce") as say:
             for topic in names.topics:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -109,6 +110,17 @@ def connect() -> TableEnvironment:
         return environment
 
     return java.call(create)
+
+
+def warm_up() -> None:
+    """Start the Java process that `connect` needs, in the background, and return at once."""
+
+    def start() -> None:
+        # If this fails, the call that needs it says why.
+        with suppress(Exception):
+            connect()
+
+    threading.Thread(target=start, name="warm up", daemon=True).start()
 
 
 def execute(environment: TableEnvironment, statement: str) -> None:

@@ -11,7 +11,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from html import escape
 from typing import Any
 
@@ -129,7 +128,7 @@ def catch_up(chapter: str, tell: Tell = lambda _: None, environment: Any = None)
     make = environment or _reached()
     if chapter >= "02":
         # Java takes some seconds to start; meanwhile we look at the topics.
-        threading.Thread(target=_warm_up, name="warm up", daemon=True).start()
+        flink.warm_up()
     if chapter >= "02" and not _topic_holds(topics.READINGS, readings.fleet()):
         tell(f"Sending the fleet's readings to {topics.READINGS}")
         fresh_topic(topics.READINGS)
@@ -159,12 +158,6 @@ def _catch_up_jobs(names: list[str], make: Callable[[], TableEnvironment], tell:
         done.append(f"{name} was deployed")
     _settle(unsettled, tell)
     return done
-
-
-def _warm_up() -> None:
-    # If this fails, the call that needs it says why.
-    with suppress(Exception):
-        flink.connect()
 
 
 def _settle(unsettled: list[flink.Job], tell: Tell) -> None:
