@@ -132,8 +132,7 @@ def timeline_figure(rules: dict[str, pd.DataFrame], incidents: pd.DataFrame) -> 
     for axes, (name, reported) in zip(grid.flat, rules.items(), strict=True):
         _plain(axes)
         axes.set_title(name, loc="left", fontsize=_TEXT + 6, pad=12)
-        hosts = _hosts(reported, incidents) if len(reported) else list(HOSTS)
-        hosts = [host for host in HOSTS if host in hosts or host in HOSTS]
+        hosts = list(HOSTS)
         for row, host in enumerate(hosts):
             for incident in incidents[incidents["hostname"] == host].to_dict("records"):
                 _incident(axes, row, incident)

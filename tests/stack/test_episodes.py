@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 import pytest
+import twin
 from pyflink.table import TableEnvironment
 
 from cpuwatch import alerts, demo, flink, readings, sql, thresholds, topics
@@ -20,13 +21,7 @@ SEEDS = range(20)
 
 def fleet_windows(seed: int) -> pd.DataFrame:
     """What cpu_agg makes of a fleet, its hosts named after the seed."""
-    fleet = readings.fleet(seed)
-    at = pd.to_datetime(fleet["occurred_at"], unit="ms", utc=True)
-    windows = (
-        fleet.assign(window_start=at.dt.floor("30s"))
-        .groupby(["window_start", "hostname", "cpu"], as_index=False)
-        .agg(usage_avg=("usage", "mean"), usage_max=("usage", "max"), readings=("usage", "size"))
-    )
+    windows = twin.averages(readings.fleet(seed), 30)
     return windows.assign(
         allowed_top=windows["hostname"].map(readings.THRESHOLDS),
         hostname=windows["hostname"] + f"-{seed}",

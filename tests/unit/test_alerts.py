@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pandas as pd
+import twin
 
 from cpuwatch import readings
 from cpuwatch.alerts import EPISODE_COLUMNS, episodes, score, score_episodes, transitions
@@ -59,17 +60,8 @@ def incidents(*rows: dict[str, object]) -> pd.DataFrame:
 
 
 def fleet_windows(seed: int) -> pd.DataFrame:
-    fleet = readings.fleet(seed)
-    at = pd.to_datetime(fleet["occurred_at"], unit="ms", utc=True)
-    windows = (
-        fleet.assign(window_start=at.dt.floor("30s"))
-        .groupby(["window_start", "hostname", "cpu"], as_index=False)
-        .agg(usage_avg=("usage", "mean"), usage_max=("usage", "max"), readings=("usage", "size"))
-    )
-    return windows.assign(
-        window_end=windows["window_start"] + WINDOW,
-        allowed_top=windows["hostname"].map(readings.THRESHOLDS),
-    )
+    windows = twin.averages(readings.fleet(seed), 30)
+    return windows.assign(allowed_top=windows["hostname"].map(readings.THRESHOLDS))
 
 
 def fleet_alerts(seed: int) -> pd.DataFrame:
