@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from cpuwatch import topics
-from cpuwatch.channel import Channel
+from cpuwatch.slack.channel import Channel
 from cpuwatch.stack import control, slack
 from cpuwatch.standin.store import CHANNELS
 

@@ -344,8 +344,8 @@ def notify(
     import signal
     import threading
 
-    from cpuwatch import notifier
     from cpuwatch.settings import settings
+    from cpuwatch.slack import notifier
 
     if once + stay + leave > 1:
         raise typer.BadParameter("--once, --stay and --leave exclude each other")

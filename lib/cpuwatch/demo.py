@@ -18,10 +18,9 @@ from pyflink.table import TableEnvironment
 
 from cpuwatch import (
     alerts,
+    figures,
     flink,
-    plots,
     readings,
-    replay,
     slack,
     sql,
     thresholds,
@@ -166,7 +165,7 @@ def read_input(
     if csv is None:
         none = pd.DataFrame(columns=["line", "reason", "text"])
         return Input("fleet", readings.fleet(seed), none, readings.incidents(seed), limits)
-    found = replay.read_csv(csv)
+    found = readings.read_csv(csv)
     return Input(csv.name, found.readings, found.rejected, None, limits)
 
 
@@ -276,7 +275,7 @@ def write(result: Result, folder: Path) -> list[Path]:
         for name, table in tables.items():
             _with_iso_times(table).to_csv(folder / name, index=False)
             written.append(folder / name)
-        figure = plots.alerts_figure(
+        figure = figures.alerts_figure(
             result.windows,
             result.alerts,
             result.given.thresholds,
@@ -284,7 +283,7 @@ def write(result: Result, folder: Path) -> list[Path]:
             result.given.incidents,
             pd.Timedelta(seconds=result.window),
         )
-        plots.save(figure, folder / "alerts.png")
+        figures.save(figure, folder / "alerts.png")
     except OSError as error:
         raise CpuwatchError(
             f"The results cannot be written into {folder} ({error.strerror}): name another folder"

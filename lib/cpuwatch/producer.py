@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from cpuwatch import readings, replay, topics
-from cpuwatch.readings import Reading
+from cpuwatch import readings, topics
+from cpuwatch.readings import Reading, replay
 
 #: Where none is asked for, this machine reports for a minute.
 _MACHINE_TICKS = 60

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from cpuwatch import jobs, lab
+from cpuwatch import flink, lab
 
 RESULTS = Path(__file__).parents[2] / "test-results"
 SIZE: Any = {"width": 1280, "height": 720}  # a projector's
@@ -114,7 +114,7 @@ def test_the_filter_runs_and_its_plot_is_there(page: Page, server: lab.Server) -
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 500
     assert any("recall    25%" in text for text in _texts(page, OUTPUTS))
-    assert [job.name for job in jobs.jobs(running_only=True)] == ["cpu_filter"]
+    assert [job.name for job in flink.jobs(running_only=True)] == ["cpu_filter"]
 
 
 def test_the_stop_button_works_in_mid_wait(page: Page, server: lab.Server) -> None:

@@ -24,8 +24,8 @@ KILLS = 20
 NOTIFIERS = """
 import os, sys
 from pathlib import Path
-from cpuwatch.channel import Channel
-from cpuwatch.notifier import Notifier
+from cpuwatch.slack.channel import Channel
+from cpuwatch.slack.notifier import Notifier
 from cpuwatch.stack.slack import secrets_in
 address, folder, topic, memory = sys.argv[1:]
 for order in sys.stdin:

@@ -17,9 +17,9 @@ from slack_parts import LocalSlack, closed, opened, send, wait_until
 from slack_sdk.http_retry import builtin_handlers
 
 from cpuwatch import topics
-from cpuwatch.channel import Channel, RefusedError, UnreachableError
-from cpuwatch.notifier import Notifier
 from cpuwatch.settings import settings
+from cpuwatch.slack.channel import Channel, RefusedError, UnreachableError
+from cpuwatch.slack.notifier import Notifier
 
 pytest_plugins = ["slack_parts"]
 

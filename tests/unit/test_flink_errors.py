@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from cpuwatch import explain, flink, readings, sql, thresholds, topics
+from cpuwatch import flink, readings, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import explain
 from cpuwatch.settings import settings
 
 CPU_IN = sql.source("cpu_in")

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from cpuwatch import readings
-from cpuwatch.plots import MOST_PANELS, alerts_figure, colour, save
+from cpuwatch.figures import MOST_PANELS, alerts_figure, colour, save
 
 WINDOW = pd.Timedelta("30s")
 START = pd.Timestamp("2026-01-05T09:00:00Z")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cpuwatch import readings as r
-from cpuwatch.replay import CsvReadings, ReadingsError, read_csv
+from cpuwatch.readings.replay import CsvReadings, ReadingsError, read_csv
 
 # --- CSV: the file --------------------------------------------------------------------------
 

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_parts import closed, opened
 
-from cpuwatch import slack
 from cpuwatch.settings import Settings
-from cpuwatch.slack import Notice, RollUp
+from cpuwatch.slack import notices
+from cpuwatch.slack.notices import Notice, RollUp
 
 
 def told(*records: dict[str, Any]) -> list[str]:
     rolled = RollUp()
     for record in records:
         rolled.apply(record)
-    return [slack.text(notice) for notice in rolled.notices.values()]
+    return [notices.text(notice) for notice in rolled.notices.values()]
 
 
 def test_the_text_alone_says_it_all() -> None:
@@ -53,7 +53,7 @@ def test_hosts_do_not_share_a_message_and_a_new_trouble_has_a_new_one() -> None:
 def test_a_repeat_changes_nothing_and_a_closed_episode_stays_closed() -> None:
     once = told(opened("doc"), closed("doc"))
     assert told(opened("doc"), closed("doc"), opened("doc"), closed("doc")) == once
-    assert slack.count_messages([opened("doc"), closed("doc"), opened("doc")]) == 1
+    assert notices.count_messages([opened("doc"), closed("doc"), opened("doc")]) == 1
 
 
 def test_a_closing_without_its_opening_is_told_all_the_same() -> None:
@@ -69,8 +69,8 @@ def test_what_is_no_transition_is_refused(record: dict[str, Any]) -> None:
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=50))
 def test_no_name_can_ping_or_link_or_grow_too_long(host: str, cpu: str) -> None:
     notice = RollUp().apply(opened(host, cpu))
-    parts = [slack.text(notice)]
-    for block in slack.blocks(notice):
+    parts = [notices.text(notice)]
+    for block in notices.blocks(notice):
         parts += [one["text"] for one in (block.get("fields") or [block["text"]])]
     for part in parts:
         assert "<" not in part and ">" not in part
@@ -87,22 +87,22 @@ def test_a_message_is_recognised_by_what_it_carries_unseen() -> None:
     rolled = RollUp()
     notice = rolled.apply(opened("<doc>", "cpu1"))
     rolled.apply(closed("<doc>", "cpu1"))
-    message = {"ts": "1.5", "metadata": slack.metadata(notice)}
-    found = slack.recognise(message)
+    message = {"ts": "1.5", "metadata": notices.metadata(notice)}
+    found = notices.recognise(message)
     assert found is not None and found.ts == "1.5"
     assert (found.id, found.episodes) == (notice.id, notice.episodes)
-    assert found.said == slack.text(notice)
-    assert slack.recognise({"ts": "1", "text": "hello"}) is None
-    assert slack.recognise({"ts": "1", "metadata": {"event_type": "cpu_alert"}}) is None
+    assert found.said == notices.text(notice)
+    assert notices.recognise({"ts": "1", "text": "hello"}) is None
+    assert notices.recognise({"ts": "1", "metadata": {"event_type": "cpu_alert"}}) is None
 
 
 def test_what_a_message_carries_unseen_stays_small() -> None:
     rolled = RollUp()
     for number in range(200):
         notice = rolled.apply(opened("doc", f"cpu{number:03}"))
-    unseen = slack.metadata(notice)
+    unseen = notices.metadata(notice)
     assert len(str(unseen)) < 4000
-    found = slack.recognise({"ts": "1", "metadata": unseen})
+    found = notices.recognise({"ts": "1", "metadata": unseen})
     assert found is not None and list(found.episodes)[-1].startswith("doc/cpu199/")
 
 
@@ -126,7 +126,7 @@ def test_old_finished_notices_are_forgotten_and_open_ones_never() -> None:
     [(0, "0 s"), (30, "30 s"), (150, "2 min 30 s"), (3600, "1 h"), (90_061, "1 d 1 h")],
 )
 def test_a_length_of_time_in_words(seconds: int, words: str) -> None:
-    assert slack.length(seconds) == words
+    assert notices.length(seconds) == words
 
 
 def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

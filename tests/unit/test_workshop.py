@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cpuwatch import java, lab, progress, readings, settle, sql, workshop
+from cpuwatch import lab, progress, readings, sql, workshop
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import java, settle
+from cpuwatch.workshop.chapters import _summary
 
 
 def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
@@ -19,7 +21,7 @@ def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
 
 
 def test_what_begin_says_fits_a_line_and_grows_with_the_chapters() -> None:
-    said = [workshop._summary(chapter) for chapter in workshop.CHAPTERS]
+    said = [_summary(chapter) for chapter in workshop.CHAPTERS]
     assert said[0] == said[1] == "Kafka, PostgreSQL and Flink are up."
     assert said[6].splitlines()[1] == (
         "There from before: 21,000 readings, cpu_filter, cpu_agg, thresholds, both alert jobs."

@@ -21,9 +21,10 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment, TablePipeline, TableResult
 from pyflink.util.exceptions import JavaException
 
-from cpuwatch import explain, java, sql, topics
+from cpuwatch import sql, topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.jobs import (
+from cpuwatch.flink import explain, java
+from cpuwatch.flink.cluster import (
     ENDED,
     Job,
     cancel,
@@ -37,9 +38,9 @@ from cpuwatch.jobs import (
     wait_until_finished,
     wait_until_running,
 )
+from cpuwatch.flink.settle import wait_until_settled
 from cpuwatch.progress import Line
 from cpuwatch.settings import settings
-from cpuwatch.settle import wait_until_settled
 from cpuwatch.stack import flink as cluster
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "wait_until_finished",
     "wait_until_running",
     "wait_until_settled",
+    "warm_up",
 ]
 
 # Only such a job shows rows at each checkpoint; a preview has none to show before its end.

@@ -1,7 +1,7 @@
 """The notifier: follows the topic cpu_alerts, and tells the channel.
 
 A process of its own, so that a Slack that is slow or away never stops detection. It is
-`cpuwatch notify`; under the stack's supervisor it is `python -m cpuwatch.notifier`.
+`cpuwatch notify`; under the stack's supervisor it is `python -m cpuwatch.slack.notifier`.
 
 No alert is lost: an offset is committed only after Slack said ok, or after the alert is in
 the dead-letter topic. A repeat is recognised by its id: in memory, in a small file, and in
@@ -31,12 +31,12 @@ from confluent_kafka import (
 )
 from dotenv import dotenv_values
 
-from cpuwatch import channel as talk
 from cpuwatch import topics
-from cpuwatch.channel import Channel, RefusedError, Stopped
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
-from cpuwatch.slack import Notice, RollUp
+from cpuwatch.slack import channel as talk
+from cpuwatch.slack.channel import Channel, RefusedError, Stopped
+from cpuwatch.slack.notices import Notice, RollUp
 from cpuwatch.stack import slack as process
 from cpuwatch.stack.supervisor import Supervisor
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cpuwatch import explain
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import explain
 from cpuwatch.settings import settings
-from cpuwatch.stack import flink as cluster
+from cpuwatch.stack.flink import request
 
 #: A job in one of these states has ended for good.
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
@@ -217,7 +217,7 @@ def rest(path: str, method: str = "GET", body: Any = None) -> Any:
     """
     address = settings().flink_address
     try:
-        return cluster.request(address, path, method, body)
+        return request(address, path, method, body)
     except urllib.error.HTTPError:
         raise
     except (OSError, ValueError) as error:

@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from PIL import Image
 
-from cpuwatch.plots import colour, save
+from cpuwatch.figures.alerts import colour, save
 from cpuwatch.readings import HOSTS
 
 _TEXT = 16  # points: readable from the back of a room

@@ -13,9 +13,10 @@ import urllib.error
 import urllib.parse
 from typing import Any
 
-from cpuwatch import jobs, topics
+from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.jobs import ENDED, Job, rest
+from cpuwatch.flink import cluster
+from cpuwatch.flink.cluster import ENDED, Job, rest
 from cpuwatch.progress import Line, bar
 
 _OFFSET = re.compile(r"topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.currentOffset$")
@@ -60,7 +61,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
     def show(_: Job) -> None:
         line.show(f"{job.name}: {bar(reading.share())}, reading")
 
-    now = jobs.wait(
+    now = cluster.wait(
         job, settled, f"{job.name} to read all its input", timeout, show, reading.missing
     )
     if now.state == "CANCELED":
@@ -178,9 +179,9 @@ def _checkpoint(job: Job, deadline: float) -> None:
         if status["status"]["id"] == "COMPLETED" and "failure-cause" not in status["operation"]:
             return
         if time.monotonic() > deadline:
-            why = jobs.failure(job) or "Flink gives no cause"
+            why = cluster.failure(job) or "Flink gives no cause"
             raise CpuwatchError(
                 f"{job.name} has read its input, but makes no checkpoint ({why}), and without"
-                f" one its result is not shown. Look at its page: {jobs.page(job)}"
+                f" one its result is not shown. Look at its page: {cluster.page(job)}"
             )
-        time.sleep(jobs.PAUSE)
+        time.sleep(cluster.PAUSE)

@@ -32,10 +32,10 @@ from tenacity import (
     wait_random,
 )
 
-from cpuwatch import slack
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.slack import Notice
+from cpuwatch.slack import notices
+from cpuwatch.slack.notices import Notice
 from cpuwatch.stack import slack as process
 
 #: How long one call may take, in seconds.
@@ -157,7 +157,7 @@ class Channel:
         Stopped
             If somebody asked to stop.
         """
-        if notice.ts is not None and notice.said == slack.text(notice):
+        if notice.ts is not None and notice.said == notices.text(notice):
             return  # a repeat
         self._patiently(lambda: self._deliver_once(notice))
 
@@ -167,11 +167,11 @@ class Channel:
                 self._look_for(notice)
             except RefusedError:
                 pass  # we may not read there: rather twice than never
-        said = slack.text(notice)
+        said = notices.text(notice)
         content = {
             "text": said,
-            "blocks": slack.blocks(notice),
-            "metadata": slack.metadata(notice),
+            "blocks": notices.blocks(notice),
+            "metadata": notices.metadata(notice),
         }
         if notice.ts is not None:
             try:
@@ -197,7 +197,7 @@ class Channel:
     def _look_for(self, notice: Notice) -> None:
         """Adopt the message that an unanswered post may have left in the channel."""
         for message in self._history(1):
-            found = slack.recognise(message)
+            found = notices.recognise(message)
             if found is not None and found.id == notice.id:
                 notice.ts, notice.said = found.ts, found.said
                 self.recognised += 1
@@ -219,7 +219,7 @@ class Channel:
             found[:] = [
                 notice
                 for message in self._history(_PAGES)
-                if (notice := slack.recognise(message)) is not None
+                if (notice := notices.recognise(message)) is not None
             ]
 
         self._patiently(read)

@@ -23,9 +23,11 @@ from pyflink.util.exceptions import JavaException
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from cpuwatch import alerts, explain, flink, notifier, readings, sql, thresholds, topics
+from cpuwatch import alerts, flink, readings, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import explain
 from cpuwatch.progress import Line
+from cpuwatch.slack import notifier
 from cpuwatch.stack import control
 
 CHAPTERS = ("00", "01", "02", "03", "04", "05", "06")
