@@ -29,7 +29,7 @@ test: .venv/installed-dev  ## Run every test
 	@$(BIN)/pytest
 
 lint: .venv/installed-dev  ## Check style and types
-	@$(BIN)/ruff format --check lib tests && $(BIN)/ruff check lib tests && $(BIN)/mypy
+	@$(BIN)/ruff format --check lib tests tools && $(BIN)/ruff check lib tests tools && $(BIN)/mypy
 
 clean:  ## Stop the stack, forget its data, remove what was installed
 	@if [ -x $(BIN)/cpuwatch ]; then $(BIN)/cpuwatch down --wipe; fi
@@ -71,7 +71,7 @@ endef
 # --- For maintainers ----------------------------------------------------------------------
 
 notebooks: .venv/installed-dev  ## Run the notebooks and save their outputs anew
-	@$(BIN)/python tests/notebooks/refresh.py
+	@$(BIN)/python tools/refresh_notebooks.py
 
 lock: .venv/bin/python  ## Make the locks anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'

@@ -12,7 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 BOOKS = sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
 
 #: A cell may take this long, in seconds, on a slow and busy machine.

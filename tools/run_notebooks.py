@@ -1,6 +1,6 @@
-"""Ten strict runs of all notebooks in a row; not part of `make test`.
+"""Strict runs of all notebooks in a row, ten by default; not part of `make test`.
 
-    .venv/bin/python tests/notebooks/ten_runs.py [HOW_MANY]
+    .venv/bin/python tools/run_notebooks.py [HOW_MANY]
 
 The first begins with a stack that has never run; the others with what the one before left.
 """
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from book import BOOKS, strict
 
