@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from cpuwatch import demo
+from cpuwatch.pipeline import Parameters
 from cpuwatch.settings import settings
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -102,7 +103,7 @@ def story(stack: Path) -> Callable[..., demo.Result]:
     """Runs the story in this process, so that all runs share one Java process."""
 
     def run(csv: Path | None = None, window: int = 30, thresholds: Path | None = None):
-        return demo.run(demo.read_input(csv, thresholds_file=thresholds), window)
+        return demo.run(demo.read_input(csv, thresholds_file=thresholds), Parameters(window=window))
 
     return run
 

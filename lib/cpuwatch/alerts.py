@@ -14,26 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-#: For how many windows an episode goes on after its last one over the threshold.
-COOLDOWN = 2
+from cpuwatch import results
+from cpuwatch.pipeline import WORKSHOP
 
-#: A window of fewer readings neither opens nor closes an episode.
-MIN_READINGS = 3
-
-TRANSITION_COLUMNS = [
-    "id",
-    "event",
-    "hostname",
-    "cpu",
-    "opened",
-    "closed",
-    "usage_avg",
-    "peak_avg",
-    "allowed_top",
-    "windows",
-    "readings",
-    "as_of",
-]
+#: The table whose records are transitions.
+TRANSITIONS = "cpu_out_alerts"
 
 EPISODE_COLUMNS = [
     "id",
@@ -48,7 +33,7 @@ EPISODE_COLUMNS = [
 
 
 def transitions(
-    windows: pd.DataFrame, cooldown: pd.Timedelta, min_readings: int = MIN_READINGS
+    windows: pd.DataFrame, cooldown: pd.Timedelta, min_readings: int = WORKSHOP.min_readings
 ) -> pd.DataFrame:
     """Find when episodes open and close.
 
@@ -80,7 +65,7 @@ def transitions(
     found: list[dict[str, Any]] = []
     for _, series in ordered.groupby(["hostname", "cpu"]):
         found += _transitions(series.to_dict("records"), cooldown)
-    table = typed(pd.DataFrame(found, columns=TRANSITION_COLUMNS))
+    table = results.typed(pd.DataFrame(found), TRANSITIONS)
     # The sort is stable: an episode closes before the next one of the same cpu opens.
     return table.sort_values(["as_of", "hostname", "cpu"], kind="stable", ignore_index=True)
 
@@ -115,22 +100,6 @@ def _transitions(series: list[dict[Hashable, Any]], cooldown: pd.Timedelta) -> l
         episode["peak_avg"] = max(episode["peak_avg"], row["usage_avg"])
         episode["windows"] += 1
     return found
-
-
-def typed(transitions: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `transitions` with their types, from a topic or where there are none."""
-    table = transitions.reindex(columns=TRANSITION_COLUMNS)
-    for name in TRANSITION_COLUMNS:
-        if name in ("opened", "closed", "as_of"):
-            moments = pd.to_datetime(table[name], format="ISO8601", utc=True)
-            table[name] = moments.dt.as_unit("ns")
-        elif name in ("windows", "readings"):
-            table[name] = table[name].astype("int64")
-        elif name in ("usage_avg", "peak_avg", "allowed_top"):
-            table[name] = table[name].astype("float64")
-        else:
-            table[name] = table[name].astype(object)
-    return table
 
 
 def episodes(transitions: pd.DataFrame, over: pd.DataFrame | None = None) -> pd.DataFrame:

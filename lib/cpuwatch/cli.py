@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cpuwatch import sql
+from cpuwatch import pipeline, sql
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.pipeline import WORKSHOP, Parameters
 
 # Kafka, Flink and pandas take a second to import: each command imports what it needs.
 if TYPE_CHECKING:
@@ -174,10 +175,10 @@ def demo(
     ] = None,
     cooldown: Annotated[
         int, typer.Option(help="An episode goes on if over again within so many windows.", min=0)
-    ] = 2,
+    ] = WORKSHOP.cooldown,
     min_readings: Annotated[
         int, typer.Option(help="A window of fewer readings opens no episode.", min=1)
-    ] = 3,
+    ] = WORKSHOP.min_readings,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
@@ -190,7 +191,8 @@ def demo(
         stack_seconds = time.monotonic() - start
         show("stack", "Kafka, PostgreSQL, Flink and Slack answer", stack_seconds)
         with err.status("Working"):
-            result = story.run(given, sql.seconds(window), show, cooldown, min_readings)
+            parameters = Parameters(sql.seconds(window), cooldown, min_readings)
+            result = story.run(given, parameters, show)
     result.seconds = {
         "stack": stack_seconds,
         **result.seconds,
@@ -226,8 +228,7 @@ def _show_step(name: str, text: str, seconds: float) -> None:
 
 
 def _show_result(result: Result) -> None:
-    from cpuwatch import thresholds as limits
-
+    numbers = result.parameters
     rejected = result.given.rejected
     for line, reason in rejected[["line", "reason"]].head(5).itertuples(index=False):
         out.print(f"  line {line}: {escape(str(reason))}")
@@ -237,7 +238,7 @@ def _show_result(result: Result) -> None:
         names = ", ".join(result.unknown_hosts[:5])
         more = len(result.unknown_hosts) - 5
         out.print(
-            f"No threshold of their own, so {limits.DEFAULT:g}% counts: {escape(names)}"
+            f"No threshold of their own, so {numbers.default_top:g}% counts: {escape(names)}"
             + (f" and {more} more" if more > 0 else "")
         )
     if result.late:
@@ -247,7 +248,7 @@ def _show_result(result: Result) -> None:
         return
     if result.episodes.empty:
         out.print(
-            f"Every window over its threshold has fewer than {result.min_readings} readings, so"
+            f"Every window over its threshold has fewer than {numbers.min_readings} readings, so"
             " none opens an episode: take a longer --window, or a smaller --min-readings."
         )
     table = Table(title="Hosts in trouble", title_justify="left", box=None, pad_edge=False)
@@ -295,7 +296,7 @@ def produce(
     Without options: the seeded fleet's 21,000 readings, at once. With --endless: the
     same fleet, live.
     """
-    from cpuwatch import producer, topics
+    from cpuwatch import readings, topics
     from cpuwatch.stack import control
 
     if csv is not None and machine:
@@ -305,7 +306,7 @@ def produce(
     endless = endless or count == 0
     if csv is not None and endless:
         raise typer.BadParameter("a CSV file ends: leave --endless out")
-    source = producer.open_source(csv, machine, endless, seed, count)
+    source = readings.open_source(csv, machine, endless, seed, count)
     if not next(service for service in control.status() if service.name == "kafka").answers:
         raise CpuwatchError("Kafka does not run: start it with 'cpuwatch up'.")
     start = time.monotonic()
@@ -314,7 +315,7 @@ def produce(
         def progress(sent: int) -> None:
             shown.update(f"{sent:,} readings sent" + (", until Ctrl-C" if source.endless else ""))
 
-        sent = producer.send(source, count or None, rate, progress)
+        sent = topics.send(source, count or None, rate, progress)
     summary = {
         "source": source.name,
         "topic": topics.READINGS,
@@ -394,14 +395,14 @@ def lab(
 
 @app.command("catch-up")
 def catch_up(
-    chapter: Annotated[str, typer.Argument(help="00 to 06.", metavar="CHAPTER")],
+    chapter: Annotated[str, typer.Argument(help="Its number, such as 03.", metavar="CHAPTER")],
 ) -> None:
     """Bring about what the chapters before CHAPTER leave behind."""
     from cpuwatch import workshop
 
     chapter = chapter.zfill(2)
-    if chapter not in workshop.CHAPTERS:
-        raise typer.BadParameter(f"they are {', '.join(workshop.CHAPTERS)}")
+    if chapter not in pipeline.numbers():
+        raise typer.BadParameter(f"they are {', '.join(pipeline.numbers())}")
     with _telling(quiet=False) as tell:
         done = workshop.catch_up(chapter, tell)
     out.print(f"Ready for chapter {chapter}: {', '.join(done) if done else 'all was there'}.")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pyflink.table import TableEnvironment
@@ -20,28 +21,21 @@ from cpuwatch import (
     alerts,
     figures,
     flink,
+    pipeline,
     readings,
-    slack,
+    results,
     sql,
     thresholds,
     topics,
 )
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink.environment import warm_up
+from cpuwatch.flink.tables import create, keep_apart
+from cpuwatch.pipeline import WORKSHOP, Parameters, Run
+from cpuwatch.slack.notices import count_messages
 
 #: What a run that was killed leaves behind is swept by the next, after this many seconds.
 _SWEEP_AFTER = 3600
-
-_FILTER_COLUMNS = ["time", "hostname", "cpu", "usage"]
-_WINDOW_COLUMNS = [
-    "window_start",
-    "window_end",
-    "hostname",
-    "cpu",
-    "usage_avg",
-    "usage_max",
-    "readings",
-]
-_ALERT_COLUMNS = [*_WINDOW_COLUMNS, "allowed_top"]
 
 #: Called with the name of a step, a sentence about it and its time in seconds.
 Tell = Callable[[str, str, float], None]
@@ -80,10 +74,10 @@ class Result:
     ----------
     given
         What it worked on.
-    window
-        The length of a window, in seconds.
+    parameters
+        The numbers that its statements took.
     filtered
-        Readings over 80%: time, hostname, cpu, usage.
+        What cpu_filter kept: time, hostname, cpu, usage.
     windows
         window_start, window_end, hostname, cpu, usage_avg, usage_max, readings.
     alerts
@@ -93,26 +87,23 @@ class Result:
     slack_messages
         How many messages the notifier makes of them: as many as it would post; an
         update of one that stands there is none.
-    min_readings
-        A window of fewer readings opened no episode.
     seconds
         How long each step took.
     """
 
     given: Input
-    window: int
+    parameters: Parameters
     filtered: pd.DataFrame
     windows: pd.DataFrame
     alerts: pd.DataFrame
     transitions: pd.DataFrame
     slack_messages: int
-    min_readings: int
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def episodes(self) -> pd.DataFrame:
         """What the transitions make: one row an episode."""
-        enough = self.alerts[self.alerts["readings"] >= self.min_readings]
+        enough = self.alerts[self.alerts["readings"] >= self.parameters.min_readings]
         return alerts.episodes(self.transitions, enough)
 
     @property
@@ -169,87 +160,58 @@ def read_input(
     return Input(csv.name, found.readings, found.rejected, None, limits)
 
 
-def run(
-    given: Input,
-    window: int = 30,
-    tell: Tell = lambda *_: None,
-    cooldown: int = alerts.COOLDOWN,
-    min_readings: int = alerts.MIN_READINGS,
-) -> Result:
+def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_: None) -> Result:
     """Run the story once on a running stack.
 
     Parameters
     ----------
     given
         From `read_input`.
-    window
-        The length of a window, in seconds.
+    parameters
+        The numbers that the statements take.
     tell
         Called after each step.
-    cooldown
-        For how many windows an episode goes on after its last one over the threshold.
-    min_readings
-        A window of fewer readings neither opens nor closes an episode.
 
     Raises
     ------
     CpuwatchError
         If a part fails; it names the cause.
     """
-    data, rejected = given.readings, given.rejected
     timer = _Timer(tell)
-    flink.warm_up()  # Java takes some seconds to start: meanwhile we produce
-    with _own_names() as names:
+    warm_up()  # Java takes some seconds to start: meanwhile we produce
+    with _run_of_its_own() as own:
+        place = _Place(own, parameters)
         with timer.step("produce") as say:
-            for topic in names.topics:
-                topics.create(topic)
-            topics.produce(data, names.readings)
-            topics.keep_rejected(rejected, given.source)
-            say(
-                f"{len(data):,} readings into Kafka, {len(rejected):,} rejected"
-                if len(rejected)
-                else f"{len(data):,} readings into Kafka"
-            )
+            say(place.produce(given))
         with timer.step("filter") as say:
-            environment = flink.connect()
-            _tables(environment, names)
-            _run_job(environment, "cpu_filter", names, window)
-            filtered = _filtered(names)
-            say(f"{len(filtered):,} of them over 80%")
+            place.connect()
+            place.finish("cpu_filter")
+            filtered = place.read("cpu_out_filter").rename(columns={"time_ltz": "time"})
+            filtered = filtered.sort_values(list(filtered.columns), ignore_index=True)
+            say(f"{len(filtered):,} of them kept by the filter")
         with timer.step("aggregate") as say:
-            _run_job(environment, "cpu_agg", names, window)
-            windows = _windows(names.averages, _WINDOW_COLUMNS)
-            say(f"{len(windows):,} averages over windows of {_length(window)}")
+            place.finish("cpu_agg")
+            windows = place.windows("cpu_out_agg")
+            say(f"{len(windows):,} averages over windows of {_length(parameters.window)}")
         with timer.step("alerts") as say:
-            database = thresholds.engine(names.schema)
-            thresholds.create(database)
-            thresholds.write(database, given.thresholds)
-            database.dispose()
-            jobs = [
-                flink.submit(
-                    environment,
-                    names.job(name),
-                    sql.statement(name, window, cooldown, min_readings),
-                )
-                for name in ("cpu_over", "cpu_notification")
-            ]
-            for job in jobs:
-                flink.wait_until_finished(job)
-            found = _windows(names.over, _ALERT_COLUMNS)
-            changes = alerts.typed(topics.read(names.alerts))
-            posted = _messages(names)
+            place.write_thresholds(given.thresholds)
+            place.finish("cpu_over", "cpu_notification")
+            found = place.windows("cpu_out_over")
+            changes = place.read("cpu_out_alerts")
+            # Counted as the notifier rolls them up, not posted: nobody needs to know of a
+            # fleet's made-up troubles, and a channel takes one message a second.
+            posted = count_messages(_records(changes))
             count = len(alerts.episodes(changes))
             say(f"{len(found):,} over their threshold: {count:,} episodes, {posted:,} messages")
     timer.finish()
     return Result(
         given=given,
-        window=window,
+        parameters=parameters,
         filtered=filtered,
         windows=windows,
         alerts=found,
         transitions=changes,
         slack_messages=posted,
-        min_readings=min_readings,
         seconds=timer.seconds,
     )
 
@@ -279,9 +241,9 @@ def write(result: Result, folder: Path) -> list[Path]:
             result.windows,
             result.alerts,
             result.given.thresholds,
-            thresholds.DEFAULT,
+            result.parameters.default_top,
             result.given.incidents,
-            pd.Timedelta(seconds=result.window),
+            pd.Timedelta(seconds=result.parameters.window),
         )
         figures.save(figure, folder / "alerts.png")
     except OSError as error:
@@ -322,56 +284,18 @@ class _Timer:
         self.seconds["total"] = time.monotonic() - self._start
 
 
-@dataclass(frozen=True)
-class _Names:
-    """The topics, job names and schema of one run."""
-
-    run: str
-
-    @property
-    def readings(self) -> str:
-        return f"{topics.READINGS}-{self.run}"
-
-    @property
-    def filtered(self) -> str:
-        return f"{topics.FILTERED}-{self.run}"
-
-    @property
-    def averages(self) -> str:
-        return f"{topics.AVERAGES}-{self.run}"
-
-    @property
-    def over(self) -> str:
-        return f"{topics.OVER}-{self.run}"
-
-    @property
-    def alerts(self) -> str:
-        return f"{topics.ALERTS}-{self.run}"
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        return (self.readings, self.filtered, self.averages, self.over, self.alerts)
-
-    @property
-    def schema(self) -> str:
-        return self.run.replace("-", "_")
-
-    def job(self, name: str) -> str:
-        return f"{name}-{self.run}"
-
-
 @contextmanager
-def _own_names() -> Iterator[_Names]:
+def _run_of_its_own() -> Iterator[Run]:
+    """Names for one run; jobs, topics and schema of these names are gone afterwards."""
     _sweep()
-    names = _Names(f"demo-{int(time.time())}-{secrets.token_hex(3)}")
-    thresholds.create_schema(names.schema)
+    run = Run(f"demo-{int(time.time())}-{secrets.token_hex(3)}")
+    thresholds.create_schema(run.schema)
     try:
-        yield names
+        yield run
     finally:
-        for job in ("cpu_filter", "cpu_agg", "cpu_over", "cpu_notification"):
-            flink.cancel(names.job(job))
-        topics.delete(*names.topics)
-        thresholds.drop_schema(names.schema)
+        flink.cancel(*(run.job(job.name) for job in pipeline.JOBS))
+        topics.delete(*(name for name in topics.names() if name.endswith(f"-{run.id}")))
+        thresholds.drop_schema(run.schema)
 
 
 def _sweep() -> None:
@@ -388,75 +312,66 @@ def _sweep() -> None:
             thresholds.drop_schema(schema)
 
 
-def _tables(environment: TableEnvironment, names: _Names) -> None:
-    for name in sql.TABLES:
-        flink.execute(environment, f"DROP TABLE IF EXISTS {name}")
-        flink.execute(environment, sql.statement(name))
-    # The workshop's tables, on this run's topics, and ending where they end now.
-    url = sql.fill("${postgres}") + f"&currentSchema={names.schema}"
-    changes = {
-        "cpu_in": {"topic": names.readings, "scan.bounded.mode": "latest-offset"},
-        "cpu_out_filter": {
-            "topic": names.filtered,
-            "sink.transactional-id-prefix": names.job("cpu_filter"),
-        },
-        "cpu_out_agg": {
-            "topic": names.averages,
-            "sink.transactional-id-prefix": names.job("cpu_agg"),
-            "scan.bounded.mode": "latest-offset",
-        },
-        "cpu_out_over": {
-            "topic": names.over,
-            "sink.transactional-id-prefix": names.job("cpu_over"),
-        },
-        "cpu_out_alerts": {
-            "topic": names.alerts,
-            "sink.transactional-id-prefix": names.job("cpu_notification"),
-        },
-        "cpu_thresholds": {"url": url},
-    }
-    for table, options in changes.items():
-        pairs = ", ".join(f"'{name}' = '{value}'" for name, value in options.items())
-        flink.execute(environment, f"ALTER TABLE {table} SET ({pairs})")
+class _Place:
+    """The pipeline on topics and a schema of one run's own."""
+
+    def __init__(self, run: Run, parameters: Parameters) -> None:
+        self._run = run
+        self._parameters = parameters
+        self._environment: TableEnvironment | None = None
+
+    def produce(self, given: Input) -> str:
+        """Make the topics, and send the readings; what was done, in words."""
+        for topic in sql.topics():
+            topics.create(self._run.topic(topic))
+        topics.produce(given.readings, self._run.topic(topics.READINGS))
+        topics.keep_rejected(given.rejected, given.source)
+        said = f"{len(given.readings):,} readings into Kafka"
+        return said + (f", {len(given.rejected):,} rejected" if len(given.rejected) else "")
+
+    def connect(self) -> None:
+        """Create all tables and views, and put them on the run's own topics."""
+        self._environment = flink.connect()
+        for table in pipeline.tables():
+            create(self._environment, table)
+        keep_apart(self._environment, self._run)
+        for job in pipeline.JOBS:
+            for view in job.views:
+                create(self._environment, view, sql.taught(view, self._parameters))
+
+    def finish(self, *names: str) -> None:
+        """Run jobs side by side, each to the end of its input."""
+        assert self._environment is not None, "connect first"
+        jobs = [
+            flink.submit(
+                self._environment, self._run.job(name), sql.statement(name, self._parameters)
+            )
+            for name in names
+        ]
+        for job in jobs:
+            flink.wait_until_finished(job)
+
+    def read(self, table: str) -> pd.DataFrame:
+        """What the run's topic of a table holds."""
+        return results.read(table, self._run.topic(sql.topic(table) or table))
+
+    def windows(self, table: str) -> pd.DataFrame:
+        """The same, by window, hostname and cpu."""
+        order = ["window_start", "hostname", "cpu"]
+        return self.read(table).sort_values(order, ignore_index=True)
+
+    def write_thresholds(self, wanted: dict[str, float]) -> None:
+        """Write them into the run's own schema."""
+        database = thresholds.engine(self._run.schema)
+        try:
+            thresholds.create(database)
+            thresholds.write(database, wanted)
+        finally:
+            database.dispose()
 
 
-def _run_job(environment: TableEnvironment, name: str, names: _Names, window: int) -> None:
-    job = flink.submit(environment, names.job(name), sql.statement(name, window))
-    flink.wait_until_finished(job)
-
-
-def _messages(names: _Names) -> int:
-    """How many messages the notifier would post for this run: it rolls alerts up in this way.
-
-    They are counted, not posted: nobody needs to know of a fleet's made-up troubles, and a
-    channel takes one message a second.
-    """
-    records = topics.read(names.alerts).to_dict("records")
-    return slack.count_messages({str(k): v for k, v in one.items()} for one in records)
-
-
-def _filtered(names: _Names) -> pd.DataFrame:
-    found = topics.read(names.filtered).rename(columns={"time_ltz": "time"})
-    found = _typed(found, _FILTER_COLUMNS, ["time"])
-    return found.sort_values(_FILTER_COLUMNS, ignore_index=True)
-
-
-def _windows(topic: str, columns: list[str]) -> pd.DataFrame:
-    found = _typed(topics.read(topic), columns, ["window_start", "window_end"])
-    return found.sort_values(["window_start", "hostname", "cpu"], ignore_index=True)
-
-
-def _typed(found: pd.DataFrame, columns: list[str], times: list[str]) -> pd.DataFrame:
-    """The wanted columns with their types, also where the topic is empty."""
-    found = found.reindex(columns=columns)
-    for name in columns:
-        if name in times:
-            found[name] = pd.to_datetime(found[name], format="ISO8601", utc=True)
-        elif name in ("hostname", "cpu"):
-            found[name] = found[name].astype(object)
-        else:
-            found[name] = found[name].astype("int64" if name == "readings" else "float64")
-    return found
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in one.items()} for one in table.to_dict("records")]
 
 
 def _length(window: int) -> str:

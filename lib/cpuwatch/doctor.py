@@ -132,14 +132,14 @@ def _log(service: control.Service) -> str:
 
 
 def _jobs() -> Iterator[Finding]:
-    from cpuwatch import flink
+    from cpuwatch.flink import cluster
 
-    running = flink.jobs(running_only=True)
+    running = cluster.jobs(running_only=True)
     if not running:
         yield Finding("Jobs", True, "none runs")
     for job in running:
         if job.state in ("RESTARTING", "FAILING"):
-            why = flink.failure(job) or "Flink gives no cause"
+            why = cluster.failure(job) or "Flink gives no cause"
             yield Finding(
                 f"Job {job.name}", False, f"{job.state.lower()}: {why}",
                 "Run its chapter again, or 'cpuwatch reset'.",

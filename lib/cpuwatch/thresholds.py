@@ -27,9 +27,6 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import DATA, settings
 
-#: What a host without a row of its own gets, in percent.
-DEFAULT = 80.0
-
 #: The workshop's thresholds.
 FILE = DATA / "thresholds.csv"
 

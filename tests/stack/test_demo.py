@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 from conftest import cpuwatch, cpuwatch_json
 
 from cpuwatch import demo, readings, sql, thresholds, topics
+from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.settings import settings
 
 NAB = Path(__file__).resolve().parents[3] / "shared" / "data" / "nab"
@@ -27,7 +28,7 @@ SERIES = (
 
 def assert_equals_pandas(result: demo.Result) -> None:
     given = result.given
-    windows = twin.averages(given.readings, result.window)
+    windows = twin.averages(given.readings, result.parameters.window)
     assert len(given.readings) > 0
     twin.assert_equal(result.filtered, twin.filtered(given.readings))
     twin.assert_equal(result.windows, windows)
@@ -202,7 +203,7 @@ def test_thresholds_of_your_own_and_the_default_for_the_rest(
     assert result.unknown_hosts == ["bashful", "doc", "grumpy", "happy", "sneezy"]
     assert set(result.alerts["hostname"]) == {"sleepy", "sneezy"}
     others = result.alerts[result.alerts["hostname"] == "sneezy"]
-    assert set(others["allowed_top"]) == {thresholds.DEFAULT}
+    assert set(others["allowed_top"]) == {WORKSHOP.default_top}
 
 
 RANGE = "is not between 1970 and 2200"

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 import twin
-from pyflink.table import TableEnvironment
 
-from cpuwatch import alerts, demo, flink, readings, sql, thresholds, topics
+from cpuwatch import alerts, demo, flink, pipeline, readings, results, sql, thresholds, topics
+from cpuwatch.flink.tables import create, set_options
+from cpuwatch.pipeline import Parameters
 
 pytest_plugins = ["slack_parts"]
 
 WINDOW = pd.Timedelta("30s")
 SEEDS = range(20)
+JOB = next(job for job in pipeline.JOBS if job.name == "cpu_notification")
 
 
 def fleet_windows(seed: int) -> pd.DataFrame:
@@ -80,28 +82,28 @@ class Place:
         sender.flush()
         self.environment = flink.connect()
         for table in ("cpu_out_agg", "cpu_thresholds"):
-            flink.execute(self.environment, sql.statement(table))
-        self._alter(self.environment, "cpu_out_agg", {"topic": self.averages,
-                    "scan.bounded.mode": "latest-offset"})  # fmt: skip
+            create(self.environment, table)
+        set_options(
+            self.environment,
+            "cpu_out_agg",
+            {"topic": self.averages, "scan.bounded.mode": "latest-offset"},
+        )
         url = sql.fill("${postgres}") + f"&currentSchema={self.schema}"
-        self._alter(self.environment, "cpu_thresholds", {"url": url})
-
-    @staticmethod
-    def _alter(environment: TableEnvironment, table: str, options: dict[str, str]) -> None:
-        pairs = ", ".join(f"'{name}' = '{value}'" for name, value in options.items())
-        flink.execute(environment, f"ALTER TABLE {table} SET ({pairs})")
+        set_options(self.environment, "cpu_thresholds", {"url": url})
 
     def transitions(self, cooldown: int, min_readings: int) -> pd.DataFrame:
         topic = f"{topics.ALERTS}-{self.name}-{cooldown}-{min_readings}"
         topics.create(topic)
-        flink.execute(self.environment, "DROP TABLE IF EXISTS cpu_out_alerts")
-        flink.execute(self.environment, sql.statement("cpu_out_alerts"))
+        create(self.environment, "cpu_out_alerts")
         options = {"topic": topic, "sink.transactional-id-prefix": topic}
-        self._alter(self.environment, "cpu_out_alerts", options)
-        statement = sql.statement("cpu_notification", 30, cooldown, min_readings)
-        job = flink.submit(self.environment, f"cpu_notification-{self.name}", statement)
+        set_options(self.environment, "cpu_out_alerts", options)
+        numbers = Parameters(cooldown=cooldown, min_readings=min_readings)
+        for view in JOB.views:
+            create(self.environment, view, sql.taught(view, numbers))
+        statement = sql.statement(JOB.name, numbers)
+        job = flink.submit(self.environment, f"{JOB.name}-{self.name}", statement)
         flink.wait_until_finished(job)
-        found = alerts.typed(topics.read(topic))
+        found = results.read(JOB.writes, topic)
         topics.delete(topic)
         return found
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cpuwatch import lab, progress, readings, sql, workshop
+from cpuwatch import lab, pipeline, progress, sql, workshop
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import java, settle
-from cpuwatch.workshop.chapters import _summary
+from cpuwatch.flink import cluster, java
+from cpuwatch.workshop.chapters import summary
 
 
 def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
@@ -21,10 +21,11 @@ def test_a_chapter_that_there_is_not_is_refused_with_those_there_are() -> None:
 
 
 def test_what_begin_says_fits_a_line_and_grows_with_the_chapters() -> None:
-    said = [_summary(chapter) for chapter in workshop.CHAPTERS]
+    said = [summary(chapter) for chapter in pipeline.numbers()]
     assert said[0] == said[1] == "Kafka, PostgreSQL and Flink are up."
     assert said[6].splitlines()[1] == (
-        "There from before: 21,000 readings, cpu_filter, cpu_agg, thresholds, both alert jobs."
+        "There from before: 21,000 readings, cpu_filter, cpu_agg, thresholds, cpu_over,"
+        " cpu_notification."
     )
     assert max(len(line) for text in said for line in text.splitlines()) <= 88
 
@@ -35,17 +36,9 @@ def test_a_job_that_there_is_not_has_no_hint() -> None:
 
 
 def test_a_solution_is_the_library_s_statement(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in workshop.JOBS:
-        workshop.solution(name)
-        assert capsys.readouterr().out.strip() == sql.source(name)
-
-
-def test_what_the_jobs_should_have_written() -> None:
-    counts = {name: len(workshop.expected(name)) for name in workshop.JOBS}
-    fleet = readings.fleet()
-    assert counts["cpu_filter"] == (fleet["usage"] > 80).sum()
-    assert counts["cpu_agg"] == 19 * 35
-    assert 0 < counts["cpu_notification"] < counts["cpu_over"] < counts["cpu_agg"]
+    for job in pipeline.JOBS:
+        workshop.solution(job.name)
+        assert capsys.readouterr().out.strip().endswith(sql.taught(job.name))
 
 
 def test_a_bar_shows_its_share() -> None:
@@ -71,7 +64,7 @@ def test_a_call_raises_what_its_work_raised() -> None:
 
 
 def test_the_metric_of_a_topic_with_dots_is_understood() -> None:
-    found = settle._OFFSET.search(
+    found = cluster.OFFSET.search(
         "0.Source__cpu_in[1].KafkaSourceReader.topic.a.b-c.partition.12.currentOffset"
     )
     assert found is not None and found["topic"] == "a.b-c" and found["partition"] == "12"

@@ -1,49 +1,35 @@
 """Flink: connect, create a table, preview a query, deploy a job, wait until it is settled."""
 
-from cpuwatch.flink.environment import (
-    ENDED,
+from cpuwatch.flink.cluster import (
     Job,
     cancel,
-    connect,
-    create_table,
-    deploy,
-    execute,
-    failure,
     jobs,
     page,
-    preview,
-    readers,
-    replace,
-    rest,
     status,
-    stop_readers,
-    submit,
     wait_until_finished,
     wait_until_running,
-    wait_until_settled,
-    warm_up,
 )
+from cpuwatch.flink.deployment import deploy, submit
+from cpuwatch.flink.environment import connect, execute
+from cpuwatch.flink.previews import preview
+from cpuwatch.flink.settle import wait_until_settled
+from cpuwatch.flink.tables import create_table, create_view, import_tables
 
 __all__ = [
-    "ENDED",
     "Job",
     "cancel",
     "connect",
     "create_table",
+    "create_view",
     "deploy",
     "execute",
-    "failure",
+    "import_tables",
     "jobs",
     "page",
     "preview",
-    "readers",
-    "replace",
-    "rest",
     "status",
-    "stop_readers",
     "submit",
     "wait_until_finished",
     "wait_until_running",
     "wait_until_settled",
-    "warm_up",
 ]

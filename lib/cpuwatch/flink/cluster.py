@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import time
 import urllib.error
+import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cpuwatch import sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
@@ -27,6 +29,9 @@ PAUSE = 0.1
 #: How long a failing job may go on trying, in seconds, before we give it up. A broker or
 #: a TaskManager that was killed is back well before.
 _PATIENCE = 60.0
+
+#: The metric that says how far a source has read a partition.
+OFFSET = re.compile(r"topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.currentOffset$")
 
 #: Causes that no patience mends.
 _HOPELESS = re.compile(r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException")
@@ -73,15 +78,15 @@ def page(job: Job) -> str:
     return f"{settings().flink_address}/#/job/running/{job.id}/overview"
 
 
-def cancel(name: str) -> int:
-    """Cancel every running job of that name, and wait until it has ended.
+def cancel(*names: str) -> int:
+    """Cancel every running job of these names, and wait until they have ended.
 
     Returns
     -------
     int
         How many there were.
     """
-    running = [job for job in jobs(running_only=True) if job.name == name]
+    running = [job for job in jobs(running_only=True) if job.name in names]
     cancel_all(running)
     return len(running)
 
@@ -104,17 +109,55 @@ def cancel_all(running: list[Job]) -> None:
             time.sleep(PAUSE)
 
 
-def readers(table: str) -> list[Job]:
-    """The running jobs that read a table, whoever submitted them."""
-    source = re.compile(rf"(^|\W)Source: {re.escape(table)}\[")
+def readers(topic: str) -> list[Job]:
+    """The running jobs that read a topic, whoever submitted them, by whatever table."""
+    table = sql.table_of(topic)
+    # A job's offsets name its topics, but only once it runs; its plan names its tables at once.
+    source = re.compile(rf"(^|\W)Source: {re.escape(table)}\[" if table else r"(?!)")
     found = []
     for job in jobs(running_only=True):
         try:
-            vertices = rest(f"/jobs/{job.id}")["vertices"]
+            names = [vertex["name"] for vertex in rest(f"/jobs/{job.id}")["vertices"]]
         except urllib.error.HTTPError:
             continue  # it has ended meanwhile
-        if any(source.search(vertex["name"]) for vertex in vertices):
+        if any(source.search(name) for name in names) or topic in {one for one, _ in offsets(job)}:
             found.append(job)
+    return found
+
+
+def offsets(job: Job) -> dict[tuple[str, int], int]:
+    """For each topic and partition that a job reads the offset of the last record it has read."""
+    return {
+        (found["topic"], int(found["partition"])): int(value)
+        for name, value in metrics(job, OFFSET).items()
+        if (found := OFFSET.search(name))
+    }
+
+
+def metrics(job: Job, wanted: re.Pattern[str], windows_only: bool = False) -> dict[str, str]:
+    """A job's metrics whose names match, whatever operator they belong to.
+
+    Parameters
+    ----------
+    job
+        The job.
+    wanted
+        Searched for in the metrics' names.
+    windows_only
+        Whether to ask only the operators that hold windows.
+    """
+    found: dict[str, str] = {}
+    try:
+        for vertex in rest(f"/jobs/{job.id}")["vertices"]:
+            if windows_only and "Window" not in vertex["name"]:
+                continue
+            where = f"/jobs/{job.id}/vertices/{vertex['id']}/metrics"
+            names = [one["id"] for one in rest(where) if wanted.search(one["id"])]
+            if names:
+                query = urllib.parse.quote(",".join(names))
+                found |= {one["id"]: one["value"] for one in rest(f"{where}?get={query}")}
+    except urllib.error.HTTPError:
+        pass  # the job is being restarted, or has ended: its state says so
     return found
 
 

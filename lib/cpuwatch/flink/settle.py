@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 import time
 import urllib.error
-import urllib.parse
 from typing import Any
 
 from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster
+from cpuwatch.flink import cluster, noted
 from cpuwatch.flink.cluster import ENDED, Job, rest
 from cpuwatch.progress import Line, bar
 
-_OFFSET = re.compile(r"topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.currentOffset$")
 _WATERMARK = re.compile(r"^\d+\.currentInputWatermark$")
 
 #: Flink's word for 'no watermark yet'.
@@ -52,6 +50,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
     """
     line = Line(f"{job.name}: {bar(1.0)}, all read and committed", quiet)
     reading = _Reading(job)
+    reaches = noted.read_by(job)
 
     def settled(state: str) -> bool:
         if state in ENDED:
@@ -74,6 +73,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
         # first before it takes part in the second.
         for _ in range(2):
             _checkpoint(job, deadline)
+        noted.note_settled(job, reaches)
     line.end()
     return now
 
@@ -87,12 +87,7 @@ class _Reading:
         self._read: dict[Place, int] = {}
 
     def is_done(self) -> bool:
-        metrics = self._metrics(_OFFSET)
-        read = {
-            (found["topic"], int(found["partition"])): int(value)
-            for name, value in metrics.items()
-            if (found := _OFFSET.search(name))
-        }
+        read = cluster.offsets(self._job)
         if not read:
             return False  # it has not begun, or its metrics are not there yet
         self._read = read
@@ -130,7 +125,7 @@ class _Reading:
         empty = [(topic, number) for (topic, number), last in self._last.items() if last < 0]
         if not empty:
             return
-        marks = self._metrics(_WATERMARK, windows_only=True)
+        marks = cluster.metrics(self._job, _WATERMARK, windows_only=True)
         if marks and all(int(value) == _NO_WATERMARK for value in marks.values()):
             topic, number = empty[0]
             raise CpuwatchError(
@@ -139,25 +134,10 @@ class _Reading:
                 " with keys that reach every partition, as the fleet's do."
             )
 
-    def _metrics(self, wanted: re.Pattern[str], windows_only: bool = False) -> dict[str, str]:
-        found: dict[str, str] = {}
-        try:
-            for vertex in rest(f"/jobs/{self._job.id}")["vertices"]:
-                if windows_only and "Window" not in vertex["name"]:
-                    continue
-                where = f"/jobs/{self._job.id}/vertices/{vertex['id']}/metrics"
-                names = [one["id"] for one in rest(where) if wanted.search(one["id"])]
-                if names:
-                    query = urllib.parse.quote(",".join(names))
-                    found |= {one["id"]: one["value"] for one in rest(f"{where}?get={query}")}
-        except urllib.error.HTTPError:
-            pass  # the job is being restarted: its state says so
-        return found
-
 
 def _last(topic: str) -> dict[int, int]:
     """For each partition the offset of its last committed record; -1 if there is none."""
-    last = dict.fromkeys(topics._partitions(topic), -1)
+    last = dict.fromkeys(topics.partitions(topic), -1)
     for message in topics.messages(topic):
         last[message.partition()] = max(last[message.partition()], message.offset())
     return last

@@ -19,6 +19,7 @@ from cpuwatch.readings.seeded import (
     shown,
     validate,
 )
+from cpuwatch.readings.sources import Source, live_fleet, open_source
 
 __all__ = [
     "COLUMNS",
@@ -32,10 +33,13 @@ __all__ = [
     "CsvReadings",
     "Reading",
     "ReadingsError",
+    "Source",
     "fleet",
     "incidents",
     "live",
+    "live_fleet",
     "machine",
+    "open_source",
     "read_csv",
     "shorten",
     "shown",

@@ -1,59 +1,245 @@
-"""The statements of the workshop, one a file, as they also stand in the notebooks."""
+"""The statements of the workshop, one a file, as they also stand in the notebooks.
+
+Two kinds of places are filled here and nowhere else: `${kafka}` and `${postgres}`, the
+addresses of this stack, and the parameters of a job, such as `${window}`. A place that
+nothing fills, and a parameter that finds no place, are errors.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.resources import files
-from string import Template
 
+from cpuwatch import pipeline
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.pipeline import WORKSHOP, Job, Parameters
 from cpuwatch.settings import settings
 
-#: The tables' statements, in an order in which they can be created.
-TABLES = (
-    "cpu_in",
-    "cpu_out_filter",
-    "cpu_out_agg",
-    "cpu_thresholds",
-    "cpu_out_over",
-    "cpu_out_alerts",
-)
+_PLACE = re.compile(r"\$\{(\w*)\}")
+#: A text in quotes, which is kept, or a comment.
+_TEXT_OR_COMMENT = re.compile(r"('(?:[^']|'')*')|--[^\n]*")
+
+#: What stands for the addresses of this stack, as the Flink cluster sees them.
+_ADDRESSES: dict[str, Callable[[], str]] = {
+    "kafka": lambda: settings().kafka_for_flink,
+    "postgres": lambda: settings().jdbc_url,
+}
 
 
-def statement(name: str, window: int = 30, cooldown: int = 2, min_readings: int = 3) -> str:
-    """The statement in `sql/<name>.sql`, with this stack's addresses filled in.
+def source(name: str) -> str:
+    """The text of `sql/<name>.sql` as it is, places and all.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such file; it names those there are.
+    """
+    try:
+        return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise CpuwatchError(
+            f"There is no statement {name!r} in lib/cpuwatch/sql: they are {', '.join(_names())}."
+        ) from None
+
+
+def _names() -> list[str]:
+    there = (path.name for path in files(__name__).iterdir())
+    return sorted(name.removesuffix(".sql") for name in there if name.endswith(".sql"))
+
+
+def taught(name: str, parameters: Parameters = WORKSHOP) -> str:
+    """A statement as the notebooks show it: its parameters filled in, its addresses not.
 
     Parameters
     ----------
     name
-        The file's name without its ending.
-    window
-        The length of a window, in seconds.
-    cooldown
-        For how many windows an episode goes on after its last one over the threshold.
-    min_readings
-        A window of fewer readings neither opens nor closes an episode.
+        A job's, a view's or a table's.
+    parameters
+        The numbers to fill in.
+
+    Raises
+    ------
+    CpuwatchError
+        If a place is left over, or a parameter of the job finds none.
     """
     text = source(name)
-    if name == "cpu_notification":
-        text = text.replace("INTERVAL '60' SECOND", interval(cooldown * window))
-        return fill(text.replace("a.readings >= 3", f"a.readings >= {min_readings}"))
-    return fill(text.replace("INTERVAL '30' SECOND", interval(window)))
+    owner = pipeline.job(name) or pipeline.owner(name)
+    known = owner.parameters if owner else ()
+    for place in sorted(set(_PLACE.findall(text)) - set(_ADDRESSES) - set(known)):
+        what = f"the job {owner.name}" if owner else "a table"
+        raise CpuwatchError(
+            f"{name}.sql asks for ${{{place}}}, which nothing fills:"
+            f" {what} knows {', '.join(f'${{{one}}}' for one in (*known, *_ADDRESSES))}."
+        )
+    if owner is not None:
+        _check_places(owner)
+    return _PLACE.sub(
+        lambda found: found[0] if found[1] in _ADDRESSES else _written(found[1], parameters), text
+    )
 
 
-def source(name: str) -> str:
-    """The text of `sql/<name>.sql` as it is, placeholders and all."""
-    return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8").strip()
+def _check_places(job: Job) -> None:
+    """Raise if a parameter of the job stands in none of its statements."""
+    text = "\n".join(_without_comments(source(name)) for name in (*job.views, job.name))
+    for name in job.parameters:
+        if name not in Parameters.names():
+            raise CpuwatchError(
+                f"The job {job.name} has a parameter {name}, which pipeline.Parameters has not:"
+                f" it has {', '.join(Parameters.names())}."
+            )
+        if f"${{{name}}}" not in text:
+            where = f"{job.name}.sql" + (" or its views" if job.views else "")
+            raise CpuwatchError(
+                f"The parameter {name} finds no place in {where}: write ${{{name}}} where it"
+                f" belongs, or take it from the job's entry in pipeline.py."
+            )
+
+
+def _written(name: str, parameters: Parameters) -> str:
+    """A parameter as SQL."""
+    if name == "window":
+        return interval(parameters.window)
+    if name == "cooldown":
+        return interval(parameters.cooldown * parameters.window)
+    return repr(getattr(parameters, name)).removesuffix(".0")
+
+
+def statement(name: str, parameters: Parameters = WORKSHOP) -> str:
+    """A statement that can be executed: as `taught`, with this stack's addresses."""
+    return fill(taught(name, parameters))
 
 
 def fill(text: str) -> str:
-    """Replace `${kafka}` and `${postgres}` by the addresses that the Flink cluster uses."""
-    config = settings()
-    values = {}
-    if "${kafka}" in text:
-        values["kafka"] = config.kafka_for_flink
-    if "${postgres}" in text:
-        values["postgres"] = config.jdbc_url
-    return Template(text).safe_substitute(values)
+    """Replace `${kafka}` and `${postgres}` by the addresses that the Flink cluster uses.
+
+    Raises
+    ------
+    CpuwatchError
+        If the text asks for something else.
+    """
+
+    def address(found: re.Match[str]) -> str:
+        if found[1] not in _ADDRESSES:
+            raise CpuwatchError(
+                f"Nothing fills {found[0]} in that statement: there are"
+                f" {' and '.join(f'${{{one}}}' for one in _ADDRESSES)}."
+            )
+        return _ADDRESSES[found[1]]()
+
+    return _PLACE.sub(address, text)
+
+
+def query(text: str) -> str:
+    """The SELECT in an INSERT INTO … SELECT, or in a CREATE TEMPORARY VIEW … AS SELECT."""
+    return re.sub(r"^\s*(INSERT\s+INTO\s+\S+|CREATE\s+TEMPORARY\s+VIEW\s+\S+\s+AS)\s*", "", text)
+
+
+def normal(text: str) -> str:
+    """A statement without what makes no difference: comments, blanks, the last semicolon."""
+    return " ".join(_without_comments(text).split()).removesuffix(";").strip()
+
+
+def _without_comments(text: str) -> str:
+    return _TEXT_OR_COMMENT.sub(lambda found: found[1] or " ", text)
+
+
+# --- What a table says of itself ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that a table's records have as a field."""
+
+    name: str
+    type: str
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds moments."""
+        return self.type.startswith("TIMESTAMP")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds text."""
+        return self.type.startswith(("STRING", "VARCHAR", "CHAR"))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds whole numbers."""
+        return self.type.startswith(("BIGINT", "INT", "SMALLINT", "TINYINT"))
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers of any kind."""
+        return self.is_whole or self.type.startswith(("DOUBLE", "FLOAT", "DECIMAL", "REAL"))
+
+
+def columns(table: str) -> list[Column]:
+    """The columns that a table's records have, in order; computed ones are none of them.
+
+    Parameters
+    ----------
+    table
+        As its file's name.
+    """
+    found = []
+    for part in _parts(_body(source(table))):
+        words = part.split(None, 2)
+        name, kind = words[0].strip("`"), words[1].upper() if len(words) > 1 else ""
+        if name.upper() in ("PRIMARY", "WATERMARK", "CONSTRAINT", "UNIQUE") or kind == "AS":
+            continue
+        found.append(Column(name, kind))
+    return found
+
+
+def topic(table: str) -> str | None:
+    """The topic that a table reads or writes; None if it is not on Kafka.
+
+    Parameters
+    ----------
+    table
+        As its file's name.
+    """
+    found = re.search(r"'topic'\s*=\s*'([^']*)'", source(table))
+    return found[1] if found else None
+
+
+def topics() -> list[str]:
+    """The topics of all tables of the pipeline."""
+    return [name for table in pipeline.tables() if (name := topic(table)) is not None]
+
+
+def table_of(topic_name: str) -> str | None:
+    """The pipeline's table on a topic; None if it has none."""
+    return next((table for table in pipeline.tables() if topic(table) == topic_name), None)
+
+
+def _body(text: str) -> str:
+    """What stands between the parentheses of a CREATE TABLE."""
+    text = _without_comments(text)
+    start = text.index("(") + 1
+    depth, end = 1, start
+    while depth:
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        end += 1
+    return text[start : end - 1]
+
+
+def _parts(body: str) -> list[str]:
+    """Cut at the commas that stand in no parentheses."""
+    parts, depth = [""], 0
+    for char in body:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts if part.strip()]
+
+
+# --- Lengths of time ------------------------------------------------------------------------
 
 
 def interval(seconds: int) -> str:

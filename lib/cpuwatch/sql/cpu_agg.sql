@@ -8,7 +8,7 @@ SELECT
     MAX(usage) AS usage_max,
     COUNT(*) AS readings
 FROM TABLE(
-    TUMBLE(TABLE cpu_in, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND)
+    TUMBLE(TABLE cpu_in, DESCRIPTOR(time_ltz), ${window})
 )
 WHERE usage IS NOT NULL
 GROUP BY window_start, window_end, hostname, cpu

@@ -7,8 +7,8 @@ SELECT
     a.usage_avg,
     a.usage_max,
     a.readings,
-    COALESCE(t.allowed_top, 80) AS allowed_top
+    COALESCE(t.allowed_top, ${default_top}) AS allowed_top
 FROM cpu_out_agg AS a
 LEFT JOIN cpu_thresholds FOR SYSTEM_TIME AS OF a.looked_up_at AS t
     ON a.hostname = t.hostname
-WHERE a.usage_avg > COALESCE(t.allowed_top, 80)
+WHERE a.usage_avg > COALESCE(t.allowed_top, ${default_top})

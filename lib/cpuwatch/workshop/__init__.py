@@ -1,43 +1,46 @@
-"""What a notebook asks of the workshop: begin a chapter, see the jobs, a hint, the whole trace."""
+"""What a notebook asks of the workshop: begin a chapter, see what runs, a hint, the whole trace.
 
-from cpuwatch.workshop.chapters import (
-    CHAPTERS,
-    JOBS,
-    LIVE,
-    Stream,
-    begin,
-    catch_up,
-    expected,
+The fake data with its truth is here as well: the seeded fleet, what is really wrong in it,
+and how good a set of reports is.
+"""
+
+from cpuwatch.alerts import episodes, score, score_episodes
+from cpuwatch.readings import fleet, incidents
+from cpuwatch.topics import Stream
+from cpuwatch.workshop.chapters import begin, catch_up
+from cpuwatch.workshop.errors import trace
+from cpuwatch.workshop.exercises import hint, solution
+from cpuwatch.workshop.running import (
+    database,
     first_record,
     fresh_topic,
-    hint,
     job,
     jobs,
     link,
     reset,
     result,
     services,
-    solution,
     stop_jobs,
-    trace,
 )
 
 __all__ = [
-    "CHAPTERS",
-    "JOBS",
-    "LIVE",
     "Stream",
     "begin",
     "catch_up",
-    "expected",
+    "database",
+    "episodes",
     "first_record",
+    "fleet",
     "fresh_topic",
     "hint",
+    "incidents",
     "job",
     "jobs",
     "link",
     "reset",
     "result",
+    "score",
+    "score_episodes",
     "services",
     "solution",
     "stop_jobs",

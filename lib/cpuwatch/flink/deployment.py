@@ -1,0 +1,182 @@
+"""A statement becomes a job: checked, its output topic emptied, submitted, noted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pyflink.table import TableEnvironment, TablePipeline
+
+from cpuwatch import topics
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import noted, tables
+from cpuwatch.flink.cluster import Job, cancel, cancel_all, readers, wait_until_running
+from cpuwatch.flink.environment import ask, clean
+from cpuwatch.progress import Line
+
+_NO_JOB = "That statement starts no job: a job is an INSERT INTO … SELECT."
+
+
+def deploy(environment: TableEnvironment, name: str, statement: str | TablePipeline) -> Job:
+    """Deploy an INSERT as a continuous job, and wait until it runs.
+
+    The job's output topic is emptied first, and a running job of the same name is replaced:
+    a cell that runs again makes no row twice. Jobs that read the emptied topic are stopped.
+
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    name
+        The job's name on the cluster.
+    statement
+        INSERT INTO … SELECT …; or the same as a Table API pipeline, from `insert_into`.
+
+    Returns
+    -------
+    Job
+        It runs; see `wait_until_settled`.
+
+    Raises
+    ------
+    CpuwatchError
+        If Flink refuses the statement (then all is as it was), or the job fails.
+    """
+    line = Line(f"{name}: Initializing ▸ Running")
+    line.show(f"{name}: checking the statement")
+    job, stopped = replace(environment, name, statement)
+    line.show(f"{name}: Initializing")
+
+    def show(now: Job) -> None:
+        state = "" if now.state == "INITIALIZING" else f" ▸ {now.state.title()} …"
+        line.show(f"{name}: Initializing{state}")
+
+    try:
+        running = wait_until_running(job, progress=show)
+    except KeyboardInterrupt:
+        cancel_all([job])
+        raise
+    line.end(
+        f"It replaces what {' and '.join(stopped)} read, so that was stopped: deploy it again."
+        if stopped
+        else ""
+    )
+    return running
+
+
+def replace(
+    environment: TableEnvironment, name: str, statement: str | TablePipeline
+) -> tuple[Job, list[str]]:
+    """Do what `deploy` does, but show nothing and do not wait until it runs.
+
+    Parameters
+    ----------
+    environment, name, statement
+        As for `deploy`.
+
+    Returns
+    -------
+    Job
+        Just submitted.
+    list of str
+        The jobs that were stopped because they read what it replaces.
+    """
+    plan = _check(environment, statement)
+    used = {table: tables.options(environment, table) for table in plan.reads}
+    tables.check_topics(used)
+    cancel(name)
+    stopped: list[str] = []
+    output = tables.options(environment, plan.writes).get("topic")
+    if output is not None:
+        stopped = stop_readers(output)
+        topics.empty(output)
+    job = submit(environment, name, statement)
+    views = [] if plan.text is None else tables.views_in(environment, plan.text)
+    noted.note_job(
+        job,
+        {name: plan.text, **tables.texts(environment, [*views, *plan.reads, plan.writes])},
+        {one["topic"] for one in used.values() if "topic" in one},
+        output,
+    )
+    return job, stopped
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a statement does."""
+
+    text: str | None  #: None for a Table API pipeline
+    reads: list[str]
+    writes: str
+
+
+def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Plan:
+    """Let Flink check a job's statement, and see which tables it reads and writes."""
+
+    def plan() -> _Plan:
+        if not isinstance(statement, str):
+            target = statement._j_table_pipeline.getSinkIdentifier().get().getObjectName()
+            return _Plan(None, tables.in_plan(statement.explain()), target)
+        text = clean(statement)
+        bare = re.sub(r"^(\s*--[^\n]*\n)+", "", text)  # comments may come first
+        found = re.match(r"\s*INSERT\s+INTO\s+`?([\w-]+)`?", bare, re.IGNORECASE)
+        if found is None:
+            environment.execute_sql(f"EXPLAIN {text}")  # its own mistakes come first
+            raise CpuwatchError(_NO_JOB)
+        return _Plan(text, tables.in_plan(environment.explain_sql(text)), found[1])
+
+    return ask(plan, statement)
+
+
+def submit(environment: TableEnvironment, name: str, statement: str | TablePipeline) -> Job:
+    """Submit an INSERT as a job; a running job of the same name is replaced.
+
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    name
+        The job's name on the cluster.
+    statement
+        The INSERT statement, or a Table API pipeline.
+
+    Returns
+    -------
+    Job
+        Just submitted; see `wait_until_running` and `wait_until_finished`.
+
+    Raises
+    ------
+    CpuwatchError
+        If Flink refuses the statement, or the cluster does not answer.
+    """
+    cancel(name)
+
+    def start() -> Job:
+        environment.get_config().set("pipeline.name", name)
+        if isinstance(statement, str):
+            result = environment.execute_sql(clean(statement))
+        else:
+            result = statement.execute()
+        client = result.get_job_client()
+        if client is None:
+            raise CpuwatchError(_NO_JOB)
+        return Job(str(client.get_job_id()), name, "INITIALIZING")
+
+    return ask(start, statement, lambda job: cancel_all([job]))
+
+
+def stop_readers(topic: str) -> list[str]:
+    """Cancel the jobs that read a topic, before it is emptied.
+
+    A job whose topic is deleted and made anew would read it from the start again, and write
+    its rows twice.
+
+    Returns
+    -------
+    list of str
+        The names of the jobs that were cancelled.
+    """
+    found = readers(topic)
+    cancel_all(found)
+    return sorted({job.name for job in found})

@@ -1,0 +1,178 @@
+"""What was deployed, kept in the state folder: by which statements, and on which topics.
+
+A job is what its statement, its views, its tables and the records in its topics make of it.
+Whoever deploys one notes these, so that `workshop.begin` can see whether a job that runs is
+the one it would deploy, without asking Flink and without computing anything again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cpuwatch import pipeline, sql, topics
+from cpuwatch.flink.cluster import Job, jobs
+from cpuwatch.flink.environment import clean
+from cpuwatch.settings import settings
+from cpuwatch.stack.locks import only_one
+
+
+def _file() -> Path:
+    return settings().state / "deployed.json"
+
+
+def _notes() -> dict[str, Any]:
+    try:
+        found = json.loads(_file().read_text())
+    except (OSError, ValueError):
+        return {}  # none, or damaged: then everything is deployed anew
+    return found if isinstance(found, dict) else {}
+
+
+def _write(name: str, note: Mapping[str, Any]) -> None:
+    with only_one(settings().state / "deployed.lock"):
+        new = _file().with_suffix(".new")
+        new.write_text(json.dumps({**_notes(), name: note}, indent=1) + "\n")
+        new.replace(_file())
+
+
+def _hash(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(sql.normal(text).encode()).hexdigest()
+
+
+def note_job(
+    job: Job, texts: Mapping[str, str | None], reads: Iterable[str], writes: str | None
+) -> None:
+    """Note a job that was deployed just now.
+
+    Parameters
+    ----------
+    job
+        The job.
+    texts
+        For the job, its views and its tables the statement of each; None if it is unknown.
+    reads, writes
+        The topics.
+    """
+    names = sorted({*reads, *([writes] if writes else [])})
+    _write(
+        job.name,
+        {
+            "id": job.id,
+            "statements": {name: _hash(text) for name, text in texts.items()},
+            "reads": sorted(reads),
+            "writes": writes,
+            "topics": {name: one.id for name, one in topics.states(*names).items()},
+        },
+    )
+
+
+def read_by(job: Job) -> dict[str, dict[str, int]]:
+    """How far the topics reach now that a noted job reads: for each its partitions' ends."""
+    note = _notes().get(job.name, {})
+    if note.get("id") != job.id:
+        return {}
+    return {name: _ends(one) for name, one in topics.states(*note["reads"]).items()}
+
+
+def note_settled(job: Job, read: Mapping[str, dict[str, int]]) -> None:
+    """Note that a job has written all that follows from its input.
+
+    Parameters
+    ----------
+    job
+        The job.
+    read
+        From `read_by`, before it was waited for.
+    """
+    note = _notes().get(job.name, {})
+    if read and note.get("id") == job.id:
+        written = topics.states(note["writes"]) if note["writes"] else {}
+        wrote = {name: _ends(one) for name, one in written.items()}
+        _write(job.name, {**note, "settled": {"read": dict(read), "wrote": wrote}})
+
+
+def _ends(state: topics.State) -> dict[str, int]:
+    return {str(number): end for number, end in state.ends.items()}
+
+
+def running(name: str) -> Job | None:
+    """The one job of that name that runs well; None if there is none, or more than one."""
+    found = [job for job in jobs(running_only=True) if job.name == name]
+    return found[0] if len(found) == 1 and found[0].state == "RUNNING" else None
+
+
+def why_anew(job: pipeline.Job) -> str | None:
+    """Why a job has to be deployed anew; None if the one that runs is right.
+
+    Parameters
+    ----------
+    job
+        Of the pipeline.
+
+    Returns
+    -------
+    str or None
+        Half a sentence, such as 'its statement has changed'; '' if it was never deployed.
+    """
+    note = _notes().get(job.name)
+    there = running(job.name)
+    if note is None:
+        return "" if there is None else "somebody deployed another one of that name"
+    if there is None:
+        return "it did not run any more"
+    if there.id != note.get("id"):
+        return "somebody deployed another one of that name"
+    tables = (*job.reads, job.writes)
+    for name in (job.name, *job.views, *tables):
+        if note["statements"].get(name) != _hash(clean(sql.taught(name))):
+            if name == job.name:
+                return "its statement has changed"
+            return f"its {'table' if name in tables else 'view'} {name} has changed"
+    now = topics.states(*note["topics"])
+    for name, topic_id in note["topics"].items():
+        if name not in now or now[name].id != topic_id:
+            return f"the topic {name} was made anew"
+    for name, ends in note.get("settled", {}).get("wrote", {}).items():
+        if any(now[name].ends.get(int(number), 0) < end for number, end in ends.items()):
+            return f"records of the topic {name} are gone"
+    return None
+
+
+def is_settled(name: str) -> bool:
+    """Whether a noted job has written all that follows from what its topics hold now."""
+    note = _notes().get(name, {})
+    read = note.get("settled", {}).get("read")
+    if not read:
+        return False
+    return bool(read == {topic: _ends(one) for topic, one in topics.states(*read).items()})
+
+
+# --- Readings -------------------------------------------------------------------------------
+
+_READINGS = "readings of the fleet"
+
+
+def note_readings(topic: str) -> None:
+    """Note that a topic holds exactly the workshop's readings."""
+    (state,) = topics.states(topic).values()
+    _write(_READINGS, {"topic": topic, "id": state.id, "ends": _ends(state)})
+
+
+def holds_readings(topic: str) -> bool:
+    """Whether a topic is as it was when `note_readings` noted it."""
+    note = _notes().get(_READINGS)
+    now = topics.states(topic).get(topic)
+    return (
+        note is not None
+        and now is not None
+        and (note["topic"], note["id"], note["ends"]) == (topic, now.id, _ends(now))
+    )
+
+
+def forget() -> None:
+    """Forget all notes: whatever runs is deployed anew when a chapter needs it."""
+    _file().unlink(missing_ok=True)

@@ -1,0 +1,282 @@
+"""The tables and views of a TableEnvironment: create them, import the workshop's, look at them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from html import escape
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pandas as pd
+from py4j.protocol import Py4JError
+from pyflink.table import TableEnvironment
+from pyflink.table.catalog import ObjectPath
+from pyflink.util.exceptions import JavaException
+
+from cpuwatch import pipeline, sql, topics
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink.environment import ask, clean, execute
+
+#: For each environment the texts by which its tables and views were made. Two notebooks may
+#: have different tables of one name, and a job is what its tables make of it.
+_TEXTS: WeakKeyDictionary[TableEnvironment, dict[str, str]] = WeakKeyDictionary()
+
+_NAME = r"`?([\w-]+)`?"
+
+
+def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
+    """Create a table; one of the same name is replaced, so a cell may run twice.
+
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    statement
+        CREATE TABLE, with its connector's options. `${kafka}` and `${postgres}` stand for
+        the addresses of this stack.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table's columns: column and type, and where there are such: key, computed as,
+        watermark.
+
+    Raises
+    ------
+    CpuwatchError
+        If Flink refuses it. Then the table that was there before is still there.
+    """
+    text = clean(statement)
+    found = re.match(rf"CREATE\s+TABLE\s+{_NAME}", text, re.IGNORECASE)
+    if found is None:
+        raise CpuwatchError("That creates no table: write CREATE TABLE name (…) WITH (…).")
+    name = found[1]
+    trial = f"{name}__trial"
+
+    def create() -> list[Any]:
+        # Tried under another name first: a statement with a mistake must not cost the table.
+        with suppress(JavaException, Py4JError):
+            environment.execute_sql(f"DROP TABLE IF EXISTS `{trial}`")
+        environment.execute_sql(f"{text[: found.start(1)]}{trial}{text[found.end(1) :]}")
+        # The options are looked at when a query uses them, and no sooner.
+        environment.sql_query(f"SELECT * FROM `{trial}`")
+        environment.execute_sql(f"DROP TABLE `{trial}`")
+        environment.execute_sql(f"DROP TABLE IF EXISTS `{name}`")
+        environment.execute_sql(text)
+        with environment.execute_sql(f"DESCRIBE `{name}`").collect() as rows:
+            return [list(row) for row in rows]
+
+    described = ask(create, statement)
+    _remember(environment, name, text)
+    table = pd.DataFrame(
+        [
+            {
+                "column": column,
+                "type": kind.replace("VARCHAR(2147483647)", "STRING"),
+                "key": key or "",
+                "computed as": (more or "").removeprefix("AS ").replace("`", ""),
+                "watermark": (mark or "").replace("`", ""),
+            }
+            for column, kind, _null, key, more, mark, *_ in described
+        ]
+    )
+    return table.loc[:, (table != "").any()]
+
+
+def create_view(environment: TableEnvironment, name: str, query: str) -> None:
+    """Give a query a name, by which other queries may select from it; it stores nothing.
+
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    name
+        The view's name; a view of the same name is replaced.
+    query
+        A SELECT.
+
+    Raises
+    ------
+    CpuwatchError
+        If Flink refuses the query. Then the view that was there before is still there.
+    """
+    text = f"CREATE TEMPORARY VIEW {name} AS\n{clean(query)}"
+
+    def create() -> None:
+        environment.sql_query(clean(query))  # a mistake must not cost the view
+        environment.execute_sql(f"DROP TEMPORARY VIEW IF EXISTS `{name}`")
+        environment.execute_sql(text)
+
+    ask(create, query)
+    _remember(environment, name, text)
+
+
+class Imported:
+    """What `import_tables` shows: the tables, each with its statement to unfold."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+
+    def __repr__(self) -> str:
+        lines = (
+            f"{name} ({', '.join(column.name for column in sql.columns(name))})"
+            for name in self._names
+        )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            f"<details><summary><code>{escape(line)}</code></summary>"
+            f"<pre>{escape(sql.taught(name))}</pre></details>"
+            for name, line in zip(self._names, repr(self).splitlines(), strict=True)
+        )
+
+
+def import_tables(environment: TableEnvironment, *names: str) -> Imported:
+    """Create tables that an earlier chapter taught, from the same statements.
+
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    *names
+        Tables of the pipeline, such as cpu_in.
+
+    Returns
+    -------
+    Imported
+        The tables' columns; in a notebook each unfolds to its statement.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such table; it names those there are.
+    """
+    known = pipeline.tables()
+    for name in names:
+        if name not in known:
+            raise CpuwatchError(f"There is no table {name!r}: they are {', '.join(known)}.")
+    for name in names:
+        create(environment, name)
+    return Imported(names)
+
+
+def create(environment: TableEnvironment, name: str, text: str | None = None) -> None:
+    """Create a table or view of the pipeline, or replace it, and show nothing.
+
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    name
+        Of its file in `sql/`.
+    text
+        Its statement, if it is not the workshop's own.
+    """
+    text = clean(sql.taught(name) if text is None else text)
+    kind = "TEMPORARY VIEW" if text.upper().startswith("CREATE TEMPORARY VIEW") else "TABLE"
+    execute(environment, f"DROP {kind} IF EXISTS `{name}`")
+    execute(environment, text)
+    _remember(environment, name, text)
+
+
+def _remember(environment: TableEnvironment, name: str, text: str) -> None:
+    _TEXTS.setdefault(environment, {})[name] = sql.normal(text)
+
+
+def texts(environment: TableEnvironment, names: Iterable[str]) -> dict[str, str | None]:
+    """For each table or view the normal text that made it; None if it was made elsewhere."""
+    known = _TEXTS.get(environment, {})
+    return {name: known.get(name) for name in names}
+
+
+def views_in(environment: TableEnvironment, statement: str) -> list[str]:
+    """The views that a statement is built on, directly or through another view."""
+    there = set(environment.list_views())
+    known = _TEXTS.get(environment, {})
+    found: list[str] = []
+    waiting = [statement]
+    while waiting:
+        words = set(re.findall(r"\w+", waiting.pop()))
+        for name in sorted(words & there - set(found)):
+            found.append(name)
+            waiting.append(known.get(name, ""))
+    return found
+
+
+def in_plan(plan: str) -> list[str]:
+    """The tables that a plan reads, as Flink's abstract syntax tree names them."""
+    scans = re.findall(r"TableScan\(table=\[\[[^,\]]+, [^,\]]+, ([^,\]]+)", plan)
+    return list(dict.fromkeys(scans))
+
+
+def options(environment: TableEnvironment, table: str) -> dict[str, str]:
+    """The options in a table's WITH (…); empty for a view."""
+    catalog = environment.get_catalog(environment.get_current_catalog())
+    path = ObjectPath(environment.get_current_database(), table)
+    if not catalog.table_exists(path):
+        return {}
+    return dict(catalog.get_table(path).get_options())
+
+
+def check_topics(tables: dict[str, dict[str, str]]) -> None:
+    """Raise if a topic does not exist that one of these tables reads; it names those there are."""
+    wanted = {used["topic"]: table for table, used in tables.items() if used.get("topic")}
+    there = topics.names() if wanted else []
+    for topic, table in wanted.items():
+        if topic not in there:
+            raise CpuwatchError(
+                f"There is no topic {topic}, which the table {table} reads."
+                f" The topics are: {', '.join(there) or 'none yet'}."
+            )
+
+
+def set_options(environment: TableEnvironment, table: str, wanted: dict[str, str]) -> None:
+    """Change options of a table, for this environment alone."""
+    pairs = ", ".join(f"'{name}' = '{value}'" for name, value in wanted.items())
+    execute(environment, f"ALTER TABLE `{table}` SET ({pairs})")
+
+
+def keep_apart(environment: TableEnvironment, run: pipeline.Run) -> None:
+    """Put every table of an environment on the topics and the schema of a run of its own.
+
+    Whatever tables there are: a table that cannot be kept apart is refused.
+
+    Parameters
+    ----------
+    environment
+        From `connect`, with its tables. They end where their topics end.
+    run
+        Whose names to use.
+
+    Raises
+    ------
+    CpuwatchError
+        If a table is neither on one topic of Kafka nor in PostgreSQL.
+    """
+    # A statement could lead to another topic by a hint, past the tables' own options.
+    environment.get_config().set("table.dynamic-table-options.enabled", "false")
+    views = set(environment.list_views())
+    for table in environment.list_tables():
+        if table in views:
+            continue
+        used = options(environment, table)
+        connector = used.get("connector")
+        if connector in ("kafka", "upsert-kafka") and "topic" in used:
+            own = {
+                "topic": ";".join(run.topic(one) for one in used["topic"].split(";")),
+                "scan.bounded.mode": "latest-offset",
+            }
+            for name in ("sink.transactional-id-prefix", "properties.group.id"):
+                if name in used:
+                    own[name] = run.job(used[name])
+        elif connector == "jdbc":
+            own = {"url": f"{used['url']}&currentSchema={run.schema}"}
+        else:
+            raise CpuwatchError(
+                f"The table {table} cannot be kept apart from the workshop's own: its connector"
+                f" is {connector!r}, and a run of its own knows 'kafka' with one topic and 'jdbc'."
+            )
+        set_options(environment, table, own)

@@ -1,0 +1,211 @@
+"""The pipeline, described once: its jobs, its chapters, the numbers that its statements take.
+
+Everything else takes from here what it has to know of a job: what `begin` brings about, what
+`reset` forgets, which topics a demo keeps apart. A table describes itself, in
+`sql/<table>.sql`: its topic and its columns stand there and nowhere else.
+
+A job of one's own takes `sql/<its table>.sql`, `sql/<job>.sql`, and one entry in `JOBS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+#: What chapters leave behind, apart from jobs.
+READINGS = "readings"
+THRESHOLDS = "thresholds"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One notebook.
+
+    Attributes
+    ----------
+    number
+        As its file's name begins: '02'.
+    leaves
+        What is there after it, apart from the jobs that it teaches.
+    """
+
+    number: str
+    leaves: tuple[str, ...] = ()
+
+
+CHAPTERS = (
+    Chapter("00"),
+    Chapter("01", leaves=(READINGS,)),
+    Chapter("02"),
+    Chapter("03"),
+    Chapter("04", leaves=(THRESHOLDS,)),
+    Chapter("05"),
+    Chapter("06"),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One Flink job, as `sql/<name>.sql` holds it: INSERT INTO … SELECT.
+
+    Attributes
+    ----------
+    name
+        Its name on the cluster, and of its file.
+    reads
+        The tables that it reads: each has a file of its own.
+    writes
+        The table that it writes.
+    chapter
+        The chapter that teaches it. It runs in every later one.
+    views
+        The views that its statement is built on, in the order in which they are created.
+    parameters
+        The fields of `Parameters` that its statement and its views ask for.
+    hint
+        What an attendee is told who asks.
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    writes: str
+    chapter: str
+    views: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    hint: str = ""
+
+
+#: In an order in which they can be deployed: a job comes after those whose output it reads.
+JOBS = (
+    Job(
+        "cpu_filter",
+        reads=("cpu_in",),
+        writes="cpu_out_filter",
+        chapter="02",
+        hint="Every row of cpu_in, four of its columns, and one condition: WHERE usage > …",
+    ),
+    Job(
+        "cpu_agg",
+        reads=("cpu_in",),
+        writes="cpu_out_agg",
+        chapter="03",
+        parameters=("window",),
+        hint="FROM TABLE(TUMBLE(TABLE cpu_in, DESCRIPTOR(…), INTERVAL '…' SECOND)), and GROUP"
+        " BY window_start, window_end and what else you want an average for.",
+    ),
+    Job(
+        "cpu_over",
+        reads=("cpu_out_agg", "cpu_thresholds"),
+        writes="cpu_out_over",
+        chapter="05",
+        parameters=("default_top",),
+        hint="cpu_out_agg LEFT JOIN cpu_thresholds FOR SYSTEM_TIME AS OF"
+        " a.looked_up_at: it looks a host's threshold up when its average comes by.",
+    ),
+    Job(
+        "cpu_notification",
+        reads=("cpu_out_agg", "cpu_thresholds"),
+        writes="cpu_out_alerts",
+        chapter="05",
+        views=(
+            "cpu_judged",
+            "cpu_so_far",
+            "cpu_before",
+            "cpu_opens",
+            "cpu_opened",
+            "cpu_counted",
+            "cpu_closes",
+            "cpu_transitions",
+        ),
+        parameters=("default_top", "min_readings", "cooldown"),
+        hint="Step by step: is this window over, until when was the cpu over before"
+        " it, and is that longer ago than the cooldown? LAG looks at the row before.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The numbers that statements ask for, as `${window}` and the like.
+
+    Attributes
+    ----------
+    window
+        The length of a window, in seconds.
+    cooldown
+        For how many windows an episode goes on after its last one over the threshold.
+    min_readings
+        A window of fewer readings neither opens nor closes an episode.
+    default_top
+        The highest average that is allowed to a host without a threshold, in percent.
+    """
+
+    window: int = 30
+    cooldown: int = 2
+    min_readings: int = 3
+    default_top: float = 80.0
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The parameters that there are."""
+        return tuple(field.name for field in fields(cls))
+
+
+#: The workshop's own.
+WORKSHOP = Parameters()
+
+
+@dataclass(frozen=True)
+class Run:
+    """Names for a run of its own, so that it touches nothing of the workshop's.
+
+    Attributes
+    ----------
+    id
+        Letters, digits and hyphens; unique to the run.
+    """
+
+    id: str
+
+    def topic(self, topic: str) -> str:
+        """The run's own topic instead of `topic`."""
+        return f"{topic}-{self.id}"
+
+    def job(self, job: str) -> str:
+        """The run's own name for a job."""
+        return f"{job}-{self.id}"
+
+    @property
+    def schema(self) -> str:
+        """The run's own schema in PostgreSQL."""
+        return self.id.replace("-", "_")
+
+
+def numbers() -> tuple[str, ...]:
+    """The chapters' numbers, in order."""
+    return tuple(chapter.number for chapter in CHAPTERS)
+
+
+def job(name: str) -> Job | None:
+    """The job of that name; None if there is none."""
+    return next((one for one in JOBS if one.name == name), None)
+
+
+def jobs_before(chapter: str) -> tuple[Job, ...]:
+    """The jobs that the chapters before this one leave, in an order to deploy them."""
+    return tuple(one for one in JOBS if one.chapter < chapter)
+
+
+def left_before(chapter: str) -> tuple[str, ...]:
+    """What the chapters before this one leave, apart from jobs."""
+    return tuple(thing for one in CHAPTERS if one.number < chapter for thing in one.leaves)
+
+
+def tables(jobs: Iterable[Job] = JOBS) -> tuple[str, ...]:
+    """The tables that jobs read and write, each once, in an order to create them."""
+    return tuple(dict.fromkeys(table for one in jobs for table in (*one.reads, one.writes)))
+
+
+def owner(view: str) -> Job | None:
+    """The job that a view belongs to; None if it is no view of ours."""
+    return next((one for one in JOBS if view in one.views), None)

@@ -1,0 +1,79 @@
+"""Readings to send, tick by tick: the fleet, a CSV, or this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from cpuwatch.readings.replay import read_csv
+from cpuwatch.readings.seeded import CPUS, CYCLE_TICKS, HOSTS, Reading, fleet, live
+from cpuwatch.readings.seeded import machine as this_machine
+
+#: Where none is asked for, this machine reports for a minute.
+_MACHINE_TICKS = 60
+
+
+@dataclass(frozen=True)
+class Source:
+    """Readings to send, tick by tick.
+
+    Attributes
+    ----------
+    name
+        For people.
+    ticks
+        Lists of readings that belong together in time.
+    endless
+        Whether they only end when stopped.
+    live
+        Whether they happen now, so that each counts as measured when it is sent.
+    rejected
+        Rows that are no readings: line, reason, text.
+    """
+
+    name: str
+    ticks: Iterable[list[Reading]]
+    endless: bool = False
+    live: bool = False
+    rejected: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["line", "reason", "text"])
+    )
+
+
+def open_source(
+    csv: Path | None, machine: bool, endless: bool, seed: int, count: int | None = None
+) -> Source:
+    """The readings that were asked for; reads a CSV whole, so that its faults show at once.
+
+    Raises
+    ------
+    CpuwatchError
+        If the CSV cannot be used.
+    """
+    if csv is not None:
+        found = read_csv(csv)
+        return Source(csv.name, _rows(found.readings), rejected=found.rejected)
+    if machine:
+        ticks: Iterable[list[Reading]] = this_machine()
+        if not endless and count is None:
+            ticks = (tick for tick, _ in zip(ticks, range(_MACHINE_TICKS), strict=False))
+        return Source("this machine", ticks, endless)
+    if endless:
+        return live_fleet(seed)
+    series = len(HOSTS) * len(CPUS)
+    needed = CYCLE_TICKS if count is None else -(-count // series)
+    return Source("the fleet", _rows(fleet(seed, ticks=needed)))
+
+
+def live_fleet(seed: int = 7) -> Source:
+    """The seeded fleet as it would report now, for ever."""
+    return Source("the live fleet", live(seed), endless=True, live=True)
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[list[Reading]]:
+    columns = [frame[name].tolist() for name in ("hostname", "cpu", "usage", "occurred_at")]
+    for hostname, cpu, usage, occurred_at in zip(*columns, strict=True):
+        yield [Reading(hostname=hostname, cpu=cpu, usage=usage, occurred_at=occurred_at)]

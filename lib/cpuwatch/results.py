@@ -1,0 +1,81 @@
+"""What jobs have written: a topic's records with the types that its table gives them."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from cpuwatch import sql, topics
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
+
+
+def read(table: str, topic: str | None = None) -> pd.DataFrame:
+    """The records of a table's topic, in the order of partitions and offsets.
+
+    Parameters
+    ----------
+    table
+        A table of the pipeline.
+    topic
+        Another topic of the same form, as a run of its own has; by default the table's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table's columns, typed as by `typed`.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or Kafka does not answer.
+    """
+    return typed(topics.read(topic or sql.topic(table) or table), table)
+
+
+def typed(records: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Give records the columns and the types of their table, also where there are none.
+
+    Parameters
+    ----------
+    records
+        Fields as JSON has them; those that the table does not know are left out.
+    table
+        A table of the pipeline.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Times in UTC; whole numbers as int64 where none is missing.
+    """
+    columns = sql.columns(table)
+    found = records.reindex(columns=[column.name for column in columns])
+    for column in columns:
+        values = found[column.name]
+        if column.is_time:
+            values = pd.to_datetime(values, format="ISO8601", utc=True).dt.as_unit("ns")
+        elif column.is_text:
+            values = values.astype(object)
+        elif column.is_whole and not values.isna().any():
+            values = values.astype("int64")
+        elif column.is_number:
+            values = values.astype("float64")
+        found[column.name] = values
+    return found
+
+
+def with_times(records: pd.DataFrame) -> pd.DataFrame:
+    """Read as times, in UTC, the columns that hold nothing but ISO 8601 times with their zone.
+
+    Parameters
+    ----------
+    records
+        Of a table that is not the pipeline's, so that nothing says which columns are times.
+    """
+    found = records.copy()
+    for name in found.columns:
+        values = found[name].dropna()
+        if len(values) and values.map(lambda value: bool(_TIME.fullmatch(str(value)))).all():
+            found[name] = pd.to_datetime(found[name], format="ISO8601", utc=True)
+    return found

@@ -1,0 +1,157 @@
+"""Topics: create, delete, empty; which there are, and how far they reach."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import NewTopic, OffsetSpec
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.topics.client import TIMEOUT, admin, unreachable
+
+#: Enough to show what a key is for, few enough that no partition stays without a host.
+PARTITIONS = 2
+
+
+def names() -> list[str]:
+    """The names of all topics, Kafka's own left out."""
+    try:
+        found = admin().list_topics(timeout=TIMEOUT).topics
+    except KafkaException as error:
+        raise unreachable(error.args[0].str()) from error
+    return sorted(name for name in found if not name.startswith("__"))
+
+
+def create(name: str, number: int = PARTITIONS) -> bool:
+    """Create a topic of so many partitions, unless it is there.
+
+    Returns
+    -------
+    bool
+        Whether it was created now.
+
+    Raises
+    ------
+    CpuwatchError
+        If Kafka does not answer, or the topic is there with another number of partitions.
+    """
+    client = admin()  # its futures end with it
+    futures = client.create_topics([NewTopic(name, number, 1)], operation_timeout=TIMEOUT)
+    try:
+        futures[name].result(TIMEOUT)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise unreachable(error.args[0].str()) from error
+        there = len(partitions(name))
+        if there != number:
+            raise CpuwatchError(
+                f"The topic {name} has {there} partitions, not {number}. Keys would land"
+                " elsewhere than before if that changed: delete the topic first if you mean it."
+            ) from None
+        return False
+    _wait_until(lambda: len(partitions(name)) == number, f"topic {name} to be there")
+    return True
+
+
+def delete(*topics: str) -> None:
+    """Delete topics, and wait until they are gone; one that is not there is no error."""
+    there = set(names())
+    gone = [name for name in topics if name in there]
+    if not gone:
+        return
+    client = admin()
+    for future in client.delete_topics(gone, operation_timeout=TIMEOUT).values():
+        try:
+            future.result(TIMEOUT)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise unreachable(error.args[0].str()) from error
+    _wait_until(lambda: not set(gone) & set(names()), f"{', '.join(gone)} to be gone")
+
+
+def empty(name: str, number: int = PARTITIONS) -> None:
+    """A topic by that name with nothing in it: what was there before is deleted."""
+    delete(name)
+    create(name, number)
+
+
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise CpuwatchError(
+                f"Waited {TIMEOUT:.0f} seconds for {what}. Look at 'cpuwatch status', and try"
+                " again."
+            )
+        time.sleep(0.05)
+
+
+def partitions(name: str) -> list[int]:
+    """The numbers of a topic's partitions; none if it is not there."""
+    try:
+        topic = admin().list_topics(name, timeout=TIMEOUT).topics[name]
+    except KafkaException as error:
+        raise unreachable(error.args[0].str()) from error
+    return [] if topic.error is not None else sorted(topic.partitions)
+
+
+def require(topic: str) -> list[int]:
+    """The partitions of a topic that has to be there."""
+    found = partitions(topic)
+    if not found:
+        raise CpuwatchError(
+            f"There is no topic {topic}. The topics are: {', '.join(names()) or 'none yet'}."
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class State:
+    """A topic as it is now.
+
+    Attributes
+    ----------
+    id
+        Kafka's own id: another one for each topic, of the same name, too.
+    ends
+        For each partition the offset at which its next record will stand.
+    """
+
+    id: str
+    ends: dict[int, int]
+
+
+def states(*names: str) -> dict[str, State]:
+    """The state of each of these topics; one that is not there is left out.
+
+    Raises
+    ------
+    CpuwatchError
+        If Kafka does not answer.
+    """
+    if not names:
+        return {}
+    client = admin()  # its futures end with it
+    try:
+        described = {}
+        for name, future in client.describe_topics(TopicCollection(list(names))).items():
+            try:
+                described[name] = future.result(TIMEOUT)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+        wanted = {
+            TopicPartition(name, part.id): OffsetSpec.latest()
+            for name, one in described.items()
+            for part in one.partitions
+        }
+        ends: dict[str, dict[int, int]] = {name: {} for name in described}
+        if wanted:
+            for place, found in client.list_offsets(wanted).items():
+                ends[place.topic][place.partition] = found.result(TIMEOUT).offset
+    except KafkaException as error:
+        raise unreachable(error.args[0].str()) from error
+    return {name: State(str(one.topic_id), ends[name]) for name, one in described.items()}

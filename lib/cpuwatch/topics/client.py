@@ -1,0 +1,42 @@
+"""How Kafka is reached, by every client alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka.admin import AdminClient
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import settings
+
+#: How long Kafka may take to answer, in seconds.
+TIMEOUT = 20.0
+
+
+class _Quiet:
+    """librdkafka's own log goes to stderr; what matters of it reaches us as an error."""
+
+    def log(self, *_args: object, **_kwargs: object) -> None:
+        pass
+
+
+QUIET = _Quiet()
+
+
+def client_settings(**more: Any) -> dict[str, Any]:
+    """What every client needs to find Kafka, and `more`."""
+    return {"bootstrap.servers": settings().kafka_address, "log_level": 0, **more}
+
+
+def admin() -> AdminClient:
+    """A client for topics and groups."""
+    return AdminClient(client_settings(), logger=QUIET)
+
+
+def unreachable(error: object) -> CpuwatchError:
+    """The sentence that says that Kafka does not answer, and what to do."""
+    address = settings().kafka_address
+    return CpuwatchError(
+        f"Kafka at {address} does not answer ({error}). See 'cpuwatch status', and start it with"
+        " 'cpuwatch up'."
+    )

@@ -1,0 +1,189 @@
+"""Reading topics: all that one holds, as messages or as a table, or what arrives from now on."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+import pandas as pd
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from cpuwatch.topics.admin import require
+from cpuwatch.topics.client import QUIET, TIMEOUT, client_settings, unreachable
+
+
+def _consumer(**more: Any) -> Consumer:
+    return Consumer(
+        client_settings(
+            **{
+                # A group of its own: reading along takes nothing from anybody.
+                "group.id": f"cpuwatch-reader-{uuid.uuid4().hex[:8]}",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                # Only what Flink has committed: with its exactly-once sink nothing
+                # appears that a restart would take back.
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 50,
+            },
+            **more,
+        ),
+        logger=QUIET,
+    )
+
+
+def messages(topic: str, timeout: float = 60.0) -> Iterator[Message]:
+    """All messages that the topic holds now, partition by partition in offset order.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or it cannot be read to its end in `timeout` seconds.
+    """
+    partitions = require(topic)
+    consumer = _consumer()
+    deadline = time.monotonic() + timeout
+    try:
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        open_ones = set(partitions)
+        while open_ones:
+            for message in consumer.consume(10_000, 0.2):
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    open_ones.discard(message.partition())
+                elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
+                    raise unreachable(error.str())
+            if open_ones and time.monotonic() > deadline:
+                raise unreachable(f"{topic} was not read to its end in {timeout:.0f} seconds")
+    finally:
+        consumer.close()
+
+
+def read(topic: str, timeout: float = 60.0) -> pd.DataFrame:
+    """The whole topic as a DataFrame: a column for each field, a row for each record.
+
+    Parameters
+    ----------
+    topic
+        The topic's name.
+    timeout
+        In seconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The records' fields, then `partition` and `offset`. A record that is no JSON
+        object has None for every field.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or Kafka does not answer.
+    """
+    rows = []
+    for message in messages(topic, timeout):
+        row = decode(message.value()) or {}
+        row["partition"] = message.partition()
+        row["offset"] = message.offset()
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    fields = [name for name in frame.columns if name not in ("partition", "offset")]
+    return frame.reindex(columns=[*fields, "partition", "offset"])
+
+
+def count(topic: str) -> int:
+    """How many records the topic holds, as committed; reads them all."""
+    return sum(1 for _ in messages(topic))
+
+
+def decode(value: bytes | None) -> dict[str, Any] | None:
+    """The JSON object in a record's value; None if it is no such thing."""
+    try:
+        decoded = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
+class Follower:
+    """Calls a function with each record of a topic, in a thread of its own.
+
+    Use it in a `with`, or call `stop`; both wait until the thread has ended.
+
+    Parameters
+    ----------
+    topic
+        The topic's name.
+    on_record
+        Called with the decoded record, in offset order within a partition.
+    from_start
+        Whether to begin with the oldest record rather than the next.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        on_record: Callable[[dict[str, Any]], None],
+        from_start: bool = True,
+    ) -> None:
+        self.topic = topic
+        self.error: BaseException | None = None
+        self._on_record = on_record
+        self._stop = threading.Event()
+        partitions = require(topic)
+        self._consumer = _consumer()
+        offsets = [self._offset(number, from_start) for number in partitions]
+        self._consumer.assign(
+            [TopicPartition(topic, n, o) for n, o in zip(partitions, offsets, strict=True)]
+        )
+        self._thread = threading.Thread(target=self._run, name=f"follow {topic}", daemon=True)
+        self._thread.start()
+
+    def _offset(self, partition: int, from_start: bool) -> int:
+        # Asked now, not when the thread gets round to it: 'next' means after this call.
+        where = TopicPartition(self.topic, partition)
+        low, high = self._consumer.get_watermark_offsets(where, timeout=TIMEOUT)
+        return int(low if from_start else high)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                message = self._consumer.poll(0.1)
+                if message is None or message.error() is not None:
+                    continue  # nothing new, or the broker is away: librdkafka reconnects
+                record = decode(message.value())
+                if record is not None:
+                    self._on_record(record)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._consumer.close()
+
+    def stop(self) -> None:
+        """Stop, wait until the thread has ended, and raise what ended it early, if anything."""
+        self._stop.set()
+        self._thread.join()
+        if self.error is not None:
+            raise self.error
+
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def follow(
+    topic: str, on_record: Callable[[dict[str, Any]], None], from_start: bool = True
+) -> Follower:
+    """Call `on_record` with each record of a topic, in the background, until stopped.
+
+    See `Follower` for the parameters.
+    """
+    return Follower(topic, on_record, from_start)

@@ -1,0 +1,284 @@
+"""The one way into a topic: records as JSON, in order, each confirmed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import pandas as pd
+from confluent_kafka import KafkaError, Message, Producer
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.readings import COLUMNS, Source, live_fleet
+from cpuwatch.topics.admin import create, require
+from cpuwatch.topics.client import QUIET, client_settings
+from cpuwatch.topics.known import BAD_READINGS, LIVE, READINGS
+
+
+class Sender:
+    """A producer that counts what was delivered, and says what was not.
+
+    The key is hashed as Java's clients do it, so that a host's records land in the
+    same partition whoever sends them.
+
+    Parameters
+    ----------
+    topic
+        Where to; it has to be there.
+    patience
+        How long a record may wait for the broker before it counts as not delivered,
+        in seconds.
+    """
+
+    def __init__(self, topic: str, patience: float = 30.0) -> None:
+        self.topic = topic
+        self.delivered = 0
+        self._failures: list[str] = []
+        self._producer = Producer(
+            client_settings(
+                **{
+                    "acks": "all",
+                    "enable.idempotence": True,  # a resend makes no duplicate
+                    "partitioner": "murmur2_random",
+                    "linger.ms": 20,
+                    "compression.type": "lz4",
+                    "message.timeout.ms": int(patience * 1000),
+                }
+            ),
+            logger=QUIET,
+        )
+
+    def send(self, value: dict[str, Any], key: dict[str, Any] | None = None) -> None:
+        """Send one record as JSON; waits when the local queue is full."""
+        encoded = orjson.dumps(value)
+        encoded_key = None if key is None else orjson.dumps(key)
+        while True:
+            try:
+                self._producer.produce(
+                    self.topic, encoded, encoded_key, on_delivery=self._on_delivery
+                )
+            except BufferError:
+                self._producer.poll(0.1)  # full: let some go first
+                continue
+            self._producer.poll(0)
+            return
+
+    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            self.delivered += 1
+        else:
+            self._failures.append(error.str())
+
+    def flush(self) -> int:
+        """Wait until every record sent is delivered.
+
+        Returns
+        -------
+        int
+            How many were delivered since the start.
+
+        Raises
+        ------
+        CpuwatchError
+            If any record was not delivered; it says how many and why.
+        """
+        while self._producer.flush(1.0):
+            pass  # ends: each record is delivered, or fails after message.timeout.ms
+        if self._failures:
+            count, reason = len(self._failures), self._failures[0]
+            self._failures.clear()
+            raise CpuwatchError(
+                f"{count} of {count + self.delivered} records were not delivered to"
+                f" {self.topic} ({reason}). Check 'cpuwatch status' and send them again."
+            )
+        return self.delivered
+
+
+def produce(
+    readings: pd.DataFrame,
+    topic: str = READINGS,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Send readings in the order of their rows, keyed by hostname.
+
+    Parameters
+    ----------
+    readings
+        Columns hostname, cpu, usage (percent), occurred_at (epoch milliseconds).
+    topic
+        Where to; it has to be there.
+    progress
+        Called with the number of readings sent so far, now and then.
+
+    Returns
+    -------
+    int
+        How many were delivered: all of them.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or a reading was not delivered.
+    """
+    require(topic)
+    sender = Sender(topic)
+    columns = [readings[name].tolist() for name in COLUMNS]
+    for number, (hostname, cpu, usage, occurred_at) in enumerate(zip(*columns, strict=True), 1):
+        sender.send(
+            {"hostname": hostname, "cpu": cpu, "usage": usage, "occurred_at": occurred_at},
+            {"hostname": hostname},
+        )
+        if number % 1000 == 0:
+            progress(number)
+    sent = sender.flush()
+    progress(sent)
+    return sent
+
+
+def keep_rejected(rejected: pd.DataFrame, source: str) -> None:
+    """Keep rows that are no readings in the dead-letter topic, with place and reason.
+
+    Parameters
+    ----------
+    rejected
+        Columns line, reason, text.
+    source
+        The name of the file that they stand in.
+    """
+    if rejected.empty:
+        return
+    create(BAD_READINGS)
+    sender = Sender(BAD_READINGS)
+    for line, reason, text in rejected[["line", "reason", "text"]].itertuples(index=False):
+        sender.send({"source": source, "line": line, "reason": reason, "text": text})
+    sender.flush()
+
+
+def send(
+    source: Source,
+    count: int | None = None,
+    rate: float | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    stop: threading.Event | None = None,
+    topic: str = READINGS,
+) -> int:
+    """Send readings until they end, `count` is reached, or somebody stops it.
+
+    Parameters
+    ----------
+    source
+        From `cpuwatch.readings.open_source`.
+    count
+        How many readings at most.
+    rate
+        Readings a second. By default a live source keeps its own pace of one tick a
+        second, and any other is sent as fast as it goes.
+    progress
+        Called with the number sent so far, now and then.
+    stop
+        Ends it from another thread. By default Ctrl-C and SIGTERM do.
+    topic
+        Where to; it is made if it is not there.
+
+    Returns
+    -------
+    int
+        How many were delivered.
+
+    Raises
+    ------
+    CpuwatchError
+        If a reading was not delivered.
+    """
+    create(topic)
+    keep_rejected(source.rejected, source.name)
+    sender = Sender(topic)
+    sent = 0
+    with _stopped_by_signals() if stop is None else _as_it_is(stop) as stopped:
+        start = time.monotonic()
+        for number, tick in enumerate(source.ticks):
+            # Each tick has its own moment, so that a slow one does not delay all others.
+            if rate is not None:
+                due = start + sent / rate
+            elif source.live:
+                due = start + number
+            else:
+                due = 0.0
+            if due > 0 and stopped.wait(max(0.0, due - time.monotonic())):
+                break
+            now = int(time.time() * 1000)
+            for reading in tick if count is None else tick[: count - sent]:
+                if source.live:
+                    reading["occurred_at"] = now
+                sender.send(dict(reading), {"hostname": reading["hostname"]})
+                sent += 1
+            if source.endless or sent % 1000 < len(tick):
+                progress(sent)
+            if stopped.is_set() or sent == count:
+                break
+        return sender.flush()
+
+
+class Stream:
+    """The fleet, live: 35 readings a second into a topic, in the background, until stopped.
+
+    Parameters
+    ----------
+    topic
+        The topic's name; it is made if it is not there.
+    """
+
+    def __init__(self, topic: str = LIVE) -> None:
+        self.topic = topic
+        self.sent = 0
+        self._stop = threading.Event()
+        self._error: Exception | None = None
+        create(topic)
+        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        def count(sent: int) -> None:
+            self.sent = sent
+
+        try:
+            send(live_fleet(), progress=count, stop=self._stop, topic=self.topic)
+        except Exception as error:
+            self._error = error
+
+    @property
+    def running(self) -> bool:
+        """Whether it still sends."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Stop it; raises what ended it early, if anything did."""
+        self._stop.set()
+        self._thread.join(40)
+        if self._error is not None:
+            raise self._error
+
+
+@contextmanager
+def _as_it_is(stop: threading.Event) -> Iterator[threading.Event]:
+    yield stop
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that what was sent is still flushed."""
+    event = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: event.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,157 @@
+"""What runs and what is there: jobs, services, results; and how to stop and forget it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from cpuwatch import flink, pipeline, results, sql, thresholds, topics
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import noted
+from cpuwatch.flink.deployment import stop_readers
+from cpuwatch.slack import notifier
+from cpuwatch.stack import control
+
+#: The name of every preview's job.
+_PREVIEW = "preview"
+
+
+def fresh_topic(name: str) -> None:
+    """An empty topic of that name; jobs that read what was in it before are stopped.
+
+    Parameters
+    ----------
+    name
+        The topic's name.
+    """
+    stop_readers(name)
+    topics.empty(name)
+
+
+def reset() -> None:
+    """Forget what the chapters made: stop the jobs, delete topics and table; the stack stays up."""
+    stop_jobs()
+    notifier.stop()
+    topics.delete(*sql.topics(), topics.BAD_READINGS, topics.LIVE)
+    noted.forget()
+    engine = database()
+    try:
+        thresholds.TABLE.drop(engine, checkfirst=True)
+    finally:
+        engine.dispose()
+
+
+def database() -> Engine:
+    """An SQLAlchemy engine for the workshop's PostgreSQL."""
+    return thresholds.engine()
+
+
+def jobs() -> pd.DataFrame:
+    """The jobs that run on the cluster, whoever started them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns job and state, sorted by name.
+    """
+    running = sorted((job.name, job.state.title()) for job in flink.jobs(running_only=True))
+    return pd.DataFrame(running, columns=["job", "state"])
+
+
+def job(name: str) -> flink.Job:
+    """A running job, whoever submitted it.
+
+    Parameters
+    ----------
+    name
+        The job's name on the cluster.
+
+    Raises
+    ------
+    CpuwatchError
+        If no such job runs; it names those that do.
+    """
+    running = flink.jobs(running_only=True)
+    found = [one for one in running if one.name == name]
+    if not found:
+        others = ", ".join(sorted({one.name for one in running})) or "none"
+        raise CpuwatchError(f"No job {name} runs. Those that do: {others}.")
+    return found[-1]
+
+
+def link(job: flink.Job) -> Any:
+    """A link to a job's page in Flink's own web interface."""
+    from IPython.display import HTML
+
+    address = escape(flink.page(job), quote=True)
+    style = "font-size: 1.3em"
+    text = f'<a href="{address}" target="_blank" style="{style}">{escape(job.name)} in Flink</a>'
+    return HTML(text)  # type: ignore[no-untyped-call]
+
+
+def services() -> pd.DataFrame:
+    """The services and their state: columns service and state."""
+    found = [
+        (service.title, "answers" if service.answers else "does not answer")
+        for service in control.status()
+    ]
+    return pd.DataFrame(found, columns=["service", "state"])
+
+
+def first_record(topic: str) -> Any:
+    """The oldest record of a topic's partition 0, with its key and value as bytes.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or nothing in it.
+    """
+    for message in topics.messages(topic):
+        if message.partition() == 0:
+            return message
+    raise CpuwatchError(f"The topic {topic} is empty: send readings to it first.")
+
+
+def result(topic: str) -> pd.DataFrame:
+    """What a job has written: the topic as a table, by time, hostname and cpu.
+
+    Parameters
+    ----------
+    topic
+        The topic's name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The records' fields; times are times, in UTC.
+    """
+    table = sql.table_of(topic)
+    if table is not None:
+        found = results.read(table)
+    else:
+        found = results.with_times(topics.read(topic).drop(columns=["partition", "offset"]))
+    times = list(found.select_dtypes("datetimetz").columns)
+    # A transition counts from when it was seen, a window from its start.
+    order = ["as_of"] if "as_of" in times else times
+    order += [name for name in ("hostname", "cpu") if name in found.columns]
+    return found.sort_values(order, kind="stable", ignore_index=True) if order else found
+
+
+def stop_jobs(*names: str) -> pd.DataFrame:
+    """Stop jobs.
+
+    Parameters
+    ----------
+    *names
+        Which ones; without any, all of the workshop's and all previews.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The jobs that still run; see `jobs`.
+    """
+    flink.cancel(*(names or (*(job.name for job in pipeline.JOBS), _PREVIEW)))
+    return jobs()
