@@ -6,6 +6,7 @@ Whether a job is right is seen from what was noted when it was deployed (see `fl
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable
 
@@ -22,7 +23,7 @@ from cpuwatch.pipeline import Job
 from cpuwatch.progress import Line
 from cpuwatch.readings import COLUMNS, fleet
 from cpuwatch.stack import control
-from cpuwatch.workshop.errors import explain_errors
+from cpuwatch.workshop.errors import LINE, explain_errors
 from cpuwatch.workshop.running import fresh_topic
 
 _UP = "Kafka, PostgreSQL and Flink are up."
@@ -74,7 +75,10 @@ def summary(chapter: str) -> str:
             *(job.name for job in pipeline.JOBS if job.chapter == one.number),
         )
     ]
-    return _UP + (f"\nThere from before: {', '.join(left)}." if left else "")
+    if not left:
+        return _UP
+    # JupyterLab would break a longer line wherever it ends.
+    return f"{_UP}\n" + textwrap.fill(f"There from before: {', '.join(left)}.", LINE)
 
 
 def catch_up(chapter: str, tell: Tell = lambda _: None) -> list[str]:

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 
-#: Characters of a line of an error: JupyterLab would break a longer one in mid-word.
-_LINE = 88
+#: Characters of a line under a cell: JupyterLab would break a longer one in mid-word.
+LINE = 88
 
 _last_error: list[BaseException] = []
 
@@ -48,5 +48,5 @@ def _show(shell: Any, kind: type, value: BaseException, tb: Any, tb_offset: Any 
     if not isinstance(value, (KeyboardInterrupt, NameError)):
         text += "\nThe whole trace: workshop.trace()"
     # JupyterLab would break a long line in the middle of a word.
-    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, _LINE)]
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, LINE)]
     shell._showtraceback(kind, text, ["\n".join(lines)])
