@@ -67,7 +67,7 @@ def taught(name: str, parameters: Parameters = WORKSHOP) -> str:
     text = source(name)
     owner = pipeline.job(name) or pipeline.owner(name)
     known = owner.parameters if owner else ()
-    for place in sorted(set(_PLACE.findall(text)) - set(_ADDRESSES) - set(known)):
+    for place in [one for one in places(text) if one not in (*_ADDRESSES, *known)]:
         what = f"the job {owner.name}" if owner else "a table"
         raise CpuwatchError(
             f"{name}.sql asks for ${{{place}}}, which nothing fills:"
@@ -104,6 +104,11 @@ def _written(name: str, parameters: Parameters) -> str:
     if name == "cooldown":
         return interval(parameters.cooldown * parameters.window)
     return repr(getattr(parameters, name)).removesuffix(".0")
+
+
+def places(text: str) -> list[str]:
+    """The names of the places in a statement: 'kafka' for `${kafka}`."""
+    return sorted(set(_PLACE.findall(text)))
 
 
 def statement(name: str, parameters: Parameters = WORKSHOP) -> str:
@@ -186,8 +191,9 @@ def columns(table: str) -> list[Column]:
     """
     found = []
     for part in _parts(_body(source(table))):
-        words = part.split(None, 2)
-        name, kind = words[0].strip("`"), words[1].upper() if len(words) > 1 else ""
+        words = re.match(r"(`[^`]+`|\S+)\s*(\S*)", part)
+        assert words is not None  # it is not empty
+        name, kind = words[1].strip("`"), words[2].upper()
         if name.upper() in ("PRIMARY", "WATERMARK", "CONSTRAINT", "UNIQUE") or kind == "AS":
             continue
         found.append(Column(name, kind))

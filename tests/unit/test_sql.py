@@ -1,0 +1,141 @@
+"""The statements: what a table says of itself, and that every place and parameter is filled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cpuwatch import pipeline, sql
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.pipeline import Job, Parameters
+
+ALL = [*pipeline.tables(), *(name for job in pipeline.JOBS for name in (*job.views, job.name))]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the statements, in which a test may write."""
+    for path in Path(sql.__file__).parent.glob("*.sql"):
+        (tmp_path / path.name).write_text(path.read_text())
+    monkeypatch.setattr(sql, "files", lambda _: tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_statement_as_it_is_taught_has_no_place_left_but_addresses(name: str) -> None:
+    text = sql.taught(name)
+    assert set(sql.places(text)) <= {"kafka", "postgres"}
+
+
+def test_every_file_belongs_to_the_pipeline() -> None:
+    there = {path.stem for path in Path(sql.__file__).parent.glob("*.sql")}
+    assert there == set(ALL)
+
+
+def test_a_parameter_takes_its_place_in_every_form() -> None:
+    numbers = Parameters(window=300, cooldown=3, min_readings=7, default_top=66.125)
+    assert "INTERVAL '0 00:05:00' DAY TO SECOND" in sql.taught("cpu_agg", numbers)
+    assert "INTERVAL '0 00:15:00' DAY TO SECOND" in sql.taught("cpu_before", numbers)
+    assert "a.readings >= 7" in sql.taught("cpu_judged", numbers)
+    assert sql.taught("cpu_over", numbers).count("COALESCE(t.allowed_top, 66.125)") == 2
+
+
+def test_a_parameter_that_finds_no_place_is_named_with_its_statement(files: Path) -> None:
+    text = (files / "cpu_agg.sql").read_text()
+    (files / "cpu_agg.sql").write_text(text.replace("${window}", "INTERVAL '1' MINUTE"))
+    with pytest.raises(CpuwatchError) as found:
+        sql.statement("cpu_agg")
+    assert str(found.value) == (
+        "The parameter window finds no place in cpu_agg.sql: write ${window} where it belongs,"
+        " or take it from the job's entry in pipeline.py."
+    )
+
+
+def test_a_parameter_in_a_comment_has_found_no_place(files: Path) -> None:
+    text = (files / "cpu_over.sql").read_text()
+    text = "-- ${default_top}\n" + text.replace("${default_top}", "80")
+    (files / "cpu_over.sql").write_text(text)
+    with pytest.raises(CpuwatchError, match=r"default_top finds no place in cpu_over\.sql"):
+        sql.statement("cpu_over")
+
+
+def test_a_parameter_of_the_views_is_looked_for_in_all_of_them(files: Path) -> None:
+    text = (files / "cpu_before.sql").read_text()
+    (files / "cpu_before.sql").write_text(text.replace("${cooldown}", "INTERVAL '9' SECOND"))
+    for name in ("cpu_notification", "cpu_judged"):
+        with pytest.raises(
+            CpuwatchError, match=r"cooldown finds no place in cpu_notification\.sql or its views"
+        ):
+            sql.taught(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "says"),
+    [
+        ("cpu_agg", "${windw}", "cpu_agg.sql asks for ${windw}, which nothing fills: the job"
+         " cpu_agg knows ${window}, ${kafka}, ${postgres}."),
+        ("cpu_filter", "${window}", "cpu_filter.sql asks for ${window}, which nothing fills: the"
+         " job cpu_filter knows ${kafka}, ${postgres}."),
+        ("cpu_in", "${Kafka}", "cpu_in.sql asks for ${Kafka}, which nothing fills: a table knows"
+         " ${kafka}, ${postgres}."),
+        ("cpu_opens", "${}", "cpu_opens.sql asks for ${}, which nothing fills: the job"
+         " cpu_notification knows ${default_top}, ${min_readings}, ${cooldown}, ${kafka},"
+         " ${postgres}."),
+    ],
+)  # fmt: skip
+def test_a_place_left_over_is_named_with_its_statement(
+    files: Path, name: str, place: str, says: str
+) -> None:
+    path = files / f"{name}.sql"
+    path.write_text(path.read_text() + f"\n-- or rather\nAND 1 < {place}\n")
+    with pytest.raises(CpuwatchError) as found:
+        sql.statement(name)
+    assert str(found.value) == says
+
+
+def test_a_parameter_that_there_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Job("cpu_filter", ("cpu_in",), "cpu_out_filter", "02", parameters=("limit",))
+    monkeypatch.setattr(pipeline, "JOBS", (own,))
+    with pytest.raises(CpuwatchError, match=r"has a parameter limit, which pipeline\.Parameters"):
+        sql.taught("cpu_filter")
+
+
+def test_an_attendees_statement_may_ask_for_addresses_alone() -> None:
+    with pytest.raises(CpuwatchError, match=r"Nothing fills \$\{kafca\} in that statement"):
+        sql.fill("'properties.bootstrap.servers' = '${kafca}'")
+    assert sql.fill("WHERE hostname SIMILAR TO '^d$' AND cpu <> '$'").endswith("'$'")
+
+
+def test_a_statement_that_there_is_not_is_refused_with_those_there_are() -> None:
+    with pytest.raises(CpuwatchError, match=r"no statement 'cpu_fitler'.*cpu_filter, "):
+        sql.statement("cpu_fitler")
+
+
+def test_what_makes_no_difference_is_no_difference() -> None:
+    text = "SELECT a, -- the first\n  'it''s -- no comment'\nFROM b ;\n"
+    assert sql.normal(text) == "SELECT a, 'it''s -- no comment' FROM b"
+
+
+def test_the_select_of_a_job_and_of_a_view() -> None:
+    assert sql.query(sql.taught("cpu_filter")).startswith("SELECT time_ltz")
+    assert "\nSELECT *" in sql.query(sql.taught("cpu_opened"))
+
+
+def test_a_table_says_its_topic_and_the_fields_of_its_records(files: Path) -> None:
+    (files / "mine.sql").write_text(
+        """CREATE TABLE mine (
+    `host name` STRING, -- a comma, and (parentheses
+    price DECIMAL(10, 2) NOT NULL,
+    seen TIMESTAMP_LTZ(3), n INT,
+    late AS n + 1, WATERMARK FOR seen AS seen - INTERVAL '1' SECOND,
+    PRIMARY KEY (n) NOT ENFORCED
+) WITH ('connector' = 'kafka', 'topic'='my.topic')"""
+    )
+    columns = sql.columns("mine")
+    assert [one.name for one in columns] == ["host name", "price", "seen", "n"]
+    assert [one.is_time for one in columns] == [False, False, True, False]
+    assert [one.is_whole for one in columns] == [False, False, False, True]
+    assert [one.is_number for one in columns] == [False, True, False, True]
+    assert sql.topic("mine") == "my.topic"
+    assert sql.topic("cpu_thresholds") is None
