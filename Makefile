@@ -8,7 +8,7 @@ BIN := .venv/bin
 # uv installs in seconds what pip installs in a minute; pinned, from the same index.
 UV := uv==0.9.5
 
-.PHONY: help lab demo containers test lint clean lock jars-lock notebooks
+.PHONY: help lab demo containers test test-unit lint clean lock jars-lock notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ containers: .venv/installed  ## Run the services as containers instead (needs Do
 
 test: .venv/installed-dev  ## Run every test
 	@$(BIN)/pytest
+
+test-unit: .venv/installed-dev  ## Run the tests that need no services, in under a minute
+	@$(BIN)/pytest tests/unit
 
 lint: .venv/installed-dev  ## Check style and types
 	@$(BIN)/ruff format --check lib tests tools && $(BIN)/ruff check lib tests tools && $(BIN)/mypy

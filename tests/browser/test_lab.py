@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_path import chromium
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cpuwatch import flink, lab
@@ -20,11 +21,6 @@ SIZE: Any = {"width": 1280, "height": 720}  # a projector's
 
 #: How long a notebook may take, in milliseconds, on a slow and busy machine.
 LONG = 240_000
-
-
-def _chromium() -> str | None:
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    return next((path for path in found if path), None)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +35,7 @@ def server(stack: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[la
 
 @pytest.fixture
 def page(server: lab.Server, request: pytest.FixtureRequest) -> Iterator[Page]:
-    browser_path = _chromium()
-    if browser_path is None:
-        if os.environ.get("CI"):
-            pytest.fail("There is no Chromium: install it, as the CI's set-up should.")
-        pytest.skip("There is no Chromium on the PATH, so nothing was looked at in a browser.")
+    browser_path = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=browser_path, args=["--no-sandbox"] if os.geteuid() == 0 else []

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser_path import chromium
 from playwright.sync_api import Page, expect, sync_playwright
 from slack_parts import LocalSlack, closed, opened
 
@@ -19,9 +19,9 @@ pytest_plugins = ["slack_parts"]
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    browser_path = chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         yield page
         browser.close()
