@@ -25,8 +25,11 @@ containers: .venv/installed  ## Run the services as containers instead (needs Do
 	@$(BIN)/python -m cpuwatch.stack.containers
 	@docker compose up --detach --wait
 
-test: .venv/installed-dev  ## Run every test
-	@$(BIN)/pytest
+# So many lanes side by side, each with a stack of its own; a file stays in its lane.
+LANES ?= 3
+
+test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
+	@$(BIN)/pytest --numprocesses $(LANES) --dist loadfile --no-loadscope-reorder
 
 test-unit: .venv/installed-dev  ## Run the tests that need no services, in under a minute
 	@$(BIN)/pytest tests/unit

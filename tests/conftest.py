@@ -39,6 +39,29 @@ def pytest_configure() -> None:
         os.environ[name] = ""
 
 
+#: The files that take longest, which begin first, so that no lane works on alone at the end.
+LONGEST_FIRST = (
+    "notebooks/test_runs.py",
+    "notebooks/test_alone.py",
+    "faults/test_kills.py",
+    "stack/test_own_job.py",
+    "stack/test_demo.py",
+    "stack/test_stack.py",
+    "notebooks/test_interrupts.py",
+    "stack/test_outside.py",
+    "faults/test_fresh_machine.py",
+    "browser/test_lab.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        name = "/".join(item.path.parts[-2:])
+        return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=place)  # stable: within a file the order stays
+
+
 def cpuwatch(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command `cpuwatch` as a user does."""
     return subprocess.run(

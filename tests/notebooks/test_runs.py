@@ -1,46 +1,56 @@
-"""The notebooks run: strictly, alone, in order twice, and in reverse order."""
+"""The notebooks run: strictly from a wiped stack, then again in order, and in reverse order."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
-from book import BOOKS, run, strict
+from book import BOOKS, one_kernel, run, strict
+from conftest import cpuwatch, new_state, processes_of
 
+from cpuwatch import pipeline
 from cpuwatch.settings import settings
 
 
-@pytest.fixture
-def wiped(state: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A stack that has never run, in a folder of its own."""
-    monkeypatch.setenv("CPUWATCH_STATE", str(state))
+@pytest.fixture(scope="module")
+def never_run() -> Iterator[Path]:
+    """A stack of this file's own, which its first notebook starts: its state folder."""
+    folder, before = new_state(), os.environ.get("CPUWATCH_STATE")
+    os.environ["CPUWATCH_STATE"] = str(folder)
     settings.cache_clear()
-    yield state
+    yield folder
+    stopped = cpuwatch("down", "--wipe")
+    os.environ.pop("CPUWATCH_STATE")
+    if before is not None:
+        os.environ["CPUWATCH_STATE"] = before
     settings.cache_clear()
+    shutil.rmtree(folder, ignore_errors=True)
+    assert stopped.returncode == 0, stopped.stderr
+    assert processes_of(folder) == []
 
 
-def test_there_are_seven_notebooks() -> None:
-    assert [book.name[:2] for book in BOOKS] == ["00", "01", "02", "03", "04", "05", "06"]
+def test_there_is_a_notebook_for_each_chapter() -> None:
+    assert tuple(book.name[:2] for book in BOOKS) == pipeline.numbers()
 
 
-def test_nbval_is_strictly_content_from_a_wiped_stack(wiped: Path) -> None:
-    code, said, seconds = strict(BOOKS, wiped)
+def test_nbval_is_strictly_content_from_a_wiped_stack(never_run: Path) -> None:
+    code, said, seconds = strict(BOOKS, never_run)
     print(f"nbval over all notebooks from a wiped stack: {seconds:.0f} s")
     assert code == 0, said[-6000:]
     assert "xfailed" not in said and "error" not in said.splitlines()[-1]
 
 
-def test_all_in_order_twice_and_then_in_reverse_without_wiping(wiped: Path) -> None:
-    for name, order in (("in order", BOOKS), ("again", BOOKS), ("in reverse", BOOKS[::-1])):
-        seconds = {book.name[:2]: round(run(book)) for book in order}
-        print(f"{name}: {sum(seconds.values())} s {seconds}")
-
-
-@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
-def test_each_alone_from_a_wiped_stack(book: Path, wiped: Path) -> None:
-    print(f"{book.name}: {run(book):.0f} s")
+# The run of nbval was the first in order. Where a fresh kernel is not the point there is one
+# for all: `test_alone.py` has a fresh one for each.
+@pytest.mark.parametrize("order", [BOOKS, BOOKS[::-1]], ids=["again in order", "in reverse"])
+def test_all_without_wiping(order: list[Path], never_run: Path) -> None:
+    with one_kernel() as kernel:
+        seconds = {book.name[:2]: round(run(book, kernel)) for book in order}
+    print(f"{sum(seconds.values())} s {seconds}")
 
 
 def test_the_gate_stops_at_the_first_error(tmp_path: Path) -> None:
