@@ -30,7 +30,7 @@ from cpuwatch import (
 )
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.environment import warm_up
-from cpuwatch.flink.tables import create, keep_apart
+from cpuwatch.flink.tables import create, keep_apart, refuse_hints
 from cpuwatch.pipeline import WORKSHOP, Parameters, Run
 from cpuwatch.slack.notices import count_messages
 
@@ -337,19 +337,21 @@ class _Place:
         keep_apart(self._environment, self._run)
         for job in pipeline.JOBS:
             for view in job.views:
-                create(self._environment, view, sql.taught(view, self._parameters))
+                create(self._environment, view, self._text(view))
 
     def finish(self, *names: str) -> None:
         """Run jobs side by side, each to the end of its input."""
         assert self._environment is not None, "connect first"
         jobs = [
-            flink.submit(
-                self._environment, self._run.job(name), sql.statement(name, self._parameters)
-            )
-            for name in names
+            flink.submit(self._environment, self._run.job(name), self._text(name)) for name in names
         ]
         for job in jobs:
             flink.wait_until_finished(job)
+
+    def _text(self, name: str) -> str:
+        text = sql.taught(name, self._parameters)
+        refuse_hints(name, text)
+        return text
 
     def read(self, table: str) -> pd.DataFrame:
         """What the run's topic of a table holds."""

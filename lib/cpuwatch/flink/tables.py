@@ -239,6 +239,18 @@ def set_options(environment: TableEnvironment, table: str, wanted: dict[str, str
     execute(environment, f"ALTER TABLE `{table}` SET ({pairs})")
 
 
+def refuse_hints(name: str, text: str) -> None:
+    """Raise if a statement leads past its tables' own options, to another topic perhaps.
+
+    Flink's own setting against that looks at what a statement reads, not at what it writes.
+    """
+    if re.search(r"/\*\+[^*]*\bOPTIONS\b", text, re.IGNORECASE):
+        raise CpuwatchError(
+            f"{name}.sql sets options by a hint (/*+ OPTIONS … */), so it could not be kept apart"
+            " from the workshop's own topics: put them into the table's WITH (…)."
+        )
+
+
 def keep_apart(environment: TableEnvironment, run: pipeline.Run) -> None:
     """Put every table of an environment on the topics and the schema of a run of its own.
 
@@ -256,8 +268,6 @@ def keep_apart(environment: TableEnvironment, run: pipeline.Run) -> None:
     CpuwatchError
         If a table is neither on one topic of Kafka nor in PostgreSQL.
     """
-    # A statement could lead to another topic by a hint, past the tables' own options.
-    environment.get_config().set("table.dynamic-table-options.enabled", "false")
     views = set(environment.list_views())
     for table in environment.list_tables():
         if table in views:
