@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpuwatch import web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
-from cpuwatch.stack.flink import request
 
 NOTEBOOKS = ROOT / "notebooks"
 FIRST = "00-welcome.ipynb"
@@ -222,10 +222,11 @@ def _port(wanted: int | None) -> int:
 
 
 def _wait(server: Server, log: Path) -> None:
+    headers = {"Authorization": f"token {server.token}"}
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            request(server.base, f"/api/status?token={server.token}", timeout=2.0)
+            web.ask(server.base, "/api/status", headers=headers, timeout=2.0)
             return
         except (OSError, ValueError):
             pass

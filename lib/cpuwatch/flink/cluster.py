@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 import time
-import urllib.error
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cpuwatch import web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
-from cpuwatch.stack.flink import request
 
 #: A job in one of these states has ended for good.
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
@@ -61,7 +60,7 @@ def status(job: Job) -> Job:
     """
     try:
         return Job(job.id, job.name, str(rest(f"/jobs/{job.id}/status")["status"]))
-    except urllib.error.HTTPError:
+    except web.HTTPError:
         raise CpuwatchError(
             f"The cluster does not know the job {job.name} any more: its JobManager was"
             " restarted. Submit the job again."
@@ -91,7 +90,7 @@ def cancel_all(running: list[Job]) -> None:
     for job in running:
         try:
             rest(f"/jobs/{job.id}?mode=cancel", "PATCH")
-        except urllib.error.HTTPError:
+        except web.HTTPError:
             pass  # it has ended meanwhile
     for job in running:
         deadline = time.monotonic() + 60.0
@@ -111,7 +110,7 @@ def readers(table: str) -> list[Job]:
     for job in jobs(running_only=True):
         try:
             vertices = rest(f"/jobs/{job.id}")["vertices"]
-        except urllib.error.HTTPError:
+        except web.HTTPError:
             continue  # it has ended meanwhile
         if any(source.search(vertex["name"]) for vertex in vertices):
             found.append(job)
@@ -206,22 +205,22 @@ def wait(
 
 
 def rest(path: str, method: str = "GET", body: Any = None) -> Any:
-    """Ask the cluster's REST interface; the parameters are those of `stack.flink.request`.
+    """Ask the cluster's REST interface; the parameters are those of `web.ask`.
 
     Raises
     ------
     CpuwatchError
         If the cluster does not answer.
-    urllib.error.HTTPError
+    web.HTTPError
         If its answer is an error.
     """
     address = settings().flink_address
     try:
-        return request(address, path, method, body)
-    except urllib.error.HTTPError:
+        return web.ask(address, path, method, body)
+    except web.HTTPError:
         raise
     except (OSError, ValueError) as error:
         raise CpuwatchError(
-            f"Flink at {address} does not answer ({getattr(error, 'reason', error)})."
+            f"Flink at {address} does not answer ({error})."
             " See 'cpuwatch status', and start it with 'cpuwatch up'."
         ) from error

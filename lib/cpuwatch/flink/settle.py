@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 import time
-import urllib.error
 import urllib.parse
 from typing import Any
 
-from cpuwatch import topics
+from cpuwatch import topics, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster
 from cpuwatch.flink.cluster import ENDED, Job, rest
@@ -150,7 +149,7 @@ class _Reading:
                 if names:
                     query = urllib.parse.quote(",".join(names))
                     found |= {one["id"]: one["value"] for one in rest(f"{where}?get={query}")}
-        except urllib.error.HTTPError:
+        except web.HTTPError:
             pass  # the job is being restarted: its state says so
         return found
 
@@ -174,7 +173,7 @@ def _checkpoint(job: Job, deadline: float) -> None:
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.02)
-        except urllib.error.HTTPError:
+        except web.HTTPError:
             pass  # it restarts just now
         if status["status"]["id"] == "COMPLETED" and "failure-cause" not in status["operation"]:
             return

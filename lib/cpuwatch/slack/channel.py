@@ -5,14 +5,12 @@ The real Slack and the stand-in are spoken to by the same code; only the address
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import (
     ConnectionErrorRetryHandler,
@@ -128,22 +126,12 @@ class Channel:
         limited = RateLimitErrorRetryHandler(max_retry_count=20)
         # A post that failed half-way may have been taken: the SDK would post it again, so
         # these two serve only for what can be done twice without harm.
-        self._safe = self._client(
-            token, timeout,
+        self._safe = process.client(
+            token, address, timeout,
             [limited, ConnectionErrorRetryHandler(max_retry_count=2),
              ServerErrorRetryHandler(max_retry_count=2)],
         )  # fmt: skip
-        self._posting = self._client(token, timeout, [limited])
-
-    def _client(self, token: str, timeout: int, handlers: list[Any]) -> WebClient:
-        quiet = logging.getLogger("cpuwatch.slack")
-        quiet.setLevel(logging.CRITICAL)  # whatever a level elsewhere: headers hold the token
-        client = WebClient(
-            token, base_url=self.address, timeout=timeout, retry_handlers=handlers, logger=quiet
-        )
-        if self.address.startswith("http://127.0.0.1"):
-            client.proxy = None  # no proxy from the environment leads to this machine
-        return client
+        self._posting = process.client(token, address, timeout, [limited])
 
     def deliver(self, notice: Notice) -> None:
         """Post the notice, or update its message, until Slack says ok.
