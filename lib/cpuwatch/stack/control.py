@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 import psycopg2
 
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.files import only_one
 from cpuwatch.settings import SERVICES, Settings, settings
 from cpuwatch.stack import flink, jars, kafka, ports, postgres, slack
-from cpuwatch.stack.locks import only_one
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.supervisor import Supervisor
 

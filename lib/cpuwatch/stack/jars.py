@@ -24,8 +24,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.files import only_one
 from cpuwatch.settings import DATA
-from cpuwatch.stack.locks import only_one
 
 LOCK = DATA / "jars.lock"
 
