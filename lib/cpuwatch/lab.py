@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cpuwatch import web
+from cpuwatch import files, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 
@@ -127,7 +127,7 @@ def _settings(folder: Path) -> Path:
         path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(values, indent=2) + "\n")
+            files.write(path, json.dumps(values, indent=2) + "\n")
     return folder
 
 

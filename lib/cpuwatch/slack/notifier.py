@@ -10,9 +10,7 @@ what the channel's own messages carry unseen. docs/episodes.md says what window 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import signal
 import threading
 import time
@@ -31,7 +29,7 @@ from confluent_kafka import (
 )
 from dotenv import dotenv_values
 
-from cpuwatch import topics
+from cpuwatch import files, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.slack import channel as talk
@@ -253,9 +251,8 @@ class Notifier:
         if self._memory is None:
             return
         self._memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = self._memory.with_suffix(".new")
-        new.write_bytes(orjson.dumps([one.as_dict() for one in self._rolled.notices.values()]))
-        os.replace(new, self._memory)
+        kept = [one.as_dict() for one in self._rolled.notices.values()]
+        files.write(self._memory, orjson.dumps(kept))
 
 
 def _consumer(group: str) -> Consumer:
@@ -305,14 +302,11 @@ def _alone() -> Iterator[None]:
     """Two notifiers would tell everything twice: the kernel lets only one in."""
     path = settings().slack_folder / "notifier.lock"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CpuwatchError(
-                "A notifier is already at work here, and two would tell everything twice. One"
-                " that stays is stopped by 'cpuwatch notify --leave', any other by Ctrl-C."
-            ) from None
+    with files.only_one(
+        path,
+        "A notifier is already at work here, and two would tell everything twice. One that stays"
+        " is stopped by 'cpuwatch notify --leave', any other by Ctrl-C.",
+    ):
         yield
 
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 
 import psycopg2
 
+from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.files import only_one
 from cpuwatch.settings import SERVICES, Settings, settings
 from cpuwatch.stack import flink, jars, kafka, ports, postgres, slack
 from cpuwatch.stack.program import Program
@@ -81,7 +81,7 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
     """
     config = settings()
     _make_state(config)
-    with only_one(config.state / "up.lock"):
+    with files.only_one(config.state / "up.lock"):
         _write_passwords(config)
         supervisor = Supervisor(config.state)
         wanted = [name for name in SERVICES if not config.outside(name)]
@@ -112,7 +112,7 @@ def down(wipe: bool = False) -> bool:
     config = settings()
     if not config.state.exists():
         return False
-    with only_one(config.state / "up.lock"):
+    with files.only_one(config.state / "up.lock"):
         supervisor = Supervisor(config.state)
         had = supervisor.is_running() or bool(supervisor.strays())
         supervisor.stop()
@@ -232,7 +232,7 @@ def _start(
         return
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
-    with only_one(config.cache / "ports.lock"):
+    with files.only_one(config.cache / "ports.lock"):
         names = tuple(port for name in wanted for port in _PORTS[name])
         chosen = ports.choose(names, config.embedded().get("ports", {}))
         _record(config, chosen)
@@ -264,9 +264,7 @@ def _notifier_settings(config: Settings) -> dict[str, str]:
 
 
 def _record(config: Settings, chosen: dict[str, int]) -> None:
-    new = config.services_file.with_suffix(".new")
-    new.write_text(json.dumps({"ports": chosen}, indent=2) + "\n")
-    os.replace(new, config.services_file)
+    files.write(config.services_file, json.dumps({"ports": chosen}, indent=2) + "\n")
 
 
 def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import secrets as random
 import sys
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cpuwatch import files
 from cpuwatch.stack.program import Program
 
 # The stand-in's process runs through here, too, and has no use for any client.
@@ -43,12 +43,8 @@ def secrets_in(folder: Path) -> Secrets:
     path = folder / "secrets.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = Secrets("xoxb-standin-" + random.token_urlsafe(24), random.token_urlsafe(24))
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(made._asdict(), file)
-        os.replace(new, path)
+        made = Secrets("xoxb-standin-" + token_urlsafe(24), token_urlsafe(24))
+        files.write(path, json.dumps(made._asdict()), private=True)
     return Secrets(**json.loads(path.read_text()))
 
 
