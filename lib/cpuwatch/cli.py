@@ -341,9 +341,7 @@ def notify(
     leave: Annotated[bool, typer.Option("--leave", help="Stop one that stays.")] = False,
 ) -> None:
     """Tell the Slack channel of the alerts in the topic cpu_alerts, until Ctrl-C."""
-    import signal
-    import threading
-
+    from cpuwatch import signals
     from cpuwatch.settings import settings
     from cpuwatch.slack import notifier
 
@@ -358,12 +356,10 @@ def notify(
         notifier.start()
         out.print(f"The notifier runs; the channel is at {escape(settings().slack_address)}")
         return
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     until = "" if once else ", until Ctrl-C"
     out.print(f"Telling the channel at {escape(settings().slack_address)}{until}")
-    posted = notifier.follow(lambda line: out.print(escape(line)), once, stop)
+    with signals.stop_event() as stop:
+        posted = notifier.follow(lambda line: out.print(escape(line)), once, stop)
     out.print(f"{posted:,} message{'' if posted == 1 else 's'} posted.")
 
 

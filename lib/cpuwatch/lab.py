@@ -9,14 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cpuwatch import files, web
+from cpuwatch import files, signals, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 
@@ -157,7 +155,8 @@ def run(
     """
     server = start(port)
     try:
-        with _interrupted_by(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        # A closed terminal and a polite kill end us as Ctrl-C does.
+        with signals.as_interrupt(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             opened = browser and _has_browser() and webbrowser.open(server.address())
             say("JupyterLab is open in your browser." if opened else "Open this in a browser:")
             say(f"  {server.address()}")
@@ -174,21 +173,6 @@ def run(
             f" {settings().state / 'logs' / 'jupyter.log'}; start it again with 'make lab'."
         )
     return False  # somebody chose File, Shut Down
-
-
-@contextmanager
-def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
-    """A closed terminal and a polite kill end us as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in set(numbers)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _has_browser() -> bool:
@@ -223,16 +207,20 @@ def _port(wanted: int | None) -> int:
 
 def _wait(server: Server, log: Path) -> None:
     headers = {"Authorization": f"token {server.token}"}
-    deadline = time.monotonic() + _PATIENCE
-    while True:
+
+    def failed(what: str) -> CpuwatchError:
+        lines = log.read_text(errors="replace").strip().splitlines() or ["its log is empty"]
+        return CpuwatchError(f"JupyterLab {what} ({lines[-1][:200]}). Its log is {log}.")
+
+    def answers() -> bool:
         try:
             web.ask(server.base, "/api/status", headers=headers, timeout=2.0)
-            return
         except (OSError, ValueError):
-            pass
-        ended = server.process.poll() is not None
-        if ended or time.monotonic() > deadline:
-            lines = log.read_text(errors="replace").strip().splitlines() or ["its log is empty"]
-            what = "does not start" if ended else f"does not answer after {_PATIENCE:.0f} s"
-            raise CpuwatchError(f"JupyterLab {what} ({lines[-1][:200]}). Its log is {log}.")
-        time.sleep(0.1)
+            if server.process.poll() is not None:
+                raise failed("does not start") from None
+            return False
+        return True
+
+    waiting.until(
+        answers, _PATIENCE, lambda: str(failed(f"does not answer after {_PATIENCE:.0f} s")), 0.1
+    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from cpuwatch import readings, topics
+from cpuwatch import readings, signals, topics
 from cpuwatch.readings import Reading, replay
 
 #: Where none is asked for, this machine reports for a minute.
@@ -114,7 +113,7 @@ def send(
     topics.keep_rejected(source.rejected, source.name)
     sender = topics.Sender(topics.READINGS)
     sent = 0
-    with _stopped_by_signals() if stop is None else _as_it_is(stop) as stopped:
+    with signals.stop_event() if stop is None else nullcontext(stop) as stopped:
         start = time.monotonic()
         for number, tick in enumerate(source.ticks):
             # Each tick has its own moment, so that a slow one does not delay all others.
@@ -137,23 +136,3 @@ def send(
             if stopped.is_set() or sent == count:
                 break
         return sender.flush()
-
-
-@contextmanager
-def _as_it_is(stop: threading.Event) -> Iterator[threading.Event]:
-    yield stop
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that what was sent is still flushed."""
-    event = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: event.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

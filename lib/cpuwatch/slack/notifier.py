@@ -11,7 +11,6 @@ what the channel's own messages carry unseen. docs/episodes.md says what window 
 from __future__ import annotations
 
 import hashlib
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ from confluent_kafka import (
 )
 from dotenv import dotenv_values
 
-from cpuwatch import files, topics
+from cpuwatch import files, signals, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.slack import channel as talk
@@ -464,19 +463,17 @@ def _wait(running: bool) -> None:
 
 def main() -> None:
     """What supervisor runs: deliver until SIGTERM, with a line for each thing done."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
 
     def tell(line: str) -> None:
         print(time.strftime("%H:%M:%SZ", time.gmtime()), line, flush=True)
 
-    while not stop.is_set():
-        try:
-            follow(tell, stop=stop)
-        except CpuwatchError as error:
-            tell(str(error))  # Kafka may be starting still
-            stop.wait(2)
+    with signals.stop_event() as stop:
+        while not stop.is_set():
+            try:
+                follow(tell, stop=stop)
+            except CpuwatchError as error:
+                tell(str(error))  # Kafka may be starting still
+                stop.wait(2)
 
 
 if __name__ == "__main__":
