@@ -22,6 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
+from cpuwatch.stack.kafka import QUIET
 
 #: Where readings go. The jobs' own topics stand in `sql/`.
 READINGS = "cpu_load_stats_real"
@@ -36,16 +37,6 @@ UNDELIVERED = "cpu_undelivered_alerts"
 PARTITIONS = 2
 
 _TIMEOUT = 20.0
-
-
-class _Quiet:
-    """librdkafka's own log goes to stderr; what matters of it reaches us as an error."""
-
-    def log(self, *_args: object, **_kwargs: object) -> None:
-        pass
-
-
-QUIET = _Quiet()
 
 
 def client_settings(**more: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from cpuwatch.slack import channel as talk
 from cpuwatch.slack.channel import Channel, RefusedError, Stopped
 from cpuwatch.slack.notices import Notice, RollUp
 from cpuwatch.stack import slack as process
+from cpuwatch.stack.kafka import QUIET
 from cpuwatch.stack.supervisor import Supervisor
 
 #: The consumer group, by whose offsets it is seen what was delivered.
@@ -266,7 +267,7 @@ def _consumer(group: str) -> Consumer:
                 "fetch.wait.max.ms": 50,
             }
         ),
-        logger=topics.QUIET,
+        logger=QUIET,
     )
 
 

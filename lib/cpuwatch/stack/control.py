@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import psycopg2
 
-from cpuwatch import files
+from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import SERVICES, Settings, settings
 from cpuwatch.stack import flink, jars, kafka, ports, postgres, slack
@@ -206,7 +206,7 @@ def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Te
         return False
     deadline = time.monotonic() + _RECOVERY
     told = False
-    while waiting := [name for name in wanted if not _answers(config, name)]:
+    while missing := [name for name in wanted if not _answers(config, name)]:
         for program, info in supervisor.programs().items():
             stands_still = info["statename"] in ("FATAL", "EXITED", "STOPPED")
             if stands_still and program != slack.NOTIFIER:
@@ -215,7 +215,7 @@ def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Te
             tell("It does not come back by itself: everything is started afresh")
             return False
         if not told:
-            tell(f"Waiting for {_names(waiting)} to come back")
+            tell(f"Waiting for {_names(missing)} to come back")
             told = True
         time.sleep(0.2)
     return True
@@ -268,25 +268,27 @@ def _record(config: Settings, chosen: dict[str, int]) -> None:
 
 
 def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    waiting = list(wanted)
-    while waiting:
-        waiting = [name for name in waiting if not _answers(config, name)]
-        if waiting and time.monotonic() > deadline:
-            name = waiting[0]
+    missing = list(wanted)
+
+    def all_answer() -> bool:
+        missing[:] = [name for name in missing if not _answers(config, name)]
+        return not missing
+
+    def sentence() -> str:
+        return (
+            f"{TITLES[missing[0]]} does not answer after {_PATIENCE:.0f} seconds"
+            f" ({_last_words(config, missing[0])}). Its log is in {config.state / 'logs'}; if that"
+            " does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
+        )
+
+    def check_supervisor() -> None:
+        if not supervisor.is_running():
             raise CpuwatchError(
-                f"{TITLES[name]} does not answer after {_PATIENCE:.0f} seconds"
-                f" ({_last_words(config, name)}). Its log is in {config.state / 'logs'}; if that"
-                " does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
+                "Supervisor, which runs the services, ended while they were starting. Its log is"
+                f" {config.state / 'logs' / 'supervisor.log'}; run 'cpuwatch up' again."
             )
-        if waiting:
-            if not supervisor.is_running():
-                raise CpuwatchError(
-                    "Supervisor, which runs the services, ended while they were starting."
-                    f" Its log is {config.state / 'logs' / 'supervisor.log'}; run 'cpuwatch up'"
-                    " again."
-                )
-            time.sleep(0.1)
+
+    waiting.until(all_answer, _PATIENCE, sentence, 0.1, check_supervisor)
 
 
 def _last_words(config: Settings, name: str) -> str:
