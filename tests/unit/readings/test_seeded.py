@@ -251,7 +251,7 @@ def test_a_record_that_is_no_object_is_no_reading(record: object) -> None:
 
 
 def test_the_thresholds_file_says_what_the_code_says() -> None:
-    path = Path(__file__).parents[2] / "data" / "thresholds.csv"
+    path = Path(__file__).parents[3] / "data" / "thresholds.csv"
     table = pd.read_csv(path)
     assert list(table.columns) == ["hostname", "allowed_top"]
     assert dict(zip(table["hostname"], table["allowed_top"], strict=True)) == r.THRESHOLDS
