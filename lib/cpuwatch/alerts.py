@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cpuwatch.words import iso
+
 #: For how many windows an episode goes on after its last one over the threshold.
 COOLDOWN = 2
 
@@ -102,7 +104,7 @@ def _transitions(series: list[dict[Hashable, Any]], cooldown: pd.Timedelta) -> l
             continue
         if episode is None:
             episode = {
-                "id": f"{row['hostname']}/{row['cpu']}/{_iso(row['window_start'])}",
+                "id": f"{row['hostname']}/{row['cpu']}/{iso(row['window_start'], 'seconds')}",
                 "hostname": row["hostname"],
                 "cpu": row["cpu"],
                 "opened": row["window_start"],
@@ -169,10 +171,6 @@ def episodes(transitions: pd.DataFrame, over: pd.DataFrame | None = None) -> pd.
     return found.assign(
         peak_avg=pd.Series(peaks, dtype="float64"), windows=pd.Series(counts, dtype="int64")
     )
-
-
-def _iso(moment: pd.Timestamp) -> str:
-    return moment.tz_convert("UTC").isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from cpuwatch.readings import HOSTS
+from cpuwatch.words import length, shorten
 
 # Okabe and Ito's colours, which colour-blind people can tell apart. Their yellow is too pale
 # for a line on white, so grey stands in; black is kept for the alerts.
@@ -141,21 +142,13 @@ def _place(host: str) -> int:
 
 def _title(alerts: pd.DataFrame, window: pd.Timedelta, not_shown: int) -> str:
     number, hosts = len(alerts), alerts["hostname"].nunique()
-    text = f"CPU usage, averages of {_length(window)}: "
+    text = f"CPU usage, averages of {length(window.total_seconds(), mixed=False)}: "
     text += f"{number} alert{'' if number == 1 else 's'}" if number else "no alerts"
     if number:
         text += f" on {hosts} host{'' if hosts == 1 else 's'}"
     if not_shown:
         text += f" ({not_shown} more host{'' if not_shown == 1 else 's'} not shown)"
     return text
-
-
-def _length(window: pd.Timedelta) -> str:
-    seconds = window.total_seconds()
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit and seconds % unit == 0:
-            return f"{seconds / unit:g} {name}"
-    return f"{seconds:g} s"
 
 
 def _panel(axes: Axes, windows: pd.DataFrame, window: pd.Timedelta, line_colour: str) -> None:
@@ -200,9 +193,7 @@ def _middle(windows: pd.DataFrame, window: pd.Timedelta) -> Array:
 
 
 def _name(axes: Axes, host: str) -> None:
-    name = "".join(char if char.isprintable() else "\ufffd" for char in host[: _NAME_LENGTH + 1])
-    if len(host) > _NAME_LENGTH:
-        name = name[: _NAME_LENGTH - 1] + "…"
+    name = shorten(host, _NAME_LENGTH)
     # Without parse_math a $ in a name would begin a formula.
     axes.set_title(
         name, loc="left", fontweight="bold", fontsize=_TEXT + 2, pad=_TITLE_PAD, parse_math=False

@@ -15,9 +15,6 @@ from cpuwatch.readings.seeded import (
     incidents,
     live,
     machine,
-    shorten,
-    shown,
-    validate,
 )
 
 __all__ = [
@@ -37,7 +34,4 @@ __all__ = [
     "live",
     "machine",
     "read_csv",
-    "shorten",
-    "shown",
-    "validate",
 ]
