@@ -343,7 +343,7 @@ def notify(
     """Tell the Slack channel of the alerts in the topic cpu_alerts, until Ctrl-C."""
     from cpuwatch import signals
     from cpuwatch.settings import settings
-    from cpuwatch.slack import notifier
+    from cpuwatch.slack import service as notifier
 
     if once + stay + leave > 1:
         raise typer.BadParameter("--once, --stay and --leave exclude each other")

@@ -18,7 +18,8 @@ from slack_sdk.http_retry import builtin_handlers
 
 from cpuwatch import topics
 from cpuwatch.settings import settings
-from cpuwatch.slack.channel import Channel, RefusedError, UnreachableError
+from cpuwatch.slack.channel import Channel
+from cpuwatch.slack.errors import RefusedError, UnreachableError
 from cpuwatch.slack.notifier import Notifier
 
 pytest_plugins = ["slack_parts"]

@@ -27,7 +27,7 @@ from cpuwatch import alerts, flink, readings, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.progress import Line
-from cpuwatch.slack import notifier
+from cpuwatch.slack import service as notifier
 from cpuwatch.stack import control
 
 CHAPTERS = ("00", "01", "02", "03", "04", "05", "06")
