@@ -341,25 +341,24 @@ def notify(
     leave: Annotated[bool, typer.Option("--leave", help="Stop one that stays.")] = False,
 ) -> None:
     """Tell the Slack channel of the alerts in the topic cpu_alerts, until Ctrl-C."""
-    from cpuwatch import signals
+    from cpuwatch import signals, slack
     from cpuwatch.settings import settings
-    from cpuwatch.slack import service as notifier
 
     if once + stay + leave > 1:
         raise typer.BadParameter("--once, --stay and --leave exclude each other")
     if leave:
-        had = notifier.is_running()
-        notifier.stop()
+        had = slack.is_running()
+        slack.stop()
         out.print("The notifier is stopped." if had else "No notifier was running.")
         return
     if stay:
-        notifier.start()
+        slack.start()
         out.print(f"The notifier runs; the channel is at {escape(settings().slack_address)}")
         return
     until = "" if once else ", until Ctrl-C"
     out.print(f"Telling the channel at {escape(settings().slack_address)}{until}")
     with signals.stop_event() as stop:
-        posted = notifier.follow(lambda line: out.print(escape(line)), once, stop)
+        posted = slack.follow(lambda line: out.print(escape(line)), once, stop)
     out.print(f"{posted:,} message{'' if posted == 1 else 's'} posted.")
 
 

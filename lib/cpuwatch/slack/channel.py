@@ -35,7 +35,7 @@ from cpuwatch.settings import settings
 from cpuwatch.slack import notices
 from cpuwatch.slack.errors import RefusedError, Stopped, UnreachableError
 from cpuwatch.slack.notices import Notice
-from cpuwatch.stack import slack as process
+from cpuwatch.stack.slack import REAL, client, secrets_in
 
 #: How long one call may take, in seconds.
 _TIMEOUT = 10
@@ -68,7 +68,7 @@ class Channel:
         self,
         token: str,
         channel: str,
-        address: str = process.REAL,
+        address: str = REAL,
         stop: threading.Event | None = None,
         patience: float | None = None,
         timeout: int = _TIMEOUT,
@@ -86,12 +86,12 @@ class Channel:
         limited = RateLimitErrorRetryHandler(max_retry_count=20)
         # A post that failed half-way may have been taken: the SDK would post it again, so
         # these two serve only for what can be done twice without harm.
-        self._safe = process.client(
+        self._safe = client(
             token, address, timeout,
             [limited, ConnectionErrorRetryHandler(max_retry_count=2),
              ServerErrorRetryHandler(max_retry_count=2)],
         )  # fmt: skip
-        self._posting = process.client(token, address, timeout, [limited])
+        self._posting = client(token, address, timeout, [limited])
 
     def deliver(self, notice: Notice) -> None:
         """Post the notice, or update its message, until Slack says ok.
@@ -275,7 +275,7 @@ def connect(
                 " channel's id (C…), in the environment or .env."
             )
         token = config.slack_bot_token.get_secret_value()
-        return Channel(token, config.slack_channel, process.REAL, stop, patience)
+        return Channel(token, config.slack_channel, REAL, stop, patience)
     address = f"http://127.0.0.1:{config.port('slack')}/api/"
-    token = process.secrets_in(config.slack_folder).token
+    token = secrets_in(config.slack_folder).token
     return Channel(token, channel or "cpu-alerts", address, stop, patience)

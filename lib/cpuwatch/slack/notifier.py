@@ -1,8 +1,5 @@
 """The notifier: follows the topic cpu_alerts, and tells the channel.
 
-A process of its own, so that a Slack that is slow or away never stops detection. It is
-`cpuwatch notify`; under the stack's supervisor it is `python -m cpuwatch.slack.notifier`.
-
 No alert is lost: an offset is committed only after Slack said ok, or after the alert is in
 the dead-letter topic. A repeat is recognised by its id: in memory, in a small file, and in
 what the channel's own messages carry unseen. docs/episodes.md says what window remains.
@@ -13,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import orjson
@@ -31,6 +29,7 @@ from cpuwatch.slack.channel import Channel
 from cpuwatch.slack.errors import RefusedError, Stopped
 from cpuwatch.slack.notices import Notice, RollUp
 from cpuwatch.stack.kafka import QUIET
+from cpuwatch.words import iso
 
 #: The consumer group, by whose offsets it is seen what was delivered.
 GROUP = "cpu_notifier"
@@ -84,7 +83,7 @@ class Notifier:
         self._memory = memory
         self._tell = tell
         self._stop = stop or threading.Event()
-        self._consumer = _consumer(group)
+        self._consumer = consumer(group)
         self._rolled = RollUp()
         self._topic_id = ""
         channel.on_trouble = tell
@@ -168,7 +167,7 @@ class Notifier:
             try:
                 notice = self._rolled.apply(topics.decode(message.value()) or {})
             except ValueError as error:
-                self._keep_undelivered(str(error), {"text": _shown(message.value())})
+                self._keep_undelivered(str(error), {"text": _beginning(message.value())})
                 continue
             changed[notice.id] = notice
         self.records += len(batch)
@@ -199,7 +198,7 @@ class Notifier:
         self.undelivered += 1
         topics.create(topics.UNDELIVERED)
         sender = topics.Sender(topics.UNDELIVERED)
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = iso(datetime.now(timezone.utc), "seconds")
         sender.send({"reason": reason, "refused_at": now, **more})
         sender.flush()
 
@@ -249,7 +248,8 @@ class Notifier:
         files.write(self._memory, orjson.dumps(kept))
 
 
-def _consumer(group: str) -> Consumer:
+def consumer(group: str) -> Consumer:
+    """A consumer that commits only when it is told to."""
     return Consumer(
         topics.client_settings(
             **{
@@ -279,5 +279,5 @@ def _read(memory: Path) -> list[Notice]:
         return []  # damaged: the channel and the topic know the rest
 
 
-def _shown(value: bytes | None) -> str:
+def _beginning(value: bytes | None) -> str:
     return (value or b"")[:1000].decode("utf-8", "replace")

@@ -1,4 +1,8 @@
-"""The notifier on its own, under supervisor, and from a notebook."""
+"""The notifier at work: from a notebook, by `cpuwatch notify`, under the stack's supervisor.
+
+A process of its own, so that a Slack that is slow or away never stops detection. Under
+supervisor it is `python -m cpuwatch.slack`.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,11 @@ from dotenv import dotenv_values
 from cpuwatch import files, signals, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
-from cpuwatch.slack import channel as talk
-from cpuwatch.slack.channel import Channel
-from cpuwatch.slack.notifier import GROUP, Notifier, Tell, _consumer
-from cpuwatch.stack import slack as process
+from cpuwatch.slack.channel import Channel, connect
+from cpuwatch.slack.notifier import GROUP, Notifier, Tell, consumer
+from cpuwatch.stack.slack import NOTIFIER
 from cpuwatch.stack.supervisor import Supervisor
+from cpuwatch.waiting import until
 
 
 def _memory_file(channel: Channel) -> Path:
@@ -68,7 +72,7 @@ def follow(tell: Tell = print, once: bool = False, stop: threading.Event | None 
     """
     stop = stop or threading.Event()
     with _alone():
-        channel = talk.connect(stop)
+        channel = connect(stop)
         notifier = Notifier(channel, memory=_memory_file(channel), tell=tell, stop=stop)
         notifier.run(once)
     return channel.posted
@@ -96,7 +100,7 @@ def deliver(patience: float = 60.0, tell: Tell = lambda _: None) -> int:
         at work already.
     """
     with _alone():
-        channel = talk.connect(patience=patience)
+        channel = connect(patience=patience)
         Notifier(channel, memory=_memory_file(channel), tell=tell).run(once=True)
     return channel.posted
 
@@ -124,12 +128,12 @@ def waiting() -> int:
     """How many transitions in cpu_alerts no channel was told of yet."""
     if topics.ALERTS not in topics.names():
         return 0
-    consumer = _consumer(GROUP)
+    reader = consumer(GROUP)
     try:
         parts = [TopicPartition(topics.ALERTS, number) for number in range(topics.PARTITIONS)]
         count = 0
-        for part in consumer.committed(parts, timeout=20):
-            low, high = consumer.get_watermark_offsets(part, timeout=20)
+        for part in reader.committed(parts, timeout=20):
+            low, high = reader.get_watermark_offsets(part, timeout=20)
             start = part.offset if low <= part.offset <= high else low
             if start < high:
                 # Offsets also count Flink's transaction marks: count the records.
@@ -141,7 +145,7 @@ def waiting() -> int:
     except KafkaException as error:
         raise topics.unreachable(error.args[0].str()) from error
     finally:
-        consumer.close()
+        reader.close()
 
 
 def start() -> None:
@@ -159,41 +163,44 @@ def start() -> None:
             " not from this shell's environment: put them there, or run 'cpuwatch notify' here."
         )
     supervisor = Supervisor(config.state)
-    if process.NOTIFIER not in supervisor.programs():
+    if NOTIFIER not in supervisor.programs():
         raise CpuwatchError("The stack does not run: start it with 'cpuwatch up'.")
     if not is_running():
         with _alone():
             pass
-    supervisor.restart(process.NOTIFIER)
+    supervisor.restart(NOTIFIER)
     _wait(True)
 
 
 def stop() -> None:
     """Stop the notifier that runs under the stack's supervisor, if it does."""
     if is_running():
-        Supervisor(settings().state).stop_program(process.NOTIFIER)
+        Supervisor(settings().state).stop_program(NOTIFIER)
         _wait(False)
 
 
 def is_running() -> bool:
     """Whether the notifier runs under the stack's supervisor."""
-    info = Supervisor(settings().state).programs().get(process.NOTIFIER)
+    info = Supervisor(settings().state).programs().get(NOTIFIER)
     return info is not None and info["statename"] in ("STARTING", "RUNNING", "BACKOFF")
 
 
 def _wait(running: bool) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        info = Supervisor(settings().state).programs().get(process.NOTIFIER, {})
-        state = info.get("statename")
-        if (state == "RUNNING") if running else (state not in ("RUNNING", "STOPPING", "STARTING")):
-            return
-        if time.monotonic() > deadline:
-            raise CpuwatchError(
-                f"The notifier is {state}, not {'running' if running else 'stopped'}. Its log is"
-                f" {settings().state / 'logs' / 'notifier.log'}."
-            )
-        time.sleep(0.05)
+    state: str | None = None
+
+    def reached() -> bool:
+        nonlocal state
+        state = Supervisor(settings().state).programs().get(NOTIFIER, {}).get("statename")
+        return state == "RUNNING" if running else state not in ("RUNNING", "STOPPING", "STARTING")
+
+    until(
+        reached,
+        20,
+        lambda: (
+            f"The notifier is {state}, not {'running' if running else 'stopped'}. Its log is"
+            f" {settings().state / 'logs' / 'notifier.log'}."
+        ),
+    )
 
 
 def main() -> None:
@@ -209,7 +216,3 @@ def main() -> None:
             except CpuwatchError as error:
                 tell(str(error))  # Kafka may be starting still
                 stop.wait(2)
-
-
-if __name__ == "__main__":
-    main()

@@ -75,7 +75,7 @@ def notifier(environment: dict[str, str], marker: str) -> Program:
     marker
         An argument by which the process is recognised as this stack's.
     """
-    command = [sys.executable, "-m", "cpuwatch.slack.service", marker]
+    command = [sys.executable, "-m", "cpuwatch.slack", marker]
     return Program(NOTIFIER, command, environment, order=40, autostart=False)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.stack import slack as process
+from cpuwatch.stack.slack import answers, secrets_in
 
 # The server's process runs through here, too, and has no use for pandas or requests.
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def is_running() -> bool:
         address = page_address() + "api/"
     except CpuwatchError:
         return False
-    return process.answers(address, process.secrets_in(settings().slack_folder).token)
+    return answers(address, secrets_in(settings().slack_folder).token)
 
 
 def messages(channel: str = CHANNEL) -> pd.DataFrame:
@@ -117,7 +117,7 @@ def _ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
     from cpuwatch import web
 
     config = settings()
-    secrets = process.secrets_in(config.slack_folder)
+    secrets = secrets_in(config.slack_folder)
     secret = secrets.control if path == "control" else secrets.token
     headers = {"Authorization": f"Bearer {secret}"}
     try:

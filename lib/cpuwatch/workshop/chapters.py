@@ -23,11 +23,10 @@ from pyflink.util.exceptions import JavaException
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from cpuwatch import alerts, flink, readings, sql, thresholds, topics
+from cpuwatch import alerts, flink, readings, slack, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.progress import Line
-from cpuwatch.slack import service as notifier
 from cpuwatch.stack import control
 
 CHAPTERS = ("00", "01", "02", "03", "04", "05", "06")
@@ -282,7 +281,7 @@ def fresh_topic(name: str) -> None:
 def reset() -> None:
     """Forget what the chapters made: stop the jobs, delete topics and table; the stack stays up."""
     stop_jobs()
-    notifier.stop()
+    slack.stop()
     topics.delete(*JOBS.values(), topics.READINGS, topics.BAD_READINGS, LIVE)
     database = thresholds.engine()
     try:
