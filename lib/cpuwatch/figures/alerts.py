@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-import zlib
-from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,37 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from cpuwatch.figures.style import TEXT, colour
 from cpuwatch.readings import HOSTS
 from cpuwatch.words import length, shorten
-
-# Okabe and Ito's colours, which colour-blind people can tell apart. Their yellow is too pale
-# for a line on white, so grey stands in; black is kept for the alerts.
-_HOST_COLOURS = {
-    "doc": "#0072B2",
-    "grumpy": "#E69F00",
-    "sleepy": "#999999",
-    "bashful": "#009E73",
-    "happy": "#56B4E9",
-    "sneezy": "#D55E00",
-    "dopey": "#CC79A7",
-}
-_PALETTE = tuple(_HOST_COLOURS.values())
 
 Array: TypeAlias = npt.NDArray[Any]
 _Span: TypeAlias = tuple[pd.Timestamp, pd.Timestamp]
 
 MOST_PANELS = 8
-_TEXT = 16  # points: readable from the back of a room
 _CHARACTER_WIDTH = 13  # pixels of such a character, about
 _TITLE_PAD = 10  # points between a panel and its name: room for the mark of an alert at 100 %
 _NAME_LENGTH = 28  # characters of a host's name that fit over a panel
-
-
-def colour(hostname: str) -> str:
-    """Return the colour of a host: always the same one, as '#RRGGBB'."""
-    # Python's own hash() of a text is another one in each process.
-    other = _PALETTE[zlib.crc32(hostname.encode("utf-8", "replace")) % len(_PALETTE)]
-    return _HOST_COLOURS.get(hostname, other)
 
 
 def alerts_figure(
@@ -111,20 +88,6 @@ def alerts_figure(
     return figure
 
 
-def save(figure: Figure, path: str | Path | IO[bytes]) -> None:
-    """Write a figure as PNG. The same figure gives the same bytes: no time, no version.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    path : str, Path or binary file
-    """
-    with warnings.catch_warnings():
-        # A host name may be in a script that the font lacks; a box is drawn for it.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(path, format="png", metadata={"Software": None})
-
-
 def _hosts(windows: pd.DataFrame, alerts: pd.DataFrame) -> list[str]:
     """Return the hosts in the order of their panels."""
     hosts = sorted(
@@ -169,7 +132,7 @@ def _panel(axes: Axes, windows: pd.DataFrame, window: pd.Timedelta, line_colour:
         axes.plot(middle[alone], average[alone], "o", color=line_colour, markersize=9, zorder=3)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100])
-    axes.tick_params(labelsize=_TEXT)
+    axes.tick_params(labelsize=TEXT)
     axes.grid(axis="y", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -196,7 +159,7 @@ def _name(axes: Axes, host: str) -> None:
     name = shorten(host, _NAME_LENGTH)
     # Without parse_math a $ in a name would begin a formula.
     axes.set_title(
-        name, loc="left", fontweight="bold", fontsize=_TEXT + 2, pad=_TITLE_PAD, parse_math=False
+        name, loc="left", fontweight="bold", fontsize=TEXT + 2, pad=_TITLE_PAD, parse_math=False
     )
 
 
@@ -210,7 +173,7 @@ def _threshold(axes: Axes, top: float, known: bool) -> None:
         textcoords="offset points",
         va="center",
         annotation_clip=False,
-        fontsize=_TEXT,
+        fontsize=TEXT,
     )
 
 
@@ -237,7 +200,7 @@ def _incidents(axes: Axes, incidents: pd.DataFrame, host: str, span: _Span) -> N
             xytext=(0, _TITLE_PAD),
             textcoords="offset points",
             va="baseline",
-            fontsize=_TEXT,
+            fontsize=TEXT,
             parse_math=False,
         )
 
@@ -247,14 +210,14 @@ def _time_axis(grid: Array, span: _Span, shown: int) -> None:
     columns = grid.shape[1]
     for index, axes in enumerate(grid.flat[:shown]):
         if index % columns == 0:
-            axes.set_ylabel("%", fontsize=_TEXT)
+            axes.set_ylabel("%", fontsize=TEXT)
         if index + columns >= shown:  # the lowest panel of its column
             locator = AutoDateLocator(tz="UTC", minticks=3, maxticks=7)
             axes.xaxis.set_major_locator(locator)
             axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
-            axes.xaxis.get_offset_text().set_fontsize(_TEXT)
+            axes.xaxis.get_offset_text().set_fontsize(TEXT)
             axes.tick_params(axis="x", labelbottom=True)
-            axes.set_xlabel("time (UTC)", fontsize=_TEXT)
+            axes.set_xlabel("time (UTC)", fontsize=TEXT)
 
 
 def _legend(figure: Figure, with_incidents: bool) -> None:
@@ -266,5 +229,5 @@ def _legend(figure: Figure, with_incidents: bool) -> None:
     if with_incidents:
         entries.append(Patch(facecolor="#F0E442", alpha=0.4, edgecolor="0.5", label="incident"))
     figure.legend(
-        handles=entries, loc="lower center", ncols=len(entries), frameon=False, fontsize=_TEXT + 2
+        handles=entries, loc="lower center", ncols=len(entries), frameon=False, fontsize=TEXT + 2
     )
