@@ -1,26 +1,23 @@
-"""The figures of single chapters, and how a notebook shows a figure.
-
-Each takes tables and gives a matplotlib Figure; `show` puts it under the cell.
-"""
+"""The figures of single chapters: each takes tables and gives a matplotlib Figure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
 from cpuwatch.figures.style import (
-    INCIDENT,
     TEXT,
     colour,
+    draw_incident,
+    host_axis,
     hosts_in_order,
+    incident_entries,
+    legend,
     new,
+    percent_axis,
     plain,
     time_axis,
     times,
@@ -54,9 +51,8 @@ def fleet_figure(readings: pd.DataFrame) -> Figure:
             color=colour(host), fontsize=TEXT + 2, fontweight="bold", va="center",
             annotation_clip=False,
         )  # fmt: skip
-    axes.set_ylim(0, 100)
+    percent_axis(axes)
     axes.margins(x=0)
-    axes.set_ylabel("usage, %", fontsize=TEXT)
     axes.grid(axis="y", color="0.9")
     time_axis(axes)
     return figure
@@ -77,31 +73,27 @@ def timeline_figure(rules: dict[str, pd.DataFrame], incidents: pd.DataFrame) -> 
     for axes, (name, reported) in zip(grid.flat, rules.items(), strict=True):
         plain(axes)
         axes.set_title(name, loc="left", fontsize=TEXT + 6, pad=12)
-        hosts = list(HOSTS)
-        for row, host in enumerate(hosts):
+        for row, host in enumerate(HOSTS):
             for incident in incidents[incidents["hostname"] == host].to_dict("records"):
-                _incident(axes, row, incident)
+                draw_incident(axes, row, incident)
             found = reported[reported["hostname"] == host]
             middle = found["window_start"] + (found["window_end"] - found["window_start"]) / 2
             axes.plot(
                 times(middle), np.full(len(found), row), linestyle="", marker="o",
                 markersize=9, color=colour(host), markeredgecolor="black", zorder=3,
             )  # fmt: skip
-        axes.set_yticks(range(len(hosts)), hosts)
-        axes.set_ylim(len(hosts) - 0.4, -0.6)
-        axes.grid(axis="x", color="0.9")
+        host_axis(axes)
     time_axis(grid.flat[len(rules) - 1])
     grid.flat[0].set_xlim(
         incidents["start"].min().floor("5min"), incidents["end"].max().ceil("min")
     )
-    figure.legend(
-        handles=[
-            Patch(facecolor=INCIDENT, edgecolor="0.3", label="an incident that deserves an alert"),
-            Patch(facecolor="white", edgecolor="0.3", hatch="//", label="one that deserves none"),
+    legend(
+        figure,
+        [
+            *incident_entries(),
             Line2D([], [], linestyle="", marker="o", markersize=9, color="0.6",
                    markeredgecolor="black", label="reported by the rule"),
         ],
-        loc="outside lower center", ncols=3, frameon=False, fontsize=TEXT,
     )  # fmt: skip
     return figure
 
@@ -117,11 +109,10 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
         As `cpuwatch.readings.incidents` returns them.
     """
     figure, axes = new(6.4, "Episodes, a bar for each cpu")
-    hosts = list(HOSTS)
     last = max(incidents["end"].max(), episodes["closed"].max()) + pd.Timedelta("1min")
-    for row, host in enumerate(hosts):
+    for row, host in enumerate(HOSTS):
         for incident in incidents[incidents["hostname"] == host].to_dict("records"):
-            _incident(axes, row, incident)
+            draw_incident(axes, row, incident)
         own = episodes[episodes["hostname"] == host]
         for place, episode in enumerate(own.to_dict("records")):
             y = row + (place - (len(own) - 1) / 2) * 0.15
@@ -131,31 +122,18 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
             axes.barh(y, right - left, left=left, height=0.11, color=colour(host), zorder=3)
             if goes_on:
                 axes.plot(right, y, marker=">", markersize=9, color=colour(host), zorder=4)
-    axes.set_yticks(range(len(hosts)), hosts)
-    axes.set_ylim(len(hosts) - 0.4, -0.6)
+    host_axis(axes)
     axes.set_xlim(incidents["start"].min().floor("min"), last + pd.Timedelta("10s"))
-    axes.grid(axis="x", color="0.9")
     time_axis(axes)
-    figure.legend(
-        handles=[
-            Patch(facecolor=INCIDENT, edgecolor="0.3", label="an incident that deserves an alert"),
-            Patch(facecolor="white", edgecolor="0.3", hatch="//", label="one that deserves none"),
+    legend(
+        figure,
+        [
+            *incident_entries(),
             Line2D([], [], linewidth=5, color="0.4", label="an episode"),
             Line2D([], [], linestyle="", marker=">", markersize=9, color="0.4", label="still open"),
         ],
-        loc="outside lower center", ncols=4, frameon=False, fontsize=TEXT,
     )  # fmt: skip
     return figure
-
-
-def _incident(axes: Axes, row: int, incident: Mapping[Any, Any]) -> None:
-    left, right = (np.datetime64(incident[name].tz_convert(None)) for name in ("start", "end"))
-    deserves = incident["deserves_alert"]
-    axes.barh(
-        row, right - left, left=left, height=0.8, zorder=1, edgecolor="0.3",
-        color=INCIDENT if deserves else "white", hatch=None if deserves else "//",
-        alpha=0.6 if deserves else 1.0,
-    )  # fmt: skip
 
 
 def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30) -> Figure:
@@ -199,15 +177,15 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
     axes.set_yticks(range(0, last * window + 1, window))
     axes.set_xlabel("time of arrival, s", fontsize=TEXT)
     axes.set_ylabel("event time, s", fontsize=TEXT)
-    figure.legend(
-        handles=[
+    legend(
+        figure,
+        [
             Line2D([], [], linestyle="", marker="o", markersize=12, color="#0072B2", label="event"),
             Line2D([], [], color="#D55E00", linewidth=3.5,
                    label=f"watermark: the latest event less {lateness} s"),
             Line2D([], [], linestyle="", marker="X", markersize=14, color="black",
                    label="too late: its window is closed"),
         ],
-        loc="outside lower center", ncols=3, frameon=False, fontsize=TEXT,
     )  # fmt: skip
     return figure
 
@@ -235,19 +213,18 @@ def averages_figure(
     starts, ends = times(windows["window_start"]), times(windows["window_end"])
     axes.hlines(windows["usage_avg"], starts, ends, color="black", linewidth=5)
     axes.hlines(windows["usage_max"], starts, ends, color="black", linewidth=2, linestyle=":")
-    axes.set_ylim(0, 100)
+    percent_axis(axes)
     axes.margins(x=0.01)
-    axes.set_ylabel("usage, %", fontsize=TEXT)
     time_axis(axes)
-    figure.legend(
-        handles=[
+    legend(
+        figure,
+        [
             Line2D([], [], linestyle="", marker=".", markersize=12, color=colour(hostname),
                    label="reading"),
             Line2D([], [], color="black", linewidth=5, label="average of 30 s"),
             Line2D([], [], color="black", linewidth=2, linestyle=":", label="maximum"),
             Line2D([], [], color="0.4", linewidth=2, linestyle="--", label="80%"),
         ],
-        loc="outside lower center", ncols=4, frameon=False, fontsize=TEXT,
     )  # fmt: skip
     return figure
 

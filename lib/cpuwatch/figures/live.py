@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cpuwatch.figures.show import save
-from cpuwatch.figures.style import TEXT, colour, new
+from cpuwatch.figures.style import TEXT, colour, new, percent_axis
 from cpuwatch.readings import HOSTS
 
 
@@ -64,12 +64,18 @@ class _Picture:
 
 
 def latest(table: pd.DataFrame) -> Figure:
+    """Draw a bar for each host: the mean of its cpus at the latest moment in a table.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        hostname, usage (percent) and occurred_at.
+    """
     figure, axes = new(5, f"{len(table):,} readings so far; the latest mean of each host")
-    latest = table[table["occurred_at"] == table["occurred_at"].max()]
-    mean = latest.groupby("hostname")["usage"].mean()
+    newest = table[table["occurred_at"] == table["occurred_at"].max()]
+    mean = newest.groupby("hostname")["usage"].mean()
     hosts = [host for host in HOSTS if host in mean.index]
     bars = axes.bar(hosts, [mean[host] for host in hosts], color=[colour(h) for h in hosts])
     axes.bar_label(bars, fmt="%.0f", padding=4, fontsize=TEXT)
-    axes.set_ylim(0, 100)
-    axes.set_ylabel("usage, %", fontsize=TEXT)
+    percent_axis(axes)
     return figure
