@@ -1,31 +1,17 @@
-"""What a reading is, and where readings come from.
-
-A reading says how busy one CPU of one host was at one moment. It comes from the seeded fleet
-(with its labelled incidents), from this machine, or from a CSV file (see `replay`).
-
-A DataFrame of readings has the columns
-
-- ``hostname`` (str),
-- ``cpu`` (str),
-- ``usage`` (float64, percent, 0 to 100),
-- ``occurred_at`` (int64, epoch milliseconds).
-"""
+"""The seeded fleet: seven hosts, one reading a second, and what is really wrong with them."""
 
 from __future__ import annotations
 
-import socket
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import psutil
 
-COLUMNS = ("hostname", "cpu", "usage", "occurred_at")
+from cpuwatch.readings.reading import Reading
 
 HOSTS = ("doc", "grumpy", "sleepy", "bashful", "happy", "sneezy", "dopey")
 CPUS = ("cpu1", "cpu2", "cpu3", "cpu4", "cpu5")
@@ -40,22 +26,6 @@ THRESHOLDS: dict[str, float] = {
 }
 FLEET_START = pd.Timestamp("2026-01-05T09:00:00Z")
 CYCLE_TICKS = 600  # one tick is one second
-
-# Event times that are accepted: from 1970 on, and before 2200, in epoch milliseconds.
-FIRST_TIME = 0
-END_OF_TIME = 7_258_118_400_000
-
-
-class Reading(TypedDict):
-    """One reading, as it stands in the topic."""
-
-    hostname: str
-    cpu: str
-    usage: float
-    occurred_at: int
-
-
-# --- The seeded fleet ---------------------------------------------------------------------
 
 
 class _Normal(NamedTuple):
@@ -305,43 +275,3 @@ def incidents(
         }
     )
     return table.sort_values(["start", "hostname"], ignore_index=True)
-
-
-# --- This machine ---------------------------------------------------------------------------
-
-
-def machine(interval: float = 1.0) -> Iterator[list[Reading]]:
-    """Yield the readings of this machine for ever, one list a tick, one reading a logical CPU.
-
-    Parameters
-    ----------
-    interval : float
-        Seconds over which each usage is measured, and so the pace. The first list comes after
-        the first interval.
-
-    Raises
-    ------
-    ValueError
-        If the interval is not above 0.
-    """
-    if not interval > 0:
-        raise ValueError(f"interval {interval} is not above 0 seconds")
-    return _machine(interval)
-
-
-def _machine(interval: float) -> Iterator[list[Reading]]:
-    hostname = socket.gethostname()
-    while True:
-        # With an interval psutil measures before it answers. Without one its first answer
-        # would be a meaningless 0.0.
-        usage = psutil.cpu_percent(interval=interval, percpu=True)
-        now = time.time_ns() // 1_000_000
-        yield [
-            {
-                "hostname": hostname,
-                "cpu": f"cpu{number}",
-                "usage": min(max(float(value), 0.0), 100.0),
-                "occurred_at": now,
-            }
-            for number, value in enumerate(usage, 1)
-        ]
