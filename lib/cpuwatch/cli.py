@@ -181,16 +181,16 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
-    from cpuwatch import demo as story
+    from cpuwatch.demo import read_input, run, write
 
-    given = story.read_input(csv, seed, thresholds)
+    given = read_input(csv, seed, thresholds)
     show = (lambda *_: None) if as_json else _show_step
     start = time.monotonic()
     with _stack(as_json):
         stack_seconds = time.monotonic() - start
         show("stack", "Kafka, PostgreSQL, Flink and Slack answer", stack_seconds)
         with err.status("Working"):
-            result = story.run(given, sql.seconds(window), show, cooldown, min_readings)
+            result = run(given, sql.seconds(window), show, cooldown, min_readings)
     result.seconds = {
         "stack": stack_seconds,
         **result.seconds,
@@ -198,10 +198,10 @@ def demo(
     }
     if as_json:
         if folder is not None:
-            story.write(result, folder)
+            write(result, folder)
         print(orjson.dumps(result.as_dict()).decode())
         return
-    written = story.write(result, folder or Path("out"))
+    written = write(result, folder or Path("out"))
     _show_result(result)
     out.print(f"\nThe plot is in {escape(str(written[-1]))}, the tables beside it.")
 
@@ -226,7 +226,7 @@ def _show_step(name: str, text: str, seconds: float) -> None:
 
 
 def _show_result(result: Result) -> None:
-    from cpuwatch import thresholds as limits
+    from cpuwatch.thresholds import DEFAULT
 
     rejected = result.given.rejected
     for line, reason in rejected[["line", "reason"]].head(5).itertuples(index=False):
@@ -237,7 +237,7 @@ def _show_result(result: Result) -> None:
         names = ", ".join(result.unknown_hosts[:5])
         more = len(result.unknown_hosts) - 5
         out.print(
-            f"No threshold of their own, so {limits.DEFAULT:g}% counts: {escape(names)}"
+            f"No threshold of their own, so {DEFAULT:g}% counts: {escape(names)}"
             + (f" and {more} more" if more > 0 else "")
         )
     if result.late:
@@ -372,14 +372,14 @@ def lab(
     ] = None,
 ) -> None:
     """Start the stack, and JupyterLab on the first notebook, until Ctrl-C."""
-    from cpuwatch import lab as jupyter
+    from cpuwatch.lab import run
     from cpuwatch.stack import control
 
     with _telling(quiet=False) as tell:
         control.up(tell)
         tell("Starting JupyterLab")
     ask = (lambda question: typer.confirm(f"\n{question}")) if sys.stdin.isatty() else None
-    if jupyter.run(port, browser, lambda line: out.print(escape(line), soft_wrap=True), ask):
+    if run(port, browser, lambda line: out.print(escape(line), soft_wrap=True), ask):
         with err.status("Stopping the services"):
             control.down()
         out.print("The services are stopped.")
@@ -418,10 +418,10 @@ def reset() -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is wrong, and the next thing to do."""
-    from cpuwatch import doctor as surgery
+    from cpuwatch import doctor
 
     findings = []
-    for finding in surgery.examine():
+    for finding in doctor.examine():
         findings.append(finding)
         if not as_json:
             mark = "[green]well [/]" if finding.well else "[red]wrong[/]"
@@ -429,7 +429,7 @@ def doctor(as_json: AsJson = False) -> None:
             if finding.next:
                 out.print(f"       Next: {escape(finding.next)}", soft_wrap=True)
     if as_json:
-        print(surgery.as_json(findings))
+        print(doctor.as_json(findings))
     if not all(finding.well for finding in findings):
         if not as_json:
             wrong = ", ".join(finding.what for finding in findings if not finding.well)

@@ -102,7 +102,7 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
         # The token goes by the environment: arguments show in the process list.
         "JUPYTER_TOKEN": token,
         # Folders of our own: what else this person does with JupyterLab stays as it is.
-        "JUPYTERLAB_SETTINGS_DIR": str(_settings(settings().state / "jupyter" / "settings")),
+        "JUPYTERLAB_SETTINGS_DIR": str(put_settings(settings().state / "jupyter" / "settings")),
         "JUPYTERLAB_WORKSPACES_DIR": str(settings().state / "jupyter" / "workspaces"),
     }
     with log.open("wb") as out:
@@ -120,7 +120,8 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
     return server
 
 
-def _settings(folder: Path) -> Path:
+def put_settings(folder: Path) -> Path:
+    """Put the workshop's settings of JupyterLab in a folder, save what is there already."""
     for name, values in _SETTINGS.items():
         path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
         if not path.exists():
@@ -157,7 +158,7 @@ def run(
     try:
         # A closed terminal and a polite kill end us as Ctrl-C does.
         with signals.as_interrupt(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            opened = browser and _has_browser() and webbrowser.open(server.address())
+            opened = browser and has_browser() and webbrowser.open(server.address())
             say("JupyterLab is open in your browser." if opened else "Open this in a browser:")
             say(f"  {server.address()}")
             say("Ctrl-C here ends it.")
@@ -175,7 +176,7 @@ def run(
     return False  # somebody chose File, Shut Down
 
 
-def _has_browser() -> bool:
+def has_browser() -> bool:
     """Whether there is a browser with windows; one that runs in the terminal is of no use."""
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")

@@ -1,15 +1,10 @@
-"""What the workshop's own module does without any service, and lab.py's small parts."""
+"""What the workshop's own module does without any service."""
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-from pathlib import Path
-
 import pytest
 
-from cpuwatch import lab, progress, readings, sql, workshop
+from cpuwatch import progress, readings, sql, workshop
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import java, settle
 from cpuwatch.workshop.chapters import _summary
@@ -75,40 +70,3 @@ def test_the_metric_of_a_topic_with_dots_is_understood() -> None:
         "0.Source__cpu_in[1].KafkaSourceReader.topic.a.b-c.partition.12.currentOffset"
     )
     assert found is not None and found["topic"] == "a.b-c" and found["partition"] == "12"
-
-
-# --- JupyterLab -----------------------------------------------------------------------------
-
-
-def test_a_taken_port_is_named() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(CpuwatchError, match=f"Port {port} is taken: name another"):
-            lab.start(port)
-
-
-def test_the_token_is_in_the_address_and_nowhere_in_the_arguments() -> None:
-    import inspect
-
-    server = lab.Server("http://127.0.0.1:1", "secret", process=None)  # type: ignore[arg-type]
-    assert server.address() == "http://127.0.0.1:1/lab/tree/00-welcome.ipynb?token=secret"
-    assert "--ServerApp.token" not in inspect.getsource(lab.start)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="a question of X11 and Wayland")
-def test_without_a_display_there_is_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert not lab._has_browser()
-
-
-def test_settings_of_an_attendee_are_kept(tmp_path: Path) -> None:
-    lab._settings(tmp_path)
-    path = tmp_path / "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-    assert json.loads(path.read_text())["fetchNews"] == "false"
-    path.write_text("{}")
-    lab._settings(tmp_path)
-    assert path.read_text() == "{}"
