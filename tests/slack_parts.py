@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cpuwatch import topics
+from cpuwatch import topics, web
 from cpuwatch.slack.channel import Channel
 from cpuwatch.stack import control, slack
 from cpuwatch.standin.store import CHANNELS
@@ -60,14 +58,8 @@ class LocalSlack:
 
     def ask(self, path: str, secret: str = "", **body: Any) -> dict[str, Any]:
         secret = secret or self.secrets.control
-        asked = urllib.request.Request(
-            self.page + path,
-            data=json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
-        )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(asked, timeout=30) as response:
-            return dict(json.loads(response.read()))
+        headers = {"Authorization": f"Bearer {secret}"}
+        return dict(web.ask(self.page, path, "POST", body, headers, timeout=30))
 
     def control(self, **modes: Any) -> dict[str, Any]:
         answer = self.ask("control", **modes)

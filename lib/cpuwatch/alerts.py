@@ -16,6 +16,7 @@ import pandas as pd
 
 from cpuwatch import results
 from cpuwatch.pipeline import WORKSHOP
+from cpuwatch.words import iso
 
 #: The table whose records are transitions.
 TRANSITIONS = "cpu_out_alerts"
@@ -87,7 +88,7 @@ def _transitions(series: list[dict[Hashable, Any]], cooldown: pd.Timedelta) -> l
             continue
         if episode is None:
             episode = {
-                "id": f"{row['hostname']}/{row['cpu']}/{_iso(row['window_start'])}",
+                "id": f"{row['hostname']}/{row['cpu']}/{iso(row['window_start'], 'seconds')}",
                 "hostname": row["hostname"],
                 "cpu": row["cpu"],
                 "opened": row["window_start"],
@@ -138,10 +139,6 @@ def episodes(transitions: pd.DataFrame, over: pd.DataFrame | None = None) -> pd.
     return found.assign(
         peak_avg=pd.Series(peaks, dtype="float64"), windows=pd.Series(counts, dtype="int64")
     )
-
-
-def _iso(moment: pd.Timestamp) -> str:
-    return moment.tz_convert("UTC").isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, eq=False)

@@ -182,9 +182,9 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
-    from cpuwatch import demo as story
+    from cpuwatch.demo import read_input, run, write
 
-    given = story.read_input(csv, seed, thresholds)
+    given = read_input(csv, seed, thresholds)
     show = (lambda *_: None) if as_json else _show_step
     start = time.monotonic()
     with _stack(as_json):
@@ -192,7 +192,7 @@ def demo(
         show("stack", "Kafka, PostgreSQL, Flink and Slack answer", stack_seconds)
         with err.status("Working"):
             parameters = Parameters(sql.seconds(window), cooldown, min_readings)
-            result = story.run(given, parameters, show)
+            result = run(given, parameters, show)
     result.seconds = {
         "stack": stack_seconds,
         **result.seconds,
@@ -200,10 +200,10 @@ def demo(
     }
     if as_json:
         if folder is not None:
-            story.write(result, folder)
+            write(result, folder)
         print(orjson.dumps(result.as_dict()).decode())
         return
-    written = story.write(result, folder or Path("out"))
+    written = write(result, folder or Path("out"))
     _show_result(result)
     out.print(f"\nThe plot is in {escape(str(written[-1]))}, the tables beside it.")
 
@@ -342,29 +342,24 @@ def notify(
     leave: Annotated[bool, typer.Option("--leave", help="Stop one that stays.")] = False,
 ) -> None:
     """Tell the Slack channel of the alerts in the topic cpu_alerts, until Ctrl-C."""
-    import signal
-    import threading
-
+    from cpuwatch import signals, slack
     from cpuwatch.settings import settings
-    from cpuwatch.slack import notifier
 
     if once + stay + leave > 1:
         raise typer.BadParameter("--once, --stay and --leave exclude each other")
     if leave:
-        had = notifier.is_running()
-        notifier.stop()
+        had = slack.is_running()
+        slack.stop()
         out.print("The notifier is stopped." if had else "No notifier was running.")
         return
     if stay:
-        notifier.start()
+        slack.start()
         out.print(f"The notifier runs; the channel is at {escape(settings().slack_address)}")
         return
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     until = "" if once else ", until Ctrl-C"
     out.print(f"Telling the channel at {escape(settings().slack_address)}{until}")
-    posted = notifier.follow(lambda line: out.print(escape(line)), once, stop)
+    with signals.stop_event() as stop:
+        posted = slack.follow(lambda line: out.print(escape(line)), once, stop)
     out.print(f"{posted:,} message{'' if posted == 1 else 's'} posted.")
 
 
@@ -378,14 +373,14 @@ def lab(
     ] = None,
 ) -> None:
     """Start the stack, and JupyterLab on the first notebook, until Ctrl-C."""
-    from cpuwatch import lab as jupyter
+    from cpuwatch.lab import run
     from cpuwatch.stack import control
 
     with _telling(quiet=False) as tell:
         control.up(tell)
         tell("Starting JupyterLab")
     ask = (lambda question: typer.confirm(f"\n{question}")) if sys.stdin.isatty() else None
-    if jupyter.run(port, browser, lambda line: out.print(escape(line), soft_wrap=True), ask):
+    if run(port, browser, lambda line: out.print(escape(line), soft_wrap=True), ask):
         with err.status("Stopping the services"):
             control.down()
         out.print("The services are stopped.")
@@ -424,10 +419,10 @@ def reset() -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is wrong, and the next thing to do."""
-    from cpuwatch import doctor as surgery
+    from cpuwatch import doctor
 
     findings = []
-    for finding in surgery.examine():
+    for finding in doctor.examine():
         findings.append(finding)
         if not as_json:
             mark = "[green]well [/]" if finding.well else "[red]wrong[/]"
@@ -435,7 +430,7 @@ def doctor(as_json: AsJson = False) -> None:
             if finding.next:
                 out.print(f"       Next: {escape(finding.next)}", soft_wrap=True)
     if as_json:
-        print(surgery.as_json(findings))
+        print(doctor.as_json(findings))
     if not all(finding.well for finding in findings):
         if not as_json:
             wrong = ", ".join(finding.what for finding in findings if not finding.well)

@@ -27,6 +27,7 @@ from cpuwatch import (
     sql,
     thresholds,
     topics,
+    words,
 )
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.environment import warm_up
@@ -192,7 +193,8 @@ def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_:
         with timer.step("aggregate") as say:
             place.finish("cpu_agg")
             windows = place.windows("cpu_out_agg")
-            say(f"{len(windows):,} averages over windows of {_length(parameters.window)}")
+            length = words.length(parameters.window, mixed=False, spelled=True)
+            say(f"{len(windows):,} averages over windows of {length}")
         with timer.step("alerts") as say:
             place.write_thresholds(given.thresholds)
             place.finish("cpu_over", "cpu_notification")
@@ -374,11 +376,3 @@ class _Place:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in one.items()} for one in table.to_dict("records")]
-
-
-def _length(window: int) -> str:
-    for size, unit in ((3600, "hour"), (60, "minute")):
-        if window % size == 0:
-            count = window // size
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{window} seconds"

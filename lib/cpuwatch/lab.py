@@ -9,16 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpuwatch import files, signals, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
-from cpuwatch.stack.flink import request
 
 NOTEBOOKS = ROOT / "notebooks"
 FIRST = "00-welcome.ipynb"
@@ -104,7 +102,7 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
         # The token goes by the environment: arguments show in the process list.
         "JUPYTER_TOKEN": token,
         # Folders of our own: what else this person does with JupyterLab stays as it is.
-        "JUPYTERLAB_SETTINGS_DIR": str(_settings(settings().state / "jupyter" / "settings")),
+        "JUPYTERLAB_SETTINGS_DIR": str(put_settings(settings().state / "jupyter" / "settings")),
         "JUPYTERLAB_WORKSPACES_DIR": str(settings().state / "jupyter" / "workspaces"),
     }
     with log.open("wb") as out:
@@ -122,12 +120,13 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
     return server
 
 
-def _settings(folder: Path) -> Path:
+def put_settings(folder: Path) -> Path:
+    """Put the workshop's settings of JupyterLab in a folder, save what is there already."""
     for name, values in _SETTINGS.items():
         path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(values, indent=2) + "\n")
+            files.write(path, json.dumps(values, indent=2) + "\n")
     return folder
 
 
@@ -157,8 +156,9 @@ def run(
     """
     server = start(port)
     try:
-        with _interrupted_by(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            opened = browser and _has_browser() and webbrowser.open(server.address())
+        # A closed terminal and a polite kill end us as Ctrl-C does.
+        with signals.as_interrupt(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            opened = browser and has_browser() and webbrowser.open(server.address())
             say("JupyterLab is open in your browser." if opened else "Open this in a browser:")
             say(f"  {server.address()}")
             say("Ctrl-C here ends it.")
@@ -176,22 +176,7 @@ def run(
     return False  # somebody chose File, Shut Down
 
 
-@contextmanager
-def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
-    """A closed terminal and a polite kill end us as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in set(numbers)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _has_browser() -> bool:
+def has_browser() -> bool:
     """Whether there is a browser with windows; one that runs in the terminal is of no use."""
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -222,16 +207,21 @@ def _port(wanted: int | None) -> int:
 
 
 def _wait(server: Server, log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
+    headers = {"Authorization": f"token {server.token}"}
+
+    def failed(what: str) -> CpuwatchError:
+        lines = log.read_text(errors="replace").strip().splitlines() or ["its log is empty"]
+        return CpuwatchError(f"JupyterLab {what} ({lines[-1][:200]}). Its log is {log}.")
+
+    def answers() -> bool:
         try:
-            request(server.base, f"/api/status?token={server.token}", timeout=2.0)
-            return
+            web.ask(server.base, "/api/status", headers=headers, timeout=2.0)
         except (OSError, ValueError):
-            pass
-        ended = server.process.poll() is not None
-        if ended or time.monotonic() > deadline:
-            lines = log.read_text(errors="replace").strip().splitlines() or ["its log is empty"]
-            what = "does not start" if ended else f"does not answer after {_PATIENCE:.0f} s"
-            raise CpuwatchError(f"JupyterLab {what} ({lines[-1][:200]}). Its log is {log}.")
-        time.sleep(0.1)
+            if server.process.poll() is not None:
+                raise failed("does not start") from None
+            return False
+        return True
+
+    waiting.until(
+        answers, _PATIENCE, lambda: str(failed(f"does not answer after {_PATIENCE:.0f} s")), 0.1
+    )

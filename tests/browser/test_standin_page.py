@@ -12,7 +12,7 @@ from browser_path import chromium
 from playwright.sync_api import Page, expect, sync_playwright
 from slack_parts import LocalSlack, closed, opened
 
-from cpuwatch.slack import RollUp
+from cpuwatch.slack.notices import RollUp
 
 pytest_plugins = ["slack_parts"]
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-import urllib.error
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import pytest
 import twin
 from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
 
-from cpuwatch import demo, flink, readings, thresholds, topics
+from cpuwatch import demo, flink, readings, thresholds, topics, web
 from cpuwatch.settings import settings
-from cpuwatch.stack.flink import request
 from cpuwatch.stack.supervisor import Supervisor
 
 
@@ -84,8 +82,8 @@ def _running(prefix: str) -> list[flink.Job]:
 
 def _checkpoints(job: flink.Job) -> int:
     try:
-        found = request(settings().flink_address, f"/jobs/{job.id}/checkpoints")
-    except urllib.error.HTTPError:
+        found = web.ask(settings().flink_address, f"/jobs/{job.id}/checkpoints")
+    except web.HTTPError:
         return 0  # not scheduled yet
     return int(found["counts"]["completed"])
 

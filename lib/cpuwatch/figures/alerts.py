@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
-import zlib
-from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from cpuwatch.readings import HOSTS
-
-# Okabe and Ito's colours, which colour-blind people can tell apart. Their yellow is too pale
-# for a line on white, so grey stands in; black is kept for the alerts.
-_HOST_COLOURS = {
-    "doc": "#0072B2",
-    "grumpy": "#E69F00",
-    "sleepy": "#999999",
-    "bashful": "#009E73",
-    "happy": "#56B4E9",
-    "sneezy": "#D55E00",
-    "dopey": "#CC79A7",
-}
-_PALETTE = tuple(_HOST_COLOURS.values())
+from cpuwatch.figures.style import INCIDENT, TEXT, colour, hosts_in_order, plain, time_axis, times
+from cpuwatch.words import length, shorten
 
 Array: TypeAlias = npt.NDArray[Any]
 _Span: TypeAlias = tuple[pd.Timestamp, pd.Timestamp]
 
 MOST_PANELS = 8
-_TEXT = 16  # points: readable from the back of a room
 _CHARACTER_WIDTH = 13  # pixels of such a character, about
 _TITLE_PAD = 10  # points between a panel and its name: room for the mark of an alert at 100 %
+_SHADE: dict[str, Any] = {"facecolor": INCIDENT, "alpha": 0.4, "edgecolor": "0.5"}  # an incident's
 _NAME_LENGTH = 28  # characters of a host's name that fit over a panel
-
-
-def colour(hostname: str) -> str:
-    """Return the colour of a host: always the same one, as '#RRGGBB'."""
-    # Python's own hash() of a text is another one in each process.
-    other = _PALETTE[zlib.crc32(hostname.encode("utf-8", "replace")) % len(_PALETTE)]
-    return _HOST_COLOURS.get(hostname, other)
 
 
 def alerts_figure(
@@ -97,7 +75,7 @@ def alerts_figure(
         figure.text(0.5, 0.5, "no windows", ha="center", fontsize=24)
         return figure
     span = windows["window_start"].min(), windows["window_start"].max() + window
-    _time_axis(grid, span, len(shown))
+    _axes_of_time(grid, span, len(shown))
     for axes, host in zip(grid.flat, shown, strict=False):
         _panel(axes, windows[windows["hostname"] == host], window, colour(host))
         _mark(axes, alerts[alerts["hostname"] == host], window)
@@ -110,52 +88,24 @@ def alerts_figure(
     return figure
 
 
-def save(figure: Figure, path: str | Path | IO[bytes]) -> None:
-    """Write a figure as PNG. The same figure gives the same bytes: no time, no version.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    path : str, Path or binary file
-    """
-    with warnings.catch_warnings():
-        # A host name may be in a script that the font lacks; a box is drawn for it.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(path, format="png", metadata={"Software": None})
-
-
 def _hosts(windows: pd.DataFrame, alerts: pd.DataFrame) -> list[str]:
     """Return the hosts in the order of their panels."""
-    hosts = sorted(
-        set(windows["hostname"]), key=lambda host: (host not in HOSTS, _place(host), host)
-    )
+    hosts = hosts_in_order(windows)
     if len(hosts) > MOST_PANELS:
         counts = alerts["hostname"].value_counts().to_dict()
         hosts.sort(key=lambda host: -counts.get(host, 0))  # stable: ties keep their order
     return hosts
 
 
-def _place(host: str) -> int:
-    return HOSTS.index(host) if host in HOSTS else 0
-
-
 def _title(alerts: pd.DataFrame, window: pd.Timedelta, not_shown: int) -> str:
     number, hosts = len(alerts), alerts["hostname"].nunique()
-    text = f"CPU usage, averages of {_length(window)}: "
+    text = f"CPU usage, averages of {length(window.total_seconds(), mixed=False)}: "
     text += f"{number} alert{'' if number == 1 else 's'}" if number else "no alerts"
     if number:
         text += f" on {hosts} host{'' if hosts == 1 else 's'}"
     if not_shown:
         text += f" ({not_shown} more host{'' if not_shown == 1 else 's'} not shown)"
     return text
-
-
-def _length(window: pd.Timedelta) -> str:
-    seconds = window.total_seconds()
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit and seconds % unit == 0:
-            return f"{seconds / unit:g} {name}"
-    return f"{seconds:g} s"
 
 
 def _panel(axes: Axes, windows: pd.DataFrame, window: pd.Timedelta, line_colour: str) -> None:
@@ -176,9 +126,8 @@ def _panel(axes: Axes, windows: pd.DataFrame, window: pd.Timedelta, line_colour:
         axes.plot(middle[alone], average[alone], "o", color=line_colour, markersize=9, zorder=3)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100])
-    axes.tick_params(labelsize=_TEXT)
     axes.grid(axis="y", color="0.9")
-    axes.spines[["top", "right"]].set_visible(False)
+    plain(axes)
 
 
 def _mark(axes: Axes, alerts: pd.DataFrame, window: pd.Timedelta) -> None:
@@ -196,16 +145,15 @@ def _mark(axes: Axes, alerts: pd.DataFrame, window: pd.Timedelta) -> None:
 
 
 def _middle(windows: pd.DataFrame, window: pd.Timedelta) -> Array:
-    return (windows["window_start"] + window / 2).dt.tz_convert("UTC").to_numpy("datetime64[us]")
+    middle: Array = times(windows["window_start"] + window / 2)
+    return middle
 
 
 def _name(axes: Axes, host: str) -> None:
-    name = "".join(char if char.isprintable() else "\ufffd" for char in host[: _NAME_LENGTH + 1])
-    if len(host) > _NAME_LENGTH:
-        name = name[: _NAME_LENGTH - 1] + "…"
+    name = shorten(host, _NAME_LENGTH)
     # Without parse_math a $ in a name would begin a formula.
     axes.set_title(
-        name, loc="left", fontweight="bold", fontsize=_TEXT + 2, pad=_TITLE_PAD, parse_math=False
+        name, loc="left", fontweight="bold", fontsize=TEXT + 2, pad=_TITLE_PAD, parse_math=False
     )
 
 
@@ -219,7 +167,7 @@ def _threshold(axes: Axes, top: float, known: bool) -> None:
         textcoords="offset points",
         va="center",
         annotation_clip=False,
-        fontsize=_TEXT,
+        fontsize=TEXT,
     )
 
 
@@ -232,7 +180,7 @@ def _incidents(axes: Axes, incidents: pd.DataFrame, host: str, span: _Span) -> N
         start, end = max(incident["start"], first), min(incident["end"], last)
         if start >= end:
             continue
-        axes.axvspan(start, end, facecolor="#F0E442", alpha=0.4, edgecolor="0.5", zorder=1)
+        axes.axvspan(start, end, zorder=1, **_SHADE)
         needs = len(incident["kind"]) * _CHARACTER_WIDTH / width
         centred = (start + (end - start) / 2 - first) / (last - first) - needs / 2
         left = min(max(centred, taken), 1 - needs)
@@ -246,24 +194,20 @@ def _incidents(axes: Axes, incidents: pd.DataFrame, host: str, span: _Span) -> N
             xytext=(0, _TITLE_PAD),
             textcoords="offset points",
             va="baseline",
-            fontsize=_TEXT,
+            fontsize=TEXT,
             parse_math=False,
         )
 
 
-def _time_axis(grid: Array, span: _Span, shown: int) -> None:
+def _axes_of_time(grid: Array, span: _Span, shown: int) -> None:
     grid.flat[0].set_xlim(*span)
     columns = grid.shape[1]
     for index, axes in enumerate(grid.flat[:shown]):
         if index % columns == 0:
-            axes.set_ylabel("%", fontsize=_TEXT)
+            axes.set_ylabel("%", fontsize=TEXT)
         if index + columns >= shown:  # the lowest panel of its column
-            locator = AutoDateLocator(tz="UTC", minticks=3, maxticks=7)
-            axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
-            axes.xaxis.get_offset_text().set_fontsize(_TEXT)
             axes.tick_params(axis="x", labelbottom=True)
-            axes.set_xlabel("time (UTC)", fontsize=_TEXT)
+            time_axis(axes, "time (UTC)", AutoDateLocator(tz="UTC", minticks=3, maxticks=7))
 
 
 def _legend(figure: Figure, with_incidents: bool) -> None:
@@ -273,7 +217,7 @@ def _legend(figure: Figure, with_incidents: bool) -> None:
         Line2D([], [], color="black", marker="^", markersize=11, linestyle="", label="alert"),
     ]
     if with_incidents:
-        entries.append(Patch(facecolor="#F0E442", alpha=0.4, edgecolor="0.5", label="incident"))
+        entries.append(Patch(label="incident", **_SHADE))
     figure.legend(
-        handles=entries, loc="lower center", ncols=len(entries), frameon=False, fontsize=_TEXT + 2
+        handles=entries, loc="lower center", ncols=len(entries), frameon=False, fontsize=TEXT + 2
     )

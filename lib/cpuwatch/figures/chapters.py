@@ -1,89 +1,28 @@
-"""The figures of single chapters, and how a notebook shows a figure.
-
-Each takes tables and gives a matplotlib Figure; `show` puts it under the cell.
-"""
+"""The figures of single chapters: each takes tables and gives a matplotlib Figure."""
 
 from __future__ import annotations
 
-import base64
-import io
-import threading
-import time
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.dates import ConciseDateFormatter, MinuteLocator
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
-from PIL import Image
+from matplotlib.patches import Rectangle
 
-from cpuwatch.figures.alerts import colour, save
+from cpuwatch.figures.style import (
+    TEXT,
+    colour,
+    draw_incident,
+    host_axis,
+    hosts_in_order,
+    incident_entries,
+    legend,
+    new,
+    percent_axis,
+    plain,
+    time_axis,
+    times,
+)
 from cpuwatch.readings import HOSTS
-
-_TEXT = 16  # points: readable from the back of a room
-_INCIDENT = "#F0E442"
-
-
-def show(figure: Figure, says: str) -> None:
-    """Show a figure under the cell.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    says : str
-        What is to be seen, in a few words; for those who cannot see it, and for a test.
-    """
-    from IPython.display import display
-
-    encoded = base64.b64encode(_small_png(figure)).decode()
-    display(  # type: ignore[no-untyped-call]
-        {"image/png": encoded, "text/plain": f"[figure: {says}]"}, raw=True, display_id=True
-    )
-
-
-def _small_png(figure: Figure) -> bytes:
-    """The figure as PNG for a screen, with 128 colours: a notebook should stay small."""
-    full, small = io.BytesIO(), io.BytesIO()
-    figure.set_dpi(72)
-    save(figure, full)
-    Image.open(full).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
-    return small.getvalue()
-
-
-def _figure(height: float, title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(16, height), dpi=100, layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title, loc="left", fontsize=_TEXT + 6, pad=14)
-    _plain(axes)
-    return figure, axes
-
-
-def _plain(axes: Axes) -> None:
-    axes.tick_params(labelsize=_TEXT)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _time_axis(axes: Axes) -> None:
-    locator = MinuteLocator(interval=2, tz="UTC")
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
-    axes.xaxis.get_offset_text().set_fontsize(_TEXT)
-    axes.set_xlabel("event time (UTC)", fontsize=_TEXT)
-
-
-def _hosts(*tables: pd.DataFrame) -> list[str]:
-    there = {host for table in tables for host in table["hostname"]}
-    return [h for h in HOSTS if h in there] + sorted(there - set(HOSTS))
-
-
-def _times(values: pd.Series[Any]) -> Any:
-    return values.dt.tz_convert("UTC").to_numpy("datetime64[us]")
 
 
 def fleet_figure(readings: pd.DataFrame) -> Figure:
@@ -94,26 +33,28 @@ def fleet_figure(readings: pd.DataFrame) -> Figure:
     readings : pandas.DataFrame
         hostname, cpu, usage (percent) and occurred_at (epoch milliseconds).
     """
-    figure, axes = _figure(6.4, "Seven hosts, ten minutes: usage, the mean of a host's cpus")
+    figure, axes = new(6.4, "Seven hosts, ten minutes: usage, the mean of a host's cpus")
     mean = readings.groupby(["hostname", "occurred_at"])["usage"].mean().reset_index()
     lowest = -10.0
-    ends = {host: mean[mean["hostname"] == host]["usage"].tail(60).mean() for host in _hosts(mean)}
+    ends = {
+        host: mean[mean["hostname"] == host]["usage"].tail(60).mean()
+        for host in hosts_in_order(mean)
+    }
     for host in sorted(ends, key=lambda name: ends[name]):
         lowest = max(ends[host], lowest + 5.5)  # names must not lie over each other
         series = mean[mean["hostname"] == host]
         at = pd.to_datetime(series["occurred_at"], unit="ms", utc=True)
-        axes.plot(_times(at), series["usage"].to_numpy(), color=colour(host), linewidth=2.5)
+        axes.plot(times(at), series["usage"].to_numpy(), color=colour(host), linewidth=2.5)
         axes.annotate(
             host, (1.0, lowest),
             xycoords=("axes fraction", "data"), xytext=(8, 0), textcoords="offset points",
-            color=colour(host), fontsize=_TEXT + 2, fontweight="bold", va="center",
+            color=colour(host), fontsize=TEXT + 2, fontweight="bold", va="center",
             annotation_clip=False,
         )  # fmt: skip
-    axes.set_ylim(0, 100)
+    percent_axis(axes)
     axes.margins(x=0)
-    axes.set_ylabel("usage, %", fontsize=_TEXT)
     axes.grid(axis="y", color="0.9")
-    _time_axis(axes)
+    time_axis(axes)
     return figure
 
 
@@ -130,33 +71,29 @@ def timeline_figure(rules: dict[str, pd.DataFrame], incidents: pd.DataFrame) -> 
     figure = Figure(figsize=(16, 1.2 + 3.2 * len(rules)), dpi=100, layout="constrained")
     grid = figure.subplots(len(rules), 1, sharex=True, squeeze=False)
     for axes, (name, reported) in zip(grid.flat, rules.items(), strict=True):
-        _plain(axes)
-        axes.set_title(name, loc="left", fontsize=_TEXT + 6, pad=12)
-        hosts = list(HOSTS)
-        for row, host in enumerate(hosts):
+        plain(axes)
+        axes.set_title(name, loc="left", fontsize=TEXT + 6, pad=12)
+        for row, host in enumerate(HOSTS):
             for incident in incidents[incidents["hostname"] == host].to_dict("records"):
-                _incident(axes, row, incident)
+                draw_incident(axes, row, incident)
             found = reported[reported["hostname"] == host]
             middle = found["window_start"] + (found["window_end"] - found["window_start"]) / 2
             axes.plot(
-                _times(middle), np.full(len(found), row), linestyle="", marker="o",
+                times(middle), np.full(len(found), row), linestyle="", marker="o",
                 markersize=9, color=colour(host), markeredgecolor="black", zorder=3,
             )  # fmt: skip
-        axes.set_yticks(range(len(hosts)), hosts)
-        axes.set_ylim(len(hosts) - 0.4, -0.6)
-        axes.grid(axis="x", color="0.9")
-    _time_axis(grid.flat[len(rules) - 1])
+        host_axis(axes)
+    time_axis(grid.flat[len(rules) - 1])
     grid.flat[0].set_xlim(
         incidents["start"].min().floor("5min"), incidents["end"].max().ceil("min")
     )
-    figure.legend(
-        handles=[
-            Patch(facecolor=_INCIDENT, edgecolor="0.3", label="an incident that deserves an alert"),
-            Patch(facecolor="white", edgecolor="0.3", hatch="//", label="one that deserves none"),
+    legend(
+        figure,
+        [
+            *incident_entries(),
             Line2D([], [], linestyle="", marker="o", markersize=9, color="0.6",
                    markeredgecolor="black", label="reported by the rule"),
         ],
-        loc="outside lower center", ncols=3, frameon=False, fontsize=_TEXT,
     )  # fmt: skip
     return figure
 
@@ -171,12 +108,11 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
     incidents : pandas.DataFrame
         As `cpuwatch.readings.incidents` returns them.
     """
-    figure, axes = _figure(6.4, "Episodes, a bar for each cpu")
-    hosts = list(HOSTS)
+    figure, axes = new(6.4, "Episodes, a bar for each cpu")
     last = max(incidents["end"].max(), episodes["closed"].max()) + pd.Timedelta("1min")
-    for row, host in enumerate(hosts):
+    for row, host in enumerate(HOSTS):
         for incident in incidents[incidents["hostname"] == host].to_dict("records"):
-            _incident(axes, row, incident)
+            draw_incident(axes, row, incident)
         own = episodes[episodes["hostname"] == host]
         for place, episode in enumerate(own.to_dict("records")):
             y = row + (place - (len(own) - 1) / 2) * 0.15
@@ -186,31 +122,18 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
             axes.barh(y, right - left, left=left, height=0.11, color=colour(host), zorder=3)
             if goes_on:
                 axes.plot(right, y, marker=">", markersize=9, color=colour(host), zorder=4)
-    axes.set_yticks(range(len(hosts)), hosts)
-    axes.set_ylim(len(hosts) - 0.4, -0.6)
+    host_axis(axes)
     axes.set_xlim(incidents["start"].min().floor("min"), last + pd.Timedelta("10s"))
-    axes.grid(axis="x", color="0.9")
-    _time_axis(axes)
-    figure.legend(
-        handles=[
-            Patch(facecolor=_INCIDENT, edgecolor="0.3", label="an incident that deserves an alert"),
-            Patch(facecolor="white", edgecolor="0.3", hatch="//", label="one that deserves none"),
+    time_axis(axes)
+    legend(
+        figure,
+        [
+            *incident_entries(),
             Line2D([], [], linewidth=5, color="0.4", label="an episode"),
             Line2D([], [], linestyle="", marker=">", markersize=9, color="0.4", label="still open"),
         ],
-        loc="outside lower center", ncols=4, frameon=False, fontsize=_TEXT,
     )  # fmt: skip
     return figure
-
-
-def _incident(axes: Axes, row: int, incident: Mapping[Any, Any]) -> None:
-    left, right = (np.datetime64(incident[name].tz_convert(None)) for name in ("start", "end"))
-    deserves = incident["deserves_alert"]
-    axes.barh(
-        row, right - left, left=left, height=0.8, zorder=1, edgecolor="0.3",
-        color=_INCIDENT if deserves else "white", hatch=None if deserves else "//",
-        alpha=0.6 if deserves else 1.0,
-    )  # fmt: skip
 
 
 def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30) -> Figure:
@@ -225,7 +148,7 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
     window : int
         The length of a window, in seconds.
     """
-    figure, axes = _figure(
+    figure, axes = new(
         6.4, "Events arrive out of order; the watermark decides when to stop waiting"
     )
     mark = events["happened"].cummax() - lateness
@@ -238,13 +161,13 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
                       facecolor="0.93" if number % 2 else "white")
         )  # fmt: skip
         axes.text(right * 0.005, (number + 0.5) * window, f"window {number + 1}", va="center",
-                  fontsize=_TEXT, color="0.35")  # fmt: skip
+                  fontsize=TEXT, color="0.35")  # fmt: skip
         closes = events.loc[mark >= (number + 1) * window, "arrived"]
         if len(closes):
             axes.plot([closes.iloc[0]] * 2, [number * window, (number + 1) * window],
                       color="black", linestyle=":", linewidth=2)  # fmt: skip
             axes.annotate("closes", (closes.iloc[0], (number + 0.12) * window), xytext=(8, 0),
-                          textcoords="offset points", fontsize=_TEXT)  # fmt: skip
+                          textcoords="offset points", fontsize=TEXT)  # fmt: skip
     axes.step(events["arrived"], mark, where="post", color="#D55E00", linewidth=3.5)
     on_time = events[~late]
     axes.plot(on_time["arrived"], on_time["happened"], "o", color="#0072B2", markersize=12)
@@ -252,17 +175,17 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
     axes.set_xlim(0, right)
     axes.set_ylim(0, last * window)
     axes.set_yticks(range(0, last * window + 1, window))
-    axes.set_xlabel("time of arrival, s", fontsize=_TEXT)
-    axes.set_ylabel("event time, s", fontsize=_TEXT)
-    figure.legend(
-        handles=[
+    axes.set_xlabel("time of arrival, s", fontsize=TEXT)
+    axes.set_ylabel("event time, s", fontsize=TEXT)
+    legend(
+        figure,
+        [
             Line2D([], [], linestyle="", marker="o", markersize=12, color="#0072B2", label="event"),
             Line2D([], [], color="#D55E00", linewidth=3.5,
                    label=f"watermark: the latest event less {lateness} s"),
             Line2D([], [], linestyle="", marker="X", markersize=14, color="black",
                    label="too late: its window is closed"),
         ],
-        loc="outside lower center", ncols=3, frameon=False, fontsize=_TEXT,
     )  # fmt: skip
     return figure
 
@@ -281,91 +204,28 @@ def averages_figure(
     hostname, cpu : str
         Which one.
     """
-    figure, axes = _figure(
-        6.2, f"{hostname} {cpu}: readings, and each window's average and maximum"
-    )
+    figure, axes = new(6.2, f"{hostname} {cpu}: readings, and each window's average and maximum")
     single = readings[(readings["hostname"] == hostname) & (readings["cpu"] == cpu)]
     windows = averages[(averages["hostname"] == hostname) & (averages["cpu"] == cpu)]
     at = pd.to_datetime(single["occurred_at"], unit="ms", utc=True)
-    axes.plot(_times(at), single["usage"], ".", color=colour(hostname), markersize=7, alpha=0.6)
+    axes.plot(times(at), single["usage"], ".", color=colour(hostname), markersize=7, alpha=0.6)
     axes.axhline(80, color="0.4", linestyle="--", linewidth=2)
-    starts, ends = _times(windows["window_start"]), _times(windows["window_end"])
+    starts, ends = times(windows["window_start"]), times(windows["window_end"])
     axes.hlines(windows["usage_avg"], starts, ends, color="black", linewidth=5)
     axes.hlines(windows["usage_max"], starts, ends, color="black", linewidth=2, linestyle=":")
-    axes.set_ylim(0, 100)
+    percent_axis(axes)
     axes.margins(x=0.01)
-    axes.set_ylabel("usage, %", fontsize=_TEXT)
-    _time_axis(axes)
-    figure.legend(
-        handles=[
+    time_axis(axes)
+    legend(
+        figure,
+        [
             Line2D([], [], linestyle="", marker=".", markersize=12, color=colour(hostname),
                    label="reading"),
             Line2D([], [], color="black", linewidth=5, label="average of 30 s"),
             Line2D([], [], color="black", linewidth=2, linestyle=":", label="maximum"),
             Line2D([], [], color="0.4", linewidth=2, linestyle="--", label="80%"),
         ],
-        loc="outside lower center", ncols=4, frameon=False, fontsize=_TEXT,
     )  # fmt: skip
-    return figure
-
-
-def follow(topic: str, seconds: float = 15.0) -> None:
-    """Draw what arrives in a topic of readings while it arrives; the Stop button ends it sooner.
-
-    Parameters
-    ----------
-    topic : str
-        The topic's name.
-    seconds : float
-        For how long.
-    """
-    from IPython.display import display
-
-    from cpuwatch import topics
-
-    arrived: list[dict[str, Any]] = []
-    lock = threading.Lock()
-
-    def keep(record: dict[str, Any]) -> None:
-        with lock:
-            arrived.append(record)
-
-    show_one: Any = display
-    handle: Any = None
-    with topics.follow(topic, keep):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with lock:
-                table = pd.DataFrame(arrived)
-            if len(table):
-                picture = _Picture(_latest(table))
-                if handle is None:
-                    handle = show_one(picture, display_id=True)
-                else:
-                    handle.update(picture)
-            time.sleep(1.0)
-
-
-class _Picture:
-    def __init__(self, figure: Figure) -> None:
-        self._figure = figure
-
-    def _repr_png_(self) -> bytes:
-        picture = io.BytesIO()
-        self._figure.set_dpi(60)
-        save(self._figure, picture)
-        return picture.getvalue()
-
-
-def _latest(table: pd.DataFrame) -> Figure:
-    figure, axes = _figure(5, f"{len(table):,} readings so far; the latest mean of each host")
-    latest = table[table["occurred_at"] == table["occurred_at"].max()]
-    mean = latest.groupby("hostname")["usage"].mean()
-    hosts = [host for host in HOSTS if host in mean.index]
-    bars = axes.bar(hosts, [mean[host] for host in hosts], color=[colour(h) for h in hosts])
-    axes.bar_label(bars, fmt="%.0f", padding=4, fontsize=_TEXT)
-    axes.set_ylim(0, 100)
-    axes.set_ylabel("usage, %", fontsize=_TEXT)
     return figure
 
 
@@ -379,10 +239,8 @@ def heat_map(windows: pd.DataFrame, alerts: pd.DataFrame) -> Figure:
     alerts : pandas.DataFrame
         Those of them that are alerts.
     """
-    figure, axes = _figure(
-        6, "Host by time: the highest 30 s average of its cpus; framed: an alert"
-    )
-    hosts = _hosts(windows)
+    figure, axes = new(6, "Host by time: the highest 30 s average of its cpus; framed: an alert")
+    hosts = hosts_in_order(windows)
     table = windows.pivot_table(
         index="hostname", columns="window_start", values="usage_avg", aggfunc="max"
     ).loc[hosts]
@@ -395,10 +253,10 @@ def heat_map(windows: pd.DataFrame, alerts: pd.DataFrame) -> Figure:
         )  # fmt: skip
     axes.set_yticks(range(len(hosts)), hosts)
     axes.set_xticks(range(0, len(starts), 4), [f"{start:%H:%M:%S}" for start in starts[::4]])
-    axes.set_xlabel(f"window's start on {starts[0]:%Y-%m-%d} (UTC)", fontsize=_TEXT)
+    axes.set_xlabel(f"window's start on {starts[0]:%Y-%m-%d} (UTC)", fontsize=TEXT)
     bar = figure.colorbar(image, ax=axes, pad=0.01)
-    bar.set_label("usage, %", fontsize=_TEXT)
-    bar.ax.tick_params(labelsize=_TEXT)
+    bar.set_label("usage, %", fontsize=TEXT)
+    bar.ax.tick_params(labelsize=TEXT)
     return figure
 
 
@@ -410,7 +268,7 @@ def score_figure(scores: pd.DataFrame) -> Figure:
     scores : pandas.DataFrame
         A row for each rule, by its name; columns precision and recall, 0 to 1.
     """
-    figure, axes = _figure(5, "How good is each rule?")
+    figure, axes = new(5, "How good is each rule?")
     colours = ["#999999", "#0072B2"]
     places = np.arange(2)
     for number, (rule, row) in enumerate(scores.iterrows()):
@@ -419,12 +277,12 @@ def score_figure(scores: pd.DataFrame) -> Figure:
             color=colours[number % 2], label=str(rule),
         )  # fmt: skip
         axes.bar_label(bars, [f"{row[name]:.0%}" for name in ("precision", "recall")],
-                       padding=8, fontsize=_TEXT + 2)  # fmt: skip
+                       padding=8, fontsize=TEXT + 2)  # fmt: skip
     axes.set_yticks(
         places, ["precision:\nreports that are right", "recall:\nincidents that are found"]
     )
     axes.invert_yaxis()
     axes.set_xlim(0, 1.12)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=_TEXT + 2)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=TEXT + 2)
     return figure

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import re
 import time
-import urllib.error
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cpuwatch import sql
+from cpuwatch import sql, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
-from cpuwatch.stack.flink import request
 
 #: A job in one of these states has ended for good.
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
@@ -66,7 +64,7 @@ def status(job: Job) -> Job:
     """
     try:
         return Job(job.id, job.name, str(rest(f"/jobs/{job.id}/status")["status"]))
-    except urllib.error.HTTPError:
+    except web.HTTPError:
         raise CpuwatchError(
             f"The cluster does not know the job {job.name} any more: its JobManager was"
             " restarted. Submit the job again."
@@ -96,17 +94,16 @@ def cancel_all(running: list[Job]) -> None:
     for job in running:
         try:
             rest(f"/jobs/{job.id}?mode=cancel", "PATCH")
-        except urllib.error.HTTPError:
+        except web.HTTPError:
             pass  # it has ended meanwhile
     for job in running:
-        deadline = time.monotonic() + 60.0
-        while status(job).state not in ENDED:
-            if time.monotonic() > deadline:
-                raise CpuwatchError(
-                    f"Waited 60 seconds for {job.name} to be cancelled. Look at 'cpuwatch status',"
-                    " and try again."
-                )
-            time.sleep(PAUSE)
+        waiting.until(
+            lambda job=job: status(job).state in ENDED,  # type: ignore[misc]
+            60.0,
+            f"Waited 60 seconds for {job.name} to be cancelled. Look at 'cpuwatch status', and try"
+            " again.",
+            PAUSE,
+        )
 
 
 def readers(topic: str) -> list[Job]:
@@ -118,7 +115,7 @@ def readers(topic: str) -> list[Job]:
     for job in jobs(running_only=True):
         try:
             names = [vertex["name"] for vertex in rest(f"/jobs/{job.id}")["vertices"]]
-        except urllib.error.HTTPError:
+        except web.HTTPError:
             continue  # it has ended meanwhile
         if any(source.search(name) for name in names) or topic in {one for one, _ in offsets(job)}:
             found.append(job)
@@ -156,7 +153,7 @@ def metrics(job: Job, wanted: re.Pattern[str], windows_only: bool = False) -> di
             if names:
                 query = urllib.parse.quote(",".join(names))
                 found |= {one["id"]: one["value"] for one in rest(f"{where}?get={query}")}
-    except urllib.error.HTTPError:
+    except web.HTTPError:
         pass  # the job is being restarted, or has ended: its state says so
     return found
 
@@ -249,22 +246,22 @@ def wait(
 
 
 def rest(path: str, method: str = "GET", body: Any = None) -> Any:
-    """Ask the cluster's REST interface; the parameters are those of `stack.flink.request`.
+    """Ask the cluster's REST interface; the parameters are those of `web.ask`.
 
     Raises
     ------
     CpuwatchError
         If the cluster does not answer.
-    urllib.error.HTTPError
+    web.HTTPError
         If its answer is an error.
     """
     address = settings().flink_address
     try:
-        return request(address, path, method, body)
-    except urllib.error.HTTPError:
+        return web.ask(address, path, method, body)
+    except web.HTTPError:
         raise
     except (OSError, ValueError) as error:
         raise CpuwatchError(
-            f"Flink at {address} does not answer ({getattr(error, 'reason', error)})."
+            f"Flink at {address} does not answer ({error})."
             " See 'cpuwatch status', and start it with 'cpuwatch up'."
         ) from error

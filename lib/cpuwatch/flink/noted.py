@@ -13,11 +13,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cpuwatch import pipeline, sql, topics
+from cpuwatch import files, pipeline, sql, topics
 from cpuwatch.flink.cluster import Job, jobs
 from cpuwatch.flink.environment import clean
 from cpuwatch.settings import settings
-from cpuwatch.stack.locks import only_one
 
 
 def _file() -> Path:
@@ -33,10 +32,8 @@ def _notes() -> dict[str, Any]:
 
 
 def _write(name: str, note: Mapping[str, Any]) -> None:
-    with only_one(settings().state / "deployed.lock"):
-        new = _file().with_suffix(".new")
-        new.write_text(json.dumps({**_notes(), name: note}, indent=1) + "\n")
-        new.replace(_file())
+    with files.only_one(settings().state / "deployed.lock"):
+        files.write(_file(), json.dumps({**_notes(), name: note}, indent=1) + "\n")
 
 
 def _hash(text: str | None) -> str | None:

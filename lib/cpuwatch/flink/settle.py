@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 import time
-import urllib.error
 from typing import Any
 
-from cpuwatch import topics
+from cpuwatch import topics, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, noted
 from cpuwatch.flink.cluster import ENDED, Job, rest
@@ -154,7 +153,7 @@ def _checkpoint(job: Job, deadline: float) -> None:
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.02)
-        except urllib.error.HTTPError:
+        except web.HTTPError:
             pass  # it restarts just now
         if status["status"]["id"] == "COMPLETED" and "failure-cause" not in status["operation"]:
             return

@@ -1,23 +1,21 @@
-"""Readings: what one is, and where they come from."""
+"""Readings: what one is, and where they come from.
 
+They come from the seeded fleet (with its labelled incidents), from this machine, or from a
+CSV file.
+"""
+
+from cpuwatch.readings.measured import machine
+from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME, Reading
 from cpuwatch.readings.replay import CsvReadings, ReadingsError, read_csv
 from cpuwatch.readings.seeded import (
-    COLUMNS,
     CPUS,
     CYCLE_TICKS,
-    END_OF_TIME,
-    FIRST_TIME,
     FLEET_START,
     HOSTS,
     THRESHOLDS,
-    Reading,
     fleet,
     incidents,
     live,
-    machine,
-    shorten,
-    shown,
-    validate,
 )
 from cpuwatch.readings.sources import Source, live_fleet, open_source
 
@@ -41,7 +39,4 @@ __all__ = [
     "machine",
     "open_source",
     "read_csv",
-    "shorten",
-    "shown",
-    "validate",
 ]

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.readings.seeded import COLUMNS, END_OF_TIME, FIRST_TIME, shorten, shown
+from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME
+from cpuwatch.words import shorten, shown
 
 _TIME_NAMES = ("occurred_at", "timestamp", "time")
 _VALUE_NAMES = ("usage", "value", "cpu_usage")

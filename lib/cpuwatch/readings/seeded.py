@@ -1,31 +1,17 @@
-"""What a reading is, and where readings come from.
-
-A reading says how busy one CPU of one host was at one moment. It comes from the seeded fleet
-(with its labelled incidents), from this machine, or from a CSV file (see `replay`).
-
-A DataFrame of readings has the columns
-
-- ``hostname`` (str),
-- ``cpu`` (str),
-- ``usage`` (float64, percent, 0 to 100),
-- ``occurred_at`` (int64, epoch milliseconds).
-"""
+"""The seeded fleet: seven hosts, one reading a second, and what is really wrong with them."""
 
 from __future__ import annotations
 
-import socket
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import psutil
 
-COLUMNS = ("hostname", "cpu", "usage", "occurred_at")
+from cpuwatch.readings.reading import Reading
 
 HOSTS = ("doc", "grumpy", "sleepy", "bashful", "happy", "sneezy", "dopey")
 CPUS = ("cpu1", "cpu2", "cpu3", "cpu4", "cpu5")
@@ -40,22 +26,6 @@ THRESHOLDS: dict[str, float] = {
 }
 FLEET_START = pd.Timestamp("2026-01-05T09:00:00Z")
 CYCLE_TICKS = 600  # one tick is one second
-
-# Event times that are accepted: from 1970 on, and before 2200, in epoch milliseconds.
-FIRST_TIME = 0
-END_OF_TIME = 7_258_118_400_000
-
-
-class Reading(TypedDict):
-    """One reading, as it stands in the topic."""
-
-    hostname: str
-    cpu: str
-    usage: float
-    occurred_at: int
-
-
-# --- The seeded fleet ---------------------------------------------------------------------
 
 
 class _Normal(NamedTuple):
@@ -305,102 +275,3 @@ def incidents(
         }
     )
     return table.sort_values(["start", "hostname"], ignore_index=True)
-
-
-# --- This machine ---------------------------------------------------------------------------
-
-
-def machine(interval: float = 1.0) -> Iterator[list[Reading]]:
-    """Yield the readings of this machine for ever, one list a tick, one reading a logical CPU.
-
-    Parameters
-    ----------
-    interval : float
-        Seconds over which each usage is measured, and so the pace. The first list comes after
-        the first interval.
-
-    Raises
-    ------
-    ValueError
-        If the interval is not above 0.
-    """
-    if not interval > 0:
-        raise ValueError(f"interval {interval} is not above 0 seconds")
-    return _machine(interval)
-
-
-def _machine(interval: float) -> Iterator[list[Reading]]:
-    hostname = socket.gethostname()
-    while True:
-        # With an interval psutil measures before it answers. Without one its first answer
-        # would be a meaningless 0.0.
-        usage = psutil.cpu_percent(interval=interval, percpu=True)
-        now = time.time_ns() // 1_000_000
-        yield [
-            {
-                "hostname": hostname,
-                "cpu": f"cpu{number}",
-                "usage": min(max(float(value), 0.0), 100.0),
-                "occurred_at": now,
-            }
-            for number, value in enumerate(usage, 1)
-        ]
-
-
-# --- What is no reading ---------------------------------------------------------------------
-
-
-def validate(record: object) -> str | None:
-    """Say why a decoded record of the topic is no reading.
-
-    Parameters
-    ----------
-    record : object
-        Whatever the JSON held.
-
-    Returns
-    -------
-    str or None
-        One short phrase, or None for a reading. Fields that a reading does not have are
-        allowed.
-    """
-    if not isinstance(record, dict):
-        return f"record ({type(record).__name__}) is not an object"
-    for name in COLUMNS:
-        if record.get(name) is None:
-            return f"{name} is missing"
-    for name in ("hostname", "cpu"):
-        text = record[name]
-        if not isinstance(text, str):
-            return f"{name} {shown(text)} is not text"
-        if not text.strip():
-            return f"{name} '' is empty"
-    usage = record["usage"]
-    if isinstance(usage, bool) or not isinstance(usage, (int, float)) or usage != usage:
-        return f"usage {shown(usage)} is not a number"
-    if not 0 <= usage <= 100:
-        return f"usage {shown(usage)} is not between 0 and 100"
-    occurred_at = record["occurred_at"]
-    if isinstance(occurred_at, bool) or not isinstance(occurred_at, int):
-        return f"occurred_at {shown(occurred_at)} is not a whole number"
-    if not FIRST_TIME <= occurred_at < END_OF_TIME:
-        return f"occurred_at {shown(occurred_at)} is not between 1970 and 2200"
-    return None
-
-
-def shown(value: object) -> str:
-    """Return a value for a message: on one line, and short."""
-    if isinstance(value, str):
-        return f"'{shorten(value)}'"
-    if isinstance(value, int) and abs(value) >= 10**40:
-        return "with more than 40 digits"  # Python may refuse to print it
-    if isinstance(value, (int, float)):
-        return str(value)
-    return f"({type(value).__name__})"
-
-
-def shorten(text: str, length: int = 40) -> str:
-    """Return a text for a message: printable, and cut to a length."""
-    # Only the beginning is looked at: a field may be megabytes long.
-    shown = "".join(char if char.isprintable() else "\ufffd" for char in text[: length + 1])
-    return shown if len(text) <= length else shown[: length - 1] + "…"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from cpuwatch.readings.measured import machine as this_machine
+from cpuwatch.readings.reading import Reading
 from cpuwatch.readings.replay import read_csv
-from cpuwatch.readings.seeded import CPUS, CYCLE_TICKS, HOSTS, Reading, fleet, live
-from cpuwatch.readings.seeded import machine as this_machine
+from cpuwatch.readings.seeded import CPUS, CYCLE_TICKS, HOSTS, fleet, live
 
 #: Where none is asked for, this machine reports for a minute.
 _MACHINE_TICKS = 60

@@ -1,5 +1,17 @@
-"""Slack: what the channel is told, and the notifier that tells it."""
+"""Slack: the notifier that tells the channel of alerts, and the local stand-in for Slack."""
 
-from cpuwatch.slack.notices import Notice, RollUp, count_messages, escape, length
+from cpuwatch import standin
+from cpuwatch.slack.notices import count_messages
+from cpuwatch.slack.service import deliver, follow, forget, is_running, start, stop, waiting
 
-__all__ = ["Notice", "RollUp", "count_messages", "escape", "length"]
+__all__ = [
+    "count_messages",
+    "deliver",
+    "follow",
+    "forget",
+    "is_running",
+    "standin",
+    "start",
+    "stop",
+    "waiting",
+]

@@ -5,14 +5,12 @@ The real Slack and the stand-in are spoken to by the same code; only the address
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import (
     ConnectionErrorRetryHandler,
@@ -35,8 +33,9 @@ from tenacity import (
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.slack import notices
+from cpuwatch.slack.errors import RefusedError, Stopped, UnreachableError
 from cpuwatch.slack.notices import Notice
-from cpuwatch.stack import slack as process
+from cpuwatch.stack.slack import REAL, client, secrets_in
 
 #: How long one call may take, in seconds.
 _TIMEOUT = 10
@@ -50,47 +49,6 @@ _PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_tim
 
 #: The message is there no more, or may not be changed any more: post another.
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
-
-_REMEDIES = {
-    "invalid_auth": "check SLACK_BOT_TOKEN: it has to be a bot's token of this workspace (xoxb-…)",
-    "not_authed": "set SLACK_BOT_TOKEN",
-    "account_inactive": "the bot was removed: install the app again and set its new token",
-    "token_revoked": "install the app again and set its new token as SLACK_BOT_TOKEN",
-    "token_expired": "set a fresh token as SLACK_BOT_TOKEN",
-    "missing_scope": (
-        "give the app the scopes chat:write and channels:history, or channels:read as well if"
-        " SLACK_CHANNEL is a name, and install it again"
-    ),
-    "channel_not_found": "check SLACK_CHANNEL: best is the channel's id, C…, from its details",
-    "not_in_channel": "invite the app: write /invite @its-name in the channel",
-    "is_archived": "unarchive the channel, or name another one in SLACK_CHANNEL",
-    "msg_too_long": "shorten what the message is made of: the names of hosts and cpus",
-    "restricted_action": "a rule of the workspace forbids posting there: ask who administers it",
-}
-
-
-class RefusedError(CpuwatchError):
-    """Slack will not take it, however often it is asked."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        self.remedy = _REMEDIES.get(code, f"look {code} up at docs.slack.dev")
-        super().__init__(f"Slack refused the message ({code}): {self.remedy}.")
-
-
-class UnreachableError(CpuwatchError):
-    """Slack does not answer, or is ill; it may be well again later."""
-
-    def __init__(self, reason: str, doubtful: bool) -> None:
-        self.doubtful = doubtful  #: whether Slack may have done it all the same
-        super().__init__(
-            f"Slack does not answer properly ({reason}). Nothing is lost: the alerts wait in"
-            " their topic."
-        )
-
-
-class Stopped(Exception):  # noqa: N818
-    """Somebody asked to stop while Slack kept us waiting."""
 
 
 class Channel:
@@ -110,7 +68,7 @@ class Channel:
         self,
         token: str,
         channel: str,
-        address: str = process.REAL,
+        address: str = REAL,
         stop: threading.Event | None = None,
         patience: float | None = None,
         timeout: int = _TIMEOUT,
@@ -128,22 +86,12 @@ class Channel:
         limited = RateLimitErrorRetryHandler(max_retry_count=20)
         # A post that failed half-way may have been taken: the SDK would post it again, so
         # these two serve only for what can be done twice without harm.
-        self._safe = self._client(
-            token, timeout,
+        self._safe = client(
+            token, address, timeout,
             [limited, ConnectionErrorRetryHandler(max_retry_count=2),
              ServerErrorRetryHandler(max_retry_count=2)],
         )  # fmt: skip
-        self._posting = self._client(token, timeout, [limited])
-
-    def _client(self, token: str, timeout: int, handlers: list[Any]) -> WebClient:
-        quiet = logging.getLogger("cpuwatch.slack")
-        quiet.setLevel(logging.CRITICAL)  # whatever a level elsewhere: headers hold the token
-        client = WebClient(
-            token, base_url=self.address, timeout=timeout, retry_handlers=handlers, logger=quiet
-        )
-        if self.address.startswith("http://127.0.0.1"):
-            client.proxy = None  # no proxy from the environment leads to this machine
-        return client
+        self._posting = client(token, address, timeout, [limited])
 
     def deliver(self, notice: Notice) -> None:
         """Post the notice, or update its message, until Slack says ok.
@@ -327,7 +275,7 @@ def connect(
                 " channel's id (C…), in the environment or .env."
             )
         token = config.slack_bot_token.get_secret_value()
-        return Channel(token, config.slack_channel, process.REAL, stop, patience)
+        return Channel(token, config.slack_channel, REAL, stop, patience)
     address = f"http://127.0.0.1:{config.port('slack')}/api/"
-    token = process.secrets_in(config.slack_folder).token
+    token = secrets_in(config.slack_folder).token
     return Channel(token, channel or "cpu-alerts", address, stop, patience)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 import orjson
+
+from cpuwatch.words import iso, length, moment, printable
 
 #: By this type a message's metadata is recognised as the notifier's own.
 EVENT_TYPE = "cpu_alert"
@@ -124,10 +125,10 @@ class RollUp:
             episode = Episode(
                 id=_text(record["id"]),
                 cpu=_text(record["cpu"]),
-                opened=_iso(_time(record["opened"])),
-                closed=None if until is None else _iso(_time(until)),
+                opened=iso(moment(record["opened"])),
+                closed=None if until is None else iso(moment(until)),
                 peak_avg=float(record["peak_avg"]),
-                as_of=_iso(_time(record.get("as_of") or record["opened"])),
+                as_of=iso(moment(record.get("as_of") or record["opened"])),
             )
             hostname, allowed_top = _text(record["hostname"]), float(record["allowed_top"])
         except (KeyError, TypeError, ValueError) as error:
@@ -238,8 +239,8 @@ def escape(value: str) -> str:
 
 
 def _name(value: str) -> str:
-    shown = "".join(char if char.isprintable() else "\ufffd" for char in value[:_LONGEST_NAME])
-    return escape(shown + ("…" if len(value) > _LONGEST_NAME else ""))
+    more = "…" if len(value) > _LONGEST_NAME else ""
+    return escape(printable(value[:_LONGEST_NAME]) + more)
 
 
 def _cpus(notice: Notice, still: bool) -> str:
@@ -255,24 +256,14 @@ def _cpus(notice: Notice, still: bool) -> str:
 def _span(notice: Notice) -> tuple[str, str, str]:
     """Since when, until when, and for how long; the date of the end only if it is another."""
     episodes = notice.episodes.values()
-    start = min(_time(one.opened) for one in episodes)
-    end = max(_time(one.closed or one.as_of) for one in episodes)
+    start = min(moment(one.opened) for one in episodes)
+    end = max(moment(one.closed or one.as_of) for one in episodes)
     same_day = start.date() == end.date()
     return (
         f"{start:%Y-%m-%d %H:%M:%S}",
         f"{end:%H:%M:%S}" if same_day else f"{end:%Y-%m-%d %H:%M:%S}",
         length(int((end - start).total_seconds())),
     )
-
-
-def length(seconds: int) -> str:
-    """A length of time in words: '2 min 30 s', '1 h 5 min'."""
-    parts = []
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
 
 
 def _mrkdwn(value: str) -> dict[str, Any]:
@@ -284,13 +275,3 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{value!r} is no text")
     return value
-
-
-def _time(value: object) -> datetime:
-    # Python 3.10 does not read the Z.
-    found = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    return found.replace(tzinfo=found.tzinfo or timezone.utc).astimezone(timezone.utc)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

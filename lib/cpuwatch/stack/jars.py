@@ -23,9 +23,9 @@ from jgo.maven import MavenContext, PythonResolver
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import DATA
-from cpuwatch.stack.locks import only_one
 
 LOCK = DATA / "jars.lock"
 
@@ -108,7 +108,7 @@ def fetch(
     """
     jars = [jar for jar in (locked() if jars is None else jars) if jar.part in parts]
     folder = cache / "jars"
-    with only_one(folder / ".lock"):
+    with files.only_one(folder / ".lock"):
         missing = [jar for jar in jars if not _good(folder / jar.filename, jar)]
         if missing:
             _download(missing, folder, show)

@@ -63,6 +63,17 @@ appender.out.layout.pattern = %d %-5p %c - %m%n
 """
 
 
+class _Quiet:
+    """librdkafka's own log goes to stderr; what matters of it reaches us as an error."""
+
+    def log(self, *_args: object, **_kwargs: object) -> None:
+        pass
+
+
+#: The logger of every Kafka client here.
+QUIET = _Quiet()
+
+
 def prepare(folder: Path, ports: dict[str, int], jars: list[Path], marker: str) -> list[Program]:
     """Write the configuration, format the storage once, and describe the process.
 
@@ -129,20 +140,10 @@ def answers(address: str, expected_cluster: str | None = None) -> bool:
     """Whether a broker answers Kafka's protocol there (and is the expected one)."""
     client = AdminClient(
         {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 2000},
-        logger=_silent,
+        logger=QUIET,
     )
     try:
         found = client.list_topics(timeout=2)
     except KafkaException:
         return False
     return expected_cluster is None or found.cluster_id == expected_cluster
-
-
-class _Silent:
-    """librdkafka reports each refused connection; while waiting that is no news."""
-
-    def log(self, *_args: object, **_kwargs: object) -> None:
-        pass
-
-
-_silent = _Silent()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg2
 
+from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.stack.program import Program
 
@@ -123,13 +124,11 @@ def set_outside_passwords(pgpass: Path, wanted: dict[str, str]) -> None:
 def _write(pgpass: Path, known: dict[str, str]) -> None:
     # The first line that fits counts: an exact one must come before one with a star.
     order = sorted(known, key=lambda one: one.split(":").count("*"))
-    new = pgpass.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        for one in order:
-            escaped = known[one].replace("\\", r"\\").replace(":", r"\:")
-            file.write(f"{one}:{escaped}\n")
-    os.replace(new, pgpass)
+    lines = []
+    for one in order:
+        escaped = known[one].replace("\\", r"\\").replace(":", r"\:")
+        lines.append(f"{one}:{escaped}\n")
+    files.write(pgpass, "".join(lines), private=True)
 
 
 def _passwords(pgpass: Path) -> dict[str, str]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets as random
+import logging
 import sys
-import urllib.request
+from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
-from typing import NamedTuple
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cpuwatch import files
 from cpuwatch.stack.program import Program
+
+# The stand-in's process runs through here, too, and has no use for any client.
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+    from slack_sdk.http_retry import RetryHandler
 
 PORTS = ("slack",)
 
@@ -20,6 +26,9 @@ REAL = "https://slack.com/api/"
 
 #: The notifier's name among supervisor's programs.
 NOTIFIER = "notifier"
+
+#: How long Slack may take to say that it is there, in seconds.
+_TIMEOUT = 2
 
 
 class Secrets(NamedTuple):
@@ -34,12 +43,8 @@ def secrets_in(folder: Path) -> Secrets:
     path = folder / "secrets.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = Secrets("xoxb-standin-" + random.token_urlsafe(24), random.token_urlsafe(24))
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(made._asdict(), file)
-        os.replace(new, path)
+        made = Secrets("xoxb-standin-" + token_urlsafe(24), token_urlsafe(24))
+        files.write(path, json.dumps(made._asdict()), private=True)
     return Secrets(**json.loads(path.read_text()))
 
 
@@ -70,11 +75,39 @@ def notifier(environment: dict[str, str], marker: str) -> Program:
     marker
         An argument by which the process is recognised as this stack's.
     """
-    command = [sys.executable, "-m", "cpuwatch.slack.notifier", marker]
+    command = [sys.executable, "-m", "cpuwatch.slack", marker]
     return Program(NOTIFIER, command, environment, order=40, autostart=False)
 
 
-def answers(address: str, token: str, timeout: float = 2.0) -> bool:
+def client(
+    token: str, address: str, timeout: int, handlers: Sequence[RetryHandler] = ()
+) -> WebClient:
+    """Slack's own client, which says nothing, for the real Slack or the stand-in.
+
+    Parameters
+    ----------
+    token
+        A bot's token.
+    address
+        Where the methods are: ends in /api/.
+    timeout
+        How long one call may take, in seconds.
+    handlers
+        What is tried again; nothing by default.
+    """
+    from slack_sdk import WebClient
+
+    quiet = logging.getLogger("cpuwatch.slack")
+    quiet.setLevel(logging.CRITICAL)  # whatever a level elsewhere: headers hold the token
+    made = WebClient(
+        token, base_url=address, timeout=timeout, retry_handlers=list(handlers), logger=quiet
+    )
+    if address != REAL:
+        made.proxy = None  # no proxy from the environment leads to this machine
+    return made
+
+
+def answers(address: str, token: str) -> bool:
     """Whether a Slack answers auth.test there, and lets this token in.
 
     Parameters
@@ -83,18 +116,26 @@ def answers(address: str, token: str, timeout: float = 2.0) -> bool:
         Where its methods are: ends in /api/.
     token
         A bot's token.
-    timeout
-        In seconds.
     """
-    asked = urllib.request.Request(
-        address + "auth.test", method="POST", headers={"Authorization": f"Bearer {token}"}
-    )
-    handlers = []
-    if address.startswith("http://127.0.0.1"):
-        handlers.append(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
     try:
-        with urllib.request.build_opener(*handlers).open(asked, timeout=timeout) as response:
-            found = json.loads(response.read())
+        found = _test_the_real(token) if address == REAL else _test(address, token)
     except (OSError, ValueError, HTTPException):
         return False
     return isinstance(found, dict) and found.get("ok") is True
+
+
+def _test(address: str, token: str) -> Any:
+    from cpuwatch import web
+
+    headers = {"Authorization": f"Bearer {token}"}
+    return web.ask(address, "auth.test", "POST", headers=headers, timeout=_TIMEOUT)
+
+
+def _test_the_real(token: str) -> Any:
+    """As the notifier will call it: by the same proxies and certificates."""
+    from slack_sdk.errors import SlackClientError
+
+    try:
+        return client(token, REAL, _TIMEOUT).auth_test().data
+    except SlackClientError:
+        return None  # it is refused, or what answers there is no Slack

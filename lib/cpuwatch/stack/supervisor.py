@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -20,6 +19,7 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from cpuwatch import waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.stack.program import Program
 
@@ -103,15 +103,22 @@ class Supervisor:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, cwd=self.state, env=environment,
             )  # fmt: skip
-        deadline = time.monotonic() + 15
-        while not self.is_running():
-            if process.poll() is not None or time.monotonic() > deadline:
-                last = (Path(log.name).read_text().strip().splitlines() or ["no reason given"])[-1]
-                raise CpuwatchError(
-                    f"Supervisor, which runs the services, does not start ({last})."
-                    f" Its log is {self.state / 'logs' / 'supervisor.log'}."
-                )
-            time.sleep(0.05)
+
+        def sentence() -> str:
+            last = (Path(log.name).read_text().strip().splitlines() or ["no reason given"])[-1]
+            return (
+                f"Supervisor, which runs the services, does not start ({last})."
+                f" Its log is {self.state / 'logs' / 'supervisor.log'}."
+            )
+
+        def is_there() -> bool:
+            if self.is_running():
+                return True
+            if process.poll() is not None:
+                raise CpuwatchError(sentence())
+            return False
+
+        waiting.until(is_there, 15, sentence)
 
     @contextmanager
     def _call(self) -> Iterator[Any]:

@@ -5,16 +5,13 @@ The functions here are for notebooks and tests: look at the channel, and make it
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.stack import slack as process
+from cpuwatch.stack.slack import answers, secrets_in
 
-# The server's process runs through here, too, and has no use for pandas.
+# The server's process runs through here, too, and has no use for pandas or requests.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,7 +42,7 @@ def is_running() -> bool:
         address = page_address() + "api/"
     except CpuwatchError:
         return False
-    return process.answers(address, process.secrets_in(settings().slack_folder).token)
+    return answers(address, secrets_in(settings().slack_folder).token)
 
 
 def messages(channel: str = CHANNEL) -> pd.DataFrame:
@@ -117,23 +114,18 @@ def control(**modes: Any) -> dict[str, Any]:
 
 
 def _ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    from cpuwatch import web
+
     config = settings()
-    secrets = process.secrets_in(config.slack_folder)
+    secrets = secrets_in(config.slack_folder)
     secret = secrets.control if path == "control" else secrets.token
-    asked = urllib.request.Request(
-        page_address() + path,
-        data=json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    headers = {"Authorization": f"Bearer {secret}"}
     try:
-        with opener.open(asked, timeout=60) as response:
-            answer = json.loads(response.read())
-    except (OSError, ValueError, HTTPException) as error:
+        answer = web.ask(page_address(), path, "POST", body, headers, timeout=60)
+    except (OSError, ValueError) as error:
         raise CpuwatchError(
             f"The stand-in for Slack at {page_address()} does not answer"
-            f" ({getattr(error, 'reason', error)}). See 'cpuwatch status', and start it with"
-            " 'cpuwatch up'."
+            f" ({error}). See 'cpuwatch status', and start it with 'cpuwatch up'."
         ) from error
     if not answer.get("ok"):
         raise CpuwatchError(

@@ -10,7 +10,7 @@ from cpuwatch.topics.admin import (
     partitions,
     states,
 )
-from cpuwatch.topics.client import QUIET, admin, client_settings, unreachable
+from cpuwatch.topics.client import admin, client_settings, unreachable
 from cpuwatch.topics.consumer import Follower, count, decode, follow, messages, read
 from cpuwatch.topics.known import (
     ALERTS,
@@ -32,7 +32,6 @@ __all__ = [
     "LIVE",
     "OVER",
     "PARTITIONS",
-    "QUIET",
     "READINGS",
     "UNDELIVERED",
     "Follower",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import NewTopic, OffsetSpec
 
+from cpuwatch import waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.topics.client import TIMEOUT, admin, unreachable
 
@@ -79,14 +79,11 @@ def empty(name: str, number: int = PARTITIONS) -> None:
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise CpuwatchError(
-                f"Waited {TIMEOUT:.0f} seconds for {what}. Look at 'cpuwatch status', and try"
-                " again."
-            )
-        time.sleep(0.05)
+    waiting.until(
+        condition,
+        TIMEOUT,
+        f"Waited {TIMEOUT:.0f} seconds for {what}. Look at 'cpuwatch status', and try again.",
+    )
 
 
 def partitions(name: str) -> list[int]:

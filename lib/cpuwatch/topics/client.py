@@ -8,19 +8,10 @@ from confluent_kafka.admin import AdminClient
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
+from cpuwatch.stack.kafka import QUIET
 
 #: How long Kafka may take to answer, in seconds.
 TIMEOUT = 20.0
-
-
-class _Quiet:
-    """librdkafka's own log goes to stderr; what matters of it reaches us as an error."""
-
-    def log(self, *_args: object, **_kwargs: object) -> None:
-        pass
-
-
-QUIET = _Quiet()
 
 
 def client_settings(**more: Any) -> dict[str, Any]:

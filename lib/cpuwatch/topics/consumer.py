@@ -12,8 +12,9 @@ import orjson
 import pandas as pd
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from cpuwatch.stack.kafka import QUIET
 from cpuwatch.topics.admin import require
-from cpuwatch.topics.client import QUIET, TIMEOUT, client_settings, unreachable
+from cpuwatch.topics.client import TIMEOUT, client_settings, unreachable
 
 
 def _consumer(**more: Any) -> Consumer:

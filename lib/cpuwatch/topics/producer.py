@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import orjson
 import pandas as pd
 from confluent_kafka import KafkaError, Message, Producer
 
+from cpuwatch import signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import COLUMNS, Source, live_fleet
+from cpuwatch.stack.kafka import QUIET
 from cpuwatch.topics.admin import create, require
-from cpuwatch.topics.client import QUIET, client_settings
+from cpuwatch.topics.client import client_settings
 from cpuwatch.topics.known import BAD_READINGS, LIVE, READINGS
 
 
@@ -199,7 +200,7 @@ def send(
     keep_rejected(source.rejected, source.name)
     sender = Sender(topic)
     sent = 0
-    with _stopped_by_signals() if stop is None else _as_it_is(stop) as stopped:
+    with signals.stop_event() if stop is None else nullcontext(stop) as stopped:
         start = time.monotonic()
         for number, tick in enumerate(source.ticks):
             # Each tick has its own moment, so that a slow one does not delay all others.
@@ -262,23 +263,3 @@ class Stream:
         self._thread.join(40)
         if self._error is not None:
             raise self._error
-
-
-@contextmanager
-def _as_it_is(stop: threading.Event) -> Iterator[threading.Event]:
-    yield stop
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that what was sent is still flushed."""
-    event = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: event.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine
 
-from cpuwatch import flink, pipeline, results, sql, thresholds, topics
+from cpuwatch import flink, pipeline, results, slack, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted
 from cpuwatch.flink.deployment import stop_readers
-from cpuwatch.slack import notifier
 from cpuwatch.stack import control
 
 #: The name of every preview's job.
@@ -34,7 +33,7 @@ def fresh_topic(name: str) -> None:
 def reset() -> None:
     """Forget what the chapters made: stop the jobs, delete topics and table; the stack stays up."""
     stop_jobs()
-    notifier.stop()
+    slack.stop()
     topics.delete(*sql.topics(), topics.BAD_READINGS, topics.LIVE)
     noted.forget()
     engine = database()

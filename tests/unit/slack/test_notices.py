@@ -121,14 +121,6 @@ def test_old_finished_notices_are_forgotten_and_open_ones_never() -> None:
     assert [one.hostname for one in rolled.notices.values()] == ["open", "host8", "host9"]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0 s"), (30, "30 s"), (150, "2 min 30 s"), (3600, "1 h"), (90_061, "1 d 1 h")],
-)
-def test_a_length_of_time_in_words(seconds: int, words: str) -> None:
-    assert notices.length(seconds) == words
-
-
 def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-marked")
     monkeypatch.setenv("SLACK_CHANNEL", "C0000000000")

@@ -1,0 +1,120 @@
+"""How the figures look: colours, sizes, axes of time, the order of hosts."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter, DateLocator, MinuteLocator
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from cpuwatch.readings import HOSTS
+
+# Okabe and Ito's colours, which colour-blind people can tell apart. Their yellow is too pale
+# for a line on white, so grey stands in; black is kept for the alerts.
+_HOST_COLOURS = {
+    "doc": "#0072B2",
+    "grumpy": "#E69F00",
+    "sleepy": "#999999",
+    "bashful": "#009E73",
+    "happy": "#56B4E9",
+    "sneezy": "#D55E00",
+    "dopey": "#CC79A7",
+}
+_PALETTE = tuple(_HOST_COLOURS.values())
+
+#: The size of text, in points: readable from the back of a room.
+TEXT = 16
+
+#: The colour of an incident.
+INCIDENT = "#F0E442"
+
+
+def colour(hostname: str) -> str:
+    """Return the colour of a host: always the same one, as '#RRGGBB'."""
+    # Python's own hash() of a text is another one in each process.
+    other = _PALETTE[zlib.crc32(hostname.encode("utf-8", "replace")) % len(_PALETTE)]
+    return _HOST_COLOURS.get(hostname, other)
+
+
+def new(height: float, title: str) -> tuple[Figure, Axes]:
+    """A figure with one panel: as wide as a page, so many inches high."""
+    figure = Figure(figsize=(16, height), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, loc="left", fontsize=TEXT + 6, pad=14)
+    plain(axes)
+    return figure, axes
+
+
+def plain(axes: Axes) -> None:
+    """Leave out what says nothing, and make the rest big enough."""
+    axes.tick_params(labelsize=TEXT)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def percent_axis(axes: Axes) -> None:
+    """Let a panel show usage, from 0 to 100 percent, over time."""
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("usage, %", fontsize=TEXT)
+
+
+def time_axis(
+    axes: Axes, label: str = "event time (UTC)", locator: DateLocator | None = None
+) -> None:
+    """Tell the time in UTC below a panel, every two minutes unless a locator says otherwise."""
+    locator = locator or MinuteLocator(interval=2, tz="UTC")
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
+    axes.xaxis.get_offset_text().set_fontsize(TEXT)
+    axes.set_xlabel(label, fontsize=TEXT)
+
+
+def host_axis(axes: Axes) -> None:
+    """Give each host of the fleet a row, from the top, with lines for the time."""
+    axes.set_yticks(range(len(HOSTS)), HOSTS)
+    axes.set_ylim(len(HOSTS) - 0.4, -0.6)
+    axes.grid(axis="x", color="0.9")
+
+
+def hosts_in_order(table: pd.DataFrame) -> list[str]:
+    """The hosts of a table: the fleet's in their order, then others by name."""
+    there = set(table["hostname"])
+    return [host for host in HOSTS if host in there] + sorted(there - set(HOSTS))
+
+
+def times(values: pd.Series[Any]) -> Any:
+    """Moments as matplotlib draws them fastest: without a zone, in UTC."""
+    return values.dt.tz_convert("UTC").to_numpy("datetime64[us]")
+
+
+def draw_incident(axes: Axes, row: int, incident: Mapping[Any, Any]) -> None:
+    """Draw an incident in its host's row; one that deserves no alert is hatched."""
+    left, right = (np.datetime64(incident[name].tz_convert(None)) for name in ("start", "end"))
+    deserves = incident["deserves_alert"]
+    axes.barh(
+        row, right - left, left=left, height=0.8, zorder=1, edgecolor="0.3",
+        color=INCIDENT if deserves else "white", hatch=None if deserves else "//",
+        alpha=0.6 if deserves else 1.0,
+    )  # fmt: skip
+
+
+def incident_entries() -> list[Patch]:
+    """What a legend says of `draw_incident`."""
+    return [
+        Patch(facecolor=INCIDENT, edgecolor="0.3", label="an incident that deserves an alert"),
+        Patch(facecolor="white", edgecolor="0.3", hatch="//", label="one that deserves none"),
+    ]
+
+
+def legend(figure: Figure, entries: Sequence[Artist]) -> None:
+    """Explain below the figure, in one line, what is drawn."""
+    figure.legend(
+        handles=list(entries), loc="outside lower center", ncols=len(entries), frameon=False,
+        fontsize=TEXT,
+    )  # fmt: skip
