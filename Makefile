@@ -29,7 +29,7 @@ test: .venv/installed-dev  ## Run every test
 	@$(BIN)/pytest
 
 lint: .venv/installed-dev  ## Check style and types
-	@$(BIN)/ruff format --check lib tests && $(BIN)/ruff check lib tests && $(BIN)/mypy
+	@$(BIN)/ruff format --check lib tests tools && $(BIN)/ruff check lib tests tools && $(BIN)/mypy
 
 clean:  ## Stop the stack, forget its data, remove what was installed
 	@if [ -x $(BIN)/cpuwatch ]; then $(BIN)/cpuwatch down --wipe; fi

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import psycopg2
 
@@ -187,14 +188,13 @@ def _write_passwords(config: Settings) -> None:
     secret = config.postgres_password
     if config.postgres is None:
         postgres.password(config.pgpass)
-    hosts = set()
+    servers = set()
     if secret is not None:
         url = config.postgres_url
-        hosts = {
-            f"{host}:{url.database}:{url.username}"
-            for host in (f"{url.host}:{url.port}", config.postgres_for_flink)
-        }
-    postgres.set_outside_passwords(config.pgpass, dict.fromkeys(hosts, secret or ""))
+        for place in (config.postgres_place, config.postgres_for_flink):
+            host, _, port = place.rpartition(":")
+            servers.add(postgres.in_pgpass(host, port, url.database or "", url.username or ""))
+    postgres.set_outside_passwords(config.pgpass, dict.fromkeys(servers, secret or ""))
 
 
 def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell) -> bool:
@@ -233,28 +233,32 @@ def _start(
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
     with only_one(config.cache / "ports.lock"):
-        names = tuple(port for name in wanted for port in _PORTS[name])
-        chosen = ports.choose(names, config.embedded().get("ports", {}))
-        _record(config, chosen)
         tell("Preparing " + _names(wanted))
-        programs: list[Program] = []
-        if "kafka" in wanted:
-            programs += kafka.prepare(
-                config.state / "kafka", chosen, found["kafka"], supervisor.marker
-            )
-        if "postgres" in wanted:
-            programs += postgres.prepare(config.state / "postgres", chosen, config.pgpass)
-        if "flink" in wanted:
-            programs += flink.prepare(
-                config.state / "flink", chosen, found["flink"], supervisor.marker, config.pgpass
-            )
-        if "slack" in wanted:
-            programs += slack.prepare(config.slack_folder, chosen, supervisor.marker)
-        programs.append(slack.notifier(_notifier_settings(config), supervisor.marker))
-        supervisor.write(programs)
+        _prepare(config, supervisor, wanted, found)
         tell("Starting " + _names(wanted))
         supervisor.start()
         _wait(config, supervisor, wanted)
+
+
+def _prepare(
+    config: Settings, supervisor: Supervisor, wanted: list[str], found: dict[str, list[Path]]
+) -> None:
+    """Choose ports, write every configuration, make storage and database; start nothing."""
+    names = tuple(port for name in wanted for port in _PORTS[name])
+    chosen = ports.choose(names, config.embedded().get("ports", {}))
+    _record(config, chosen)
+    state, marker = config.state, supervisor.marker
+    programs: list[Program] = []
+    if "kafka" in wanted:
+        programs += kafka.prepare(state / "kafka", chosen, found["kafka"], marker)
+    if "postgres" in wanted:
+        programs += postgres.prepare(state / "postgres", chosen, config.pgpass)
+    if "flink" in wanted:
+        programs += flink.prepare(state / "flink", chosen, found["flink"], marker, config.pgpass)
+    if "slack" in wanted:
+        programs += slack.prepare(config.slack_folder, chosen, marker)
+    programs.append(slack.notifier(_notifier_settings(config), marker))
+    supervisor.write(programs)
 
 
 def _notifier_settings(config: Settings) -> dict[str, str]:
@@ -293,7 +297,7 @@ def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:
 
 def _last_words(config: Settings, name: str) -> str:
     log = config.state / "logs" / f"{PROGRAMS[name][0]}.log"
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    lines = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1][:200] if lines else "its log is empty"
 
 
@@ -334,8 +338,8 @@ def _refusal(config: Settings) -> str | None:
     url = config.postgres_url
     try:
         psycopg2.connect(
-            host=url.host, port=url.port, user=url.username, dbname=url.database,
-            password=config.postgres_password, connect_timeout=3, **url.query,
+            **{"connect_timeout": 3, **url.query}, host=url.host, port=url.port,
+            user=url.username, dbname=url.database, password=config.postgres_password,
         ).close()  # fmt: skip
     except psycopg2.Error as error:
         first = (str(error).strip() or "no reason given").splitlines()[0]
