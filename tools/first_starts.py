@@ -52,7 +52,7 @@ def one_first_start() -> tuple[float, str]:
         start = time.monotonic()
         failure = _run(folder, "up")
         seconds = time.monotonic() - start
-        return seconds, failure or _run(folder, "status") or _left(folder)
+        return seconds, failure or _left(folder)
     finally:
         # Also when somebody pressed Ctrl-C.
         _run(folder, "down", "--wipe")
