@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import urllib.request
+from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,7 @@ def _write_yaml(path: Path, settings: dict[str, Any]) -> None:
     path.write_text("# Written by cpuwatch up.\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
+@lru_cache(maxsize=1)
 def _module_options() -> str:
     # Flink's own file opens the modules of Java that its serialisers reach into.
     shipped = YAML(typ="safe").load((HOME / "conf" / "config.yaml").read_text())
