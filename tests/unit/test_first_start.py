@@ -11,6 +11,7 @@ import os
 import random
 import secrets
 import shutil
+import socket
 import stat
 import subprocess
 import uuid
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
 import pytest
 from conftest import new_state
 from java_parts import java, strings
 from py4j.java_gateway import JavaGateway
 from supervisor.options import ServerOptions
 
-from cpuwatch import lab, thresholds
+from cpuwatch import lab, readings, thresholds
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import SERVICES, Settings, settings
 from cpuwatch.stack import control, failures, flink, jars, kafka, postgres, slack
@@ -367,6 +369,19 @@ def test_an_outside_users_and_databases_name_reach_both_clients(
 def test_a_token_comes_out_of_an_address_as_it_went_in(token: str) -> None:
     address = lab.Server("http://127.0.0.1:8888", token, None).address()  # type: ignore[arg-type]
     assert parse_qs(urlsplit(address).query) == {"token": [token]}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("", "this-machine"), ("-x", "-x"), ("jürgen's pc", "jürgen's pc"), ("a\udcff", "a?")],
+)
+def test_a_machine_may_have_any_name_or_none(
+    monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    reading = next(readings.machine(0.01))[0]
+    assert reading["hostname"] == said
+    assert orjson.loads(orjson.dumps(reading)) == reading
 
 
 # --- What cannot be -----------------------------------------------------------------------
