@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from conftest import cpuwatch, cpuwatch_json, processes_of
+from java_parts import java
+from sqlalchemy.engine import URL
 
-from cpuwatch.settings import ROOT
-from cpuwatch.stack import kafka
+from cpuwatch import thresholds
+from cpuwatch.settings import ROOT, settings
+from cpuwatch.stack import control, jars, kafka
 
 #: What has a meaning to a shell, Java, supervisor, YAML, an address or SQL, in one name.
 ODD = "Jürgen O'Brien's-C#,100%-$HOME&(x)[y]{z}=+~!;\"@?*`%(here)s".replace(" ", "-")
@@ -90,3 +93,48 @@ def test_a_first_start_that_fails_is_counted_and_makes_the_tool_fail(tmp_path: P
     assert done.returncode == 1
     assert "0 of 2" in done.stdout
     assert "'cpuwatch up'" in done.stdout
+
+
+def test_an_outside_database_with_odd_names_is_reached_by_both_clients(
+    stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = 'O\'Brien @:/?#%41 \\"$HOME"-ü'  # user, database and password alike
+    schema = 'a "b" \\c,d-$x'
+    with thresholds.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as owner:
+        quoted = owner.dialect.identifier_preparer.quote(odd).replace("%%", "%")
+        secret = odd.replace("'", "''")
+        owner.exec_driver_sql(f"CREATE ROLE {quoted} LOGIN PASSWORD '{secret}'")
+        owner.exec_driver_sql(f"CREATE DATABASE {quoted} OWNER {quoted}")
+    port = settings().port("postgres")
+    url = URL.create("postgresql", odd, odd, "127.0.0.1", port, odd, {"connect_timeout": "5"})
+    monkeypatch.setenv("CPUWATCH_POSTGRES", url.render_as_string(hide_password=False))
+    monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path))
+    settings.cache_clear()
+    try:
+        config = settings()
+        assert control._refusal(config) is None
+        control._write_passwords(config)
+        thresholds.create_schema(schema)
+        database = thresholds.engine(schema)
+        thresholds.create(database)
+        thresholds.write(database, {odd: 42.0})
+        database.dispose()
+        found = jars.fetch(config.cache, {"flink"}, show=False)["flink"]
+        with java(found, tmp_path) as gateway:
+            jvm = gateway.jvm
+            jvm.java.lang.System.setProperty("org.postgresql.pgpassfile", str(config.pgpass))
+            driver = jvm.org.postgresql.Driver()
+            connection = driver.connect(config.jdbc_url, jvm.java.util.Properties())
+            name = database.dialect.identifier_preparer.quote(schema)
+            rows = connection.createStatement().executeQuery(
+                f"SELECT hostname FROM {name}.cpu_thresholds"
+            )
+            assert rows.next()
+            assert rows.getString(1) == odd
+            connection.close()
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+        with thresholds.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as owner:
+            owner.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
+            owner.exec_driver_sql(f"DROP ROLE IF EXISTS {quoted}")
