@@ -101,8 +101,8 @@ def test_an_outside_database_with_odd_names_is_reached_by_both_clients(
     odd = 'O\'Brien @:/?#%41 \\"$HOME"-ü'  # user, database and password alike
     schema = 'a "b" \\c,d-$x'
     with thresholds.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as owner:
-        quoted = owner.dialect.identifier_preparer.quote(odd).replace("%%", "%")
-        secret = odd.replace("'", "''")
+        quoted = owner.dialect.identifier_preparer.quote(odd)
+        secret = odd.replace("'", "''").replace("%", "%%")
         owner.exec_driver_sql(f"CREATE ROLE {quoted} LOGIN PASSWORD '{secret}'")
         owner.exec_driver_sql(f"CREATE DATABASE {quoted} OWNER {quoted}")
     port = settings().port("postgres")
