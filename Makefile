@@ -5,6 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
+# As a module: pip's start script is a line of shell, in which a '$' in the checkout's own
+# path would mean something.
+CPUWATCH := $(BIN)/python -m cpuwatch.cli
 # uv installs in seconds what pip installs in a minute; pinned, from the same index.
 UV := uv==0.9.5
 
@@ -14,10 +17,10 @@ help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 lab: .venv/installed  ## Open the workshop in JupyterLab (ARGS="--no-browser --port 8899")
-	@$(BIN)/cpuwatch lab $(ARGS)
+	@$(CPUWATCH) lab $(ARGS)
 
 demo: .venv/installed  ## Run the whole story once and show who was in trouble
-	@$(BIN)/cpuwatch demo
+	@$(CPUWATCH) demo
 
 containers: .venv/installed  ## Run the services as containers instead (needs Docker)
 	@docker compose version >/dev/null 2>&1 || { \
@@ -38,7 +41,7 @@ lint: .venv/installed-dev  ## Check style and types
 	@$(BIN)/ruff format --check lib tests tools && $(BIN)/ruff check lib tests tools && $(BIN)/mypy
 
 clean:  ## Stop the stack, forget its data, remove what was installed
-	@if [ -x $(BIN)/cpuwatch ]; then $(BIN)/cpuwatch down --wipe; fi
+	@if [ -x $(BIN)/cpuwatch ]; then $(CPUWATCH) down --wipe; fi
 	@rm -rf .venv out flink-connectors lib/cpuwatch.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- Set-up -------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and
 def main() -> None:
     """Run the command; a failure is one sentence on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="cpuwatch")
     except CpuwatchError as error:
         err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)

@@ -10,7 +10,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -26,6 +26,9 @@ DATA = ROOT / "data"
 
 SERVICES = ("kafka", "postgres", "flink", "slack")
 
+#: Variables that are not called CPUWATCH_…
+_OWN_NAMES = ("POSTGRES_PASSWORD", "SLACK_BOT_TOKEN", "SLACK_CHANNEL")
+
 
 def _default_state() -> Path:
     # One folder a checkout, so that two checkouts on one machine do not disturb each other.
@@ -39,6 +42,25 @@ def _default_state() -> Path:
     # name, which Flink's start scripts cannot bear.
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(home).expanduser() / "cpuwatch" / name
+
+
+#: Ends of lines, other controls (a tab does no harm), and what is no text in UTF-8.
+_CONTROL = r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+
+#: What a state folder's name cannot have in it, and why. All else is kept away from the tools
+#: that could not bear it: by relative paths, links, and files instead of arguments.
+_UNBEARABLE = {
+    r"\s": "a blank or a line break in its name, which Flink's start scripts cannot bear",
+    ":": "a ':' in its name, which would part it in two in Java's class path",
+    r"\\": "a '\\' in its name, which Flink would take for a '/'",
+    _CONTROL: "an unprintable character in its name, or one that is not UTF-8, which Java cannot"
+    " open",
+}
+
+
+def _shown(path: Path) -> str:
+    """A path on one line, as it can be printed on any terminal."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(path))
 
 
 class Settings(BaseSettings):
@@ -89,9 +111,36 @@ class Settings(BaseSettings):
 
     @field_validator("state")
     @classmethod
-    def _no_blank(cls, value: Path) -> Path:
-        if re.search(r"\s", str(value)):
-            raise ValueError("Flink's start scripts cannot bear a blank in a folder's name")
+    def _bearable(cls, value: Path) -> Path:
+        for found, reason in _UNBEARABLE.items():
+            if re.search(found, str(value)):
+                raise ValueError(
+                    f"{_shown(value)} has {reason}; set CPUWATCH_STATE to a folder without it,"
+                    " for example /var/tmp/cpuwatch"
+                )
+        return value
+
+    @field_validator("kafka", "postgres", "password", "flink", "slack_bot_token", "slack_channel")
+    @classmethod
+    def _one_line(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if re.search(_CONTROL, unquote(text)):  # in an address it may stand as %0A
+            # The value may be a password: say nothing of it.
+            raise ValueError(
+                "there is a line break or another unprintable character in it, which no file of"
+                " passwords and no header can hold; write it anew, on one line"
+            )
+        return value
+
+    @field_validator("slack_bot_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError(
+                "a token is letters, digits and signs without a blank; copy it again from Slack"
+            )
         return value
 
     @field_validator("flink")
@@ -102,7 +151,7 @@ class Settings(BaseSettings):
         value = (value if "://" in value else f"http://{value}").rstrip("/")
         try:
             parts = urlsplit(value)
-            good = parts.scheme == "http" and parts.hostname and parts.port and not parts.path
+            good = re.fullmatch(r"http://[^\s/?#@'\"\\]+", value) and parts.hostname and parts.port
         except ValueError:  # a port that is no number
             good = False
         if not good:
@@ -113,7 +162,7 @@ class Settings(BaseSettings):
     @classmethod
     def _host_and_port(cls, value: str | None) -> str | None:
         # Java's clients insist on the port; a quote would end the string in the SQL.
-        one = r"(\[[0-9a-fA-F:.]+\]|[^\s:,/'\"]+):[0-9]+"
+        one = r"(\[[0-9a-fA-F:.]+\]|[^\s:,/'\"\\$;?#@&]+):[0-9]+"
         if value is not None and not re.fullmatch(f"{one}(,{one})*", value):
             raise ValueError("write it as host:port")
         return value
@@ -125,12 +174,14 @@ class Settings(BaseSettings):
             return None
         try:
             url = make_url(value.get_secret_value())
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # ValueError: a port that is no number
             url = None
         good = (
             url is not None
             and url.drivername.partition("+")[0] in ("postgresql", "postgres")
             and url.host and url.username and url.database
+            # The host stands as it is in JDBC's address, and so in SQL.
+            and re.fullmatch(r"[^\s:,/'\"\\$;?#@&%]+|[0-9a-fA-F:.]+", url.host)
             and "password" not in url.query
         )  # fmt: skip
         if not good:
@@ -221,17 +272,24 @@ class Settings(BaseSettings):
         return (self.flink and self.kafka_from_flink) or self.kafka_address
 
     @property
+    def postgres_place(self) -> str:
+        """PostgreSQL's `host:port`, for a client on this machine."""
+        url = self.postgres_url
+        host = f"[{url.host}]" if ":" in (url.host or "") else url.host  # of IPv6
+        return f"{host}:{url.port}"
+
+    @property
     def postgres_for_flink(self) -> str:
         """PostgreSQL's `host:port`, as the Flink cluster sees it."""
-        url = self.postgres_url
-        return (self.flink and self.postgres_from_flink) or f"{url.host}:{url.port}"
+        return (self.flink and self.postgres_from_flink) or self.postgres_place
 
     @property
     def jdbc_url(self) -> str:
         """PostgreSQL's JDBC address, as the Flink cluster sees it, without its password."""
         url = self.postgres_url
         query = urlencode({"user": url.username, **url.query}, doseq=True, quote_via=quote)
-        return f"jdbc:postgresql://{self.postgres_for_flink}/{quote(url.database or '')}?{query}"
+        database = quote(url.database or "", safe="")
+        return f"jdbc:postgresql://{self.postgres_for_flink}/{database}?{query}"
 
     @property
     def pgpass(self) -> Path:
@@ -250,9 +308,20 @@ def settings() -> Settings:
     """
     try:
         return Settings()
+    except RuntimeError:
+        raise CpuwatchError(
+            "There is no home folder to keep data in: set HOME, or CPUWATCH_STATE and"
+            " CPUWATCH_CACHE to folders by their whole paths."
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = str(first["loc"][0]).upper()
-        name = place if place.startswith("SLACK_") else f"CPUWATCH_{place}"
+        name = place if place in _OWN_NAMES else f"CPUWATCH_{place}"
         reason = str(first["msg"]).removeprefix("Value error, ")
+        if place == "STATE" and (not first["input"] or isinstance(first["input"], Path)):
+            # Nobody set it.
+            home = "XDG_STATE_HOME" if os.environ.get("XDG_STATE_HOME") else "HOME"
+            raise CpuwatchError(
+                f"The state folder that follows from {home} is not usable: {reason}."
+            ) from None
         raise CpuwatchError(f"{name} in the environment or .env is not usable: {reason}.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,7 +49,10 @@ def engine(schema: str = "public") -> Engine:
         The schema in which tables are looked for and made.
     """
     config = settings()
-    arguments = {"options": f"-csearch_path={schema}", "connect_timeout": 10}
+    # An identifier in SQL's quotes, in an option whose blanks stand behind a backslash.
+    quoted = schema.replace('"', '""')
+    path = re.sub(r"([\\\s])", r"\\\1", f'"{quoted}"')
+    arguments = {"options": f"-csearch_path={path}", "connect_timeout": 10}
     if config.postgres_password is not None:
         arguments["password"] = config.postgres_password
     elif not config.outside("postgres"):

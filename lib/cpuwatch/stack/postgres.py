@@ -8,6 +8,9 @@ import re
 import secrets
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import psycopg2
 
 from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.stack import failures
 from cpuwatch.stack.program import Program
 
 PORTS = ("postgres",)
@@ -68,10 +72,10 @@ def prepare(folder: Path, ports: dict[str, int], pgpass: Path) -> list[Program]:
     if user is not None:
         os.chmod(folder, 0o755)  # not secret; the data folder below stays 0700
         _check_reachable(folder, user)
-    binaries = _binaries(folder, user)
+    binaries = binaries_for(folder, user)
     data = folder / "data"
     if not (data / "PG_VERSION").exists():
-        _create(folder, data, binaries, user, password(pgpass))
+        create(folder, data, binaries, user, password(pgpass))
     command = [str(binaries / "postgres"), "-D", str(data), "-p", str(ports["postgres"])]
     for name, value in _OPTIONS.items():
         command += ["-c", f"{name}={value}"]
@@ -95,7 +99,7 @@ def unprivileged_user() -> str:
 
 def password(pgpass: Path) -> str:
     """The embedded database's password: made once, kept in a 0600 file alone."""
-    known = _passwords(pgpass)
+    known = passwords(pgpass)
     if _EMBEDDED not in known:
         known[_EMBEDDED] = secrets.token_urlsafe(18)
         _write(pgpass, known)
@@ -113,30 +117,40 @@ def set_outside_passwords(pgpass: Path, wanted: dict[str, str]) -> None:
     pgpass
         The file, in libpq's own format.
     wanted
-        For each `host:port:database:user` the password.
+        For each server, as `in_pgpass` names it, the password.
     """
-    known = _passwords(pgpass)
+    known = passwords(pgpass)
     new = {server: secret for server, secret in known.items() if server == _EMBEDDED} | wanted
     if new != known:
         _write(pgpass, new)
 
 
+def in_pgpass(host: str, port: str, database: str, user: str) -> str:
+    """How pgpass names a server: four fields, parted by ':'."""
+    return ":".join(map(_field, (host, port, database, user)))
+
+
+def _field(text: str) -> str:
+    # What is no end of a field stands behind a backslash.
+    return re.sub(r"([\\:])", r"\\\1", text)
+
+
 def _write(pgpass: Path, known: dict[str, str]) -> None:
     # The first line that fits counts: an exact one must come before one with a star.
     order = sorted(known, key=lambda one: one.split(":").count("*"))
-    lines = []
-    for one in order:
-        escaped = known[one].replace("\\", r"\\").replace(":", r"\:")
-        lines.append(f"{one}:{escaped}\n")
+    lines = [f"{one}:{_field(known[one])}\n" for one in order]
     files.write(pgpass, "".join(lines), private=True)
 
 
-def _passwords(pgpass: Path) -> dict[str, str]:
+def passwords(pgpass: Path) -> dict[str, str]:
+    """The passwords in the file, each by `host:port:database:user` as they stand there."""
     known = {}
     if pgpass.exists():
-        for line in pgpass.read_text().splitlines():
-            *server, secret = line.split(":", 4)
-            known[":".join(server)] = re.sub(r"\\(.)", r"\1", secret)
+        # Not splitlines: to that a form feed in a password would be an end of a line.
+        for line in pgpass.read_text(encoding="utf-8").split("\n"):
+            found = re.fullmatch(r"((?:(?:\\.|[^:\\])*:){3}(?:\\.|[^:\\])*):(.*)", line)
+            if found:
+                known[found[1]] = re.sub(r"\\(.)", r"\1", found[2])
     return known
 
 
@@ -151,16 +165,18 @@ def _check_reachable(folder: Path, user: str) -> None:
 
 def _can(user: str, what: str, path: Path) -> bool:
     # Asked of the kernel, as that user: permissions are more than mode bits.
-    test = subprocess.run(["test", f"-{what}", str(path)], user=user, group=_group(user),
+    test = subprocess.run(["test", f"-{what}", str(path)], user=user, group=group_of(user),
                           extra_groups=[], check=False)  # fmt: skip
     return test.returncode == 0
 
 
-def _group(user: str) -> int:
+def group_of(user: str) -> int:
+    """The number of a user's own group."""
     return pwd.getpwnam(user).pw_gid
 
 
-def _binaries(folder: Path, user: str | None) -> Path:
+def binaries_for(folder: Path, user: str | None) -> Path:
+    """The folder of PostgreSQL's programs, where that user can run them."""
     place = _PACKAGE / _INSTALL / "bin"
     if user is None or _can(user, "x", place / "postgres"):
         return place
@@ -179,39 +195,71 @@ def _binaries(folder: Path, user: str | None) -> Path:
     return wanted
 
 
-def _create(folder: Path, data: Path, binaries: Path, user: str | None, secret: str) -> None:
+def create(folder: Path, data: Path, binaries: Path, user: str | None, secret: str) -> None:
+    """Create the database cluster, with its one user and that one's password."""
     # Made beside and renamed, so that an interrupted run leaves nothing half made.
     new = folder / "data.new"
     shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(data, ignore_errors=True)
     new.mkdir(mode=0o700)
     if user is not None:
-        shutil.chown(new, user, _group(user))
-    run_as = {} if user is None else {"user": user, "group": _group(user), "extra_groups": []}
+        shutil.chown(new, user, group_of(user))
+    run_as = {} if user is None else {"user": user, "group": group_of(user), "extra_groups": []}
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
 
-    def run(*command: str, **more: str) -> None:
+    def run(program: Path, *arguments: str, **more: str) -> None:
         result = subprocess.run(
-            [str(binaries / command[0]), *command[1:]], capture_output=True, text=True,
+            [str(program), *arguments], capture_output=True, encoding="utf-8", errors="replace",
             check=False, env=environment, cwd="/", **more, **run_as,  # type: ignore[call-overload]
         )  # fmt: skip
         if result.returncode != 0:
-            last = (result.stderr.strip() or result.stdout.strip()).split("\n")[-1]
+            reason = failures.cause(f"{result.stdout}\n{result.stderr}")
             raise CpuwatchError(
-                f"PostgreSQL's data folder {data} cannot be made ({last}). Free some disk space,"
-                " or start afresh with 'cpuwatch down --wipe'."
+                f"PostgreSQL's data folder {data} cannot be made ({reason})."
+                f" {failures.next_step(reason)}"
             )
 
-    # The password is told through a pipe: an argument would show in the process list.
-    run("initdb", "-D", str(new), "-U", USER, "-E", "UTF8", "--locale=C", "-A", "reject",
-        "--no-sync", "--no-instructions")  # fmt: skip
-    # A single-user server does this before anybody can connect.
-    run("postgres", "--single", "-D", str(new), "postgres",
-        input=f"ALTER ROLE {USER} PASSWORD '{secret}';\nCREATE DATABASE {DATABASE};\n")  # fmt: skip
+    with _plainly_named(binaries) as plain:
+        run(plain / "initdb", "-D", str(new), "-U", USER, "-E", "UTF8", "--locale=C",
+            "-A", "reject", "--no-sync", "--no-instructions")  # fmt: skip
+    # A single-user server does this before anybody can connect. The password is told
+    # through a pipe: an argument would show in the process list.
+    statements = (f"ALTER ROLE {USER} PASSWORD {quoted(secret)};", f"CREATE DATABASE {DATABASE};")
+    run(binaries / "postgres", "--single", "-D", str(new), "postgres",
+        input="\n".join([*statements, ""]))  # fmt: skip
     (new / "pg_hba.conf").write_text(
         "# Written by cpuwatch up.\nhost all all 127.0.0.1/32 scram-sha-256\n"
     )
     new.rename(data)
+
+
+def quoted(text: str) -> str:
+    """A string of SQL that stands on one line: a single-user server reads line by line."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def _plainly_named(binaries: Path) -> Iterator[Path]:
+    """The same programs in a folder that initdb can bear.
+
+    It runs the other programs beside it through a shell, its own folder in double quotes.
+    """
+    if not re.search(r'["$`\\]', str(binaries)):
+        yield binaries
+        return
+    with tempfile.TemporaryDirectory(prefix="cpuwatch-", dir="/tmp") as place:
+        Path(place).chmod(0o755)  # PostgreSQL's user may be another
+        copy = Path(place) / _PACKAGE.name / _INSTALL
+        (copy / "bin").mkdir(parents=True)
+        for name in ("initdb", "postgres"):
+            # Copies: of a link initdb would take the other end.
+            shutil.copy2(binaries / name, copy / "bin" / name)
+        for folder in binaries.parent.iterdir():
+            if folder.name != "bin":
+                (copy / folder.name).symlink_to(folder)
+        libraries = _PACKAGE.name + ".libs"
+        (Path(place) / libraries).symlink_to(binaries.parents[2] / libraries)
+        yield copy / "bin"
 
 
 def answers(port: int, secret: str, data: Path | None = None) -> bool:

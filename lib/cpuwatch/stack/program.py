@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Java takes the names of files from the locale; in some, such as C, there is no ü.
+UTF8 = {"LC_ALL": "C.UTF-8"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class Program:
         Started in ascending, stopped in descending order.
     autostart
         Whether it starts with supervisor, or only when asked for.
+    folder
+        Where it runs. What it is told by a relative path cannot be misread, whatever the
+        folders above are called.
     """
 
     name: str
@@ -34,3 +41,4 @@ class Program:
     stop_signal: str = "TERM"
     order: int = 10
     autostart: bool = True
+    folder: Path | None = None

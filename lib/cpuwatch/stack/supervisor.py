@@ -26,6 +26,9 @@ from cpuwatch.stack.program import Program
 #: A unix socket's path may hold about 100 characters, and supervisor adds some of its own.
 _LONGEST_SOCKET = 85
 
+#: In supervisor's own environment, since what its file refers to by a name is taken as it is.
+_SOCKET = "SUPERVISOR_SOCKET"
+
 
 class Supervisor:
     """The supervisor of one state folder.
@@ -51,24 +54,30 @@ class Supervisor:
     def socket(self) -> Path:
         """Supervisor's unix socket."""
         path = self.folder / "supervisor.sock"
-        if len(str(path)) > _LONGEST_SOCKET:
+        if len(os.fsencode(path)) > _LONGEST_SOCKET:
             path = Path(tempfile.gettempdir()) / f"cpuwatch-{self.id}" / "s"
         return path
 
     def write(self, programs: list[Program]) -> None:
-        """Write supervisor's configuration for these programs."""
-        logs = self.state / "logs"
-        for folder in (self.folder, logs, self.socket.parent):
+        """Write supervisor's configuration for these programs.
+
+        All its paths are relative to the state folder, and each command stands in a script
+        of its own: to supervisor a '%', a ' ;' or a quote in a folder's name means something.
+        """
+        scripts = self.state / "programs"
+        for folder in (self.folder, self.state / "logs", self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # PostgreSQL's user reads its script, too: no secret stands there.
+        scripts.mkdir(exist_ok=True)
+        scripts.chmod(0o755)
         parser = configparser.RawConfigParser()
-        parser["unix_http_server"] = {"file": str(self.socket), "chmod": "0600"}
+        parser["unix_http_server"] = {"file": f"%(ENV_{_SOCKET})s", "chmod": "0600"}
         parser["supervisord"] = {
-            "logfile": str(logs / "supervisor.log"),
+            "logfile": "logs/supervisor.log",
             "logfile_maxbytes": "1MB",
             "logfile_backups": "1",
-            "pidfile": str(self.folder / "supervisord.pid"),
-            "directory": str(self.state),
-            "childlogdir": str(logs),
+            "pidfile": "supervisor/supervisord.pid",
+            "childlogdir": "logs",
             "identifier": f"cpuwatch-{self.id}",
             "umask": "077",
         }
@@ -78,8 +87,11 @@ class Supervisor:
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
         }
         for program in programs:
-            parser[f"program:{program.name}"] = _section(program, logs)
-        with self.configuration.open("w") as file:
+            script = scripts / f"{program.name}.sh"
+            script.write_bytes(os.fsencode(_script(program)))
+            script.chmod(0o644)
+            parser[f"program:{program.name}"] = _section(program)
+        with self.configuration.open("w", encoding="ascii") as file:
             file.write("; Written by cpuwatch up.\n")
             parser.write(file)
 
@@ -93,8 +105,9 @@ class Supervisor:
             if not name.startswith(
                 ("SLACK_", "CPUWATCH_", "POSTGRES_", "PG", "JAVA_", "_JAVA", "JDK_", "FLINK_")
             )
-            and name not in ("JVM_ARGS", "CLASSPATH", "PYTHONSTARTUP")
-        }
+            # Shells read the last two: CDPATH makes 'cd' go elsewhere, and say so.
+            and name not in ("JVM_ARGS", "CLASSPATH", "PYTHONSTARTUP", "BASH_ENV", "CDPATH")
+        } | {_SOCKET: str(self.socket)}
         log = (self.state / "logs" / "supervisor.out").open("w")
         with log:
             process = subprocess.Popen(
@@ -105,7 +118,8 @@ class Supervisor:
             )  # fmt: skip
 
         def sentence() -> str:
-            last = (Path(log.name).read_text().strip().splitlines() or ["no reason given"])[-1]
+            said = Path(log.name).read_text(errors="replace").strip().splitlines()
+            last = (said or ["no reason given"])[-1]
             return (
                 f"Supervisor, which runs the services, does not start ({last})."
                 f" Its log is {self.state / 'logs' / 'supervisor.log'}."
@@ -233,9 +247,18 @@ class Supervisor:
         psutil.wait_procs(alive, timeout=5)
 
 
-def _section(program: Program, logs: Path) -> dict[str, str]:
+def _script(program: Program) -> str:
+    """The program as a script that ends by becoming it: a shell's quotes can hold anything."""
+    lines = ["#!/bin/sh", "# Written by cpuwatch up."]
+    if program.folder is not None:
+        lines.append(f"cd {shlex.quote(str(program.folder))} || exit")
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in program.environment.items()]
+    return "\n".join([*lines, f"exec {shlex.join(program.command)}", ""])
+
+
+def _section(program: Program) -> dict[str, str]:
     section = {
-        "command": shlex.join(program.command).replace("%", "%%"),
+        "command": f"/bin/sh programs/{program.name}.sh",
         "priority": str(program.order),
         "stopsignal": program.stop_signal,
         "stopwaitsecs": "15",
@@ -244,15 +267,11 @@ def _section(program: Program, logs: Path) -> dict[str, str]:
         # A service that was killed comes back, however often.
         "autorestart": "true",
         "startretries": "1000",
-        "stdout_logfile": str(logs / f"{program.name}.log").replace("%", "%%"),
+        "stdout_logfile": f"logs/{program.name}.log",
         "stdout_logfile_maxbytes": "4MB",
         "stdout_logfile_backups": "1",
         "redirect_stderr": "true",
     }
-    if program.environment:
-        section["environment"] = ",".join(
-            f'{name}="{value}"'.replace("%", "%%") for name, value in program.environment.items()
-        )
     if program.user:
         section["user"] = program.user
     return section

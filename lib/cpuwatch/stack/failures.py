@@ -1,0 +1,43 @@
+"""What a failed program said: its cause in one line, and the next step that fits it."""
+
+from __future__ import annotations
+
+import re
+
+_FULL = re.compile(r"no space left|disk (is )?full|disk quota|not enough space", re.IGNORECASE)
+
+#: Lines that tell of a cause, rather than of where in the program it was.
+_CAUSE = re.compile(r"\b(error|fatal|panic|exception)\b|(Error|Exception)\b", re.IGNORECASE)
+
+
+def cause(output: str) -> str:
+    """The line that names the cause, out of all that a program wrote.
+
+    Parameters
+    ----------
+    output
+        What it wrote before it failed: a Java stack trace, a usage text, or plain lines.
+    """
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    if full := [line for line in lines if _FULL.search(line)]:
+        return full[-1][:300]
+    told = [line for line in lines if not re.match(r"(at \S+\(|\.\.\. \d+ more)", line)]
+    named = [line for line in told if _CAUSE.search(line)]
+    # Of Java's chain of causes the last is the real one.
+    found = (named or told or ["it gave no reason"])[-1]
+    return found.removeprefix("Caused by: ")[:300]
+
+
+def is_full(text: str) -> bool:
+    """Whether a program failed because there was no room on the disk."""
+    return _FULL.search(text) is not None
+
+
+def next_step(reason: str) -> str:
+    """What to do about it, as the end of an error's text."""
+    if is_full(reason):
+        return "Free some disk space and run 'cpuwatch up' again."
+    return (
+        "Run 'cpuwatch up' again; if that does not help, start afresh with"
+        " 'cpuwatch down --wipe' and 'cpuwatch up'."
+    )
