@@ -31,6 +31,10 @@ def java(jars: list[Path], folder: Path) -> Iterator[JavaGateway]:
     try:
         port = int(process.stdout.readline())
         gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+        # Python's garbage collector would tell Java of each object that has gone, long after
+        # Java has ended, too: the stack trace that py4j then logs can break whatever is being
+        # compiled at that moment (CPython 3.11 parses code to format a trace).
+        gateway._gateway_client.garbage_collect_object = lambda *_: None
         yield gateway
     finally:
         if gateway is not None:

@@ -148,11 +148,11 @@ class Outside:
     def _start_postgres(self) -> None:
         # The container's data are made by its image; here, as the embedded ones are.
         pgpass = self.folder / "pgpass"
-        postgres.set_outside_passwords(pgpass, {postgres._EMBEDDED: SECRET})
+        postgres.set_outside_passwords(pgpass, {postgres.EMBEDDED: SECRET})
         (program,) = postgres.prepare(self.folder / "postgres", {"postgres": self.postgres}, pgpass)
         user: dict[str, Any] = {}
         if program.user is not None:
-            group = postgres._group(program.user)
+            group = postgres.group_of(program.user)
             user = {"user": program.user, "group": group, "extra_groups": []}
         self._start("postgres", program.command, **user)
 

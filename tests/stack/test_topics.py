@@ -112,7 +112,7 @@ def test_following_sees_each_record_once_and_stops_clean(stack: Path) -> None:
     with topics.follow(TOPIC, on_record) as follower:
         topics.produce(readings.fleet(ticks=2).iloc[35:], TOPIC)
         assert enough.wait(30)
-    assert not follower._thread.is_alive()
+    assert not follower.running
     assert len(seen) == 70
     assert {record["occurred_at"] for record in seen} == set(readings.fleet(ticks=2)["occurred_at"])
 

@@ -25,7 +25,7 @@ PORTS = ("postgres",)
 USER = DATABASE = "cpuwatch"
 
 # As pgpass names the embedded server: its port may change from day to day.
-_EMBEDDED = f"127.0.0.1:*:{DATABASE}:{USER}"
+EMBEDDED = f"127.0.0.1:*:{DATABASE}:{USER}"
 
 
 def _package() -> Path:
@@ -100,10 +100,10 @@ def unprivileged_user() -> str:
 def password(pgpass: Path) -> str:
     """The embedded database's password: made once, kept in a 0600 file alone."""
     known = passwords(pgpass)
-    if _EMBEDDED not in known:
-        known[_EMBEDDED] = secrets.token_urlsafe(18)
+    if EMBEDDED not in known:
+        known[EMBEDDED] = secrets.token_urlsafe(18)
         _write(pgpass, known)
-    return known[_EMBEDDED]
+    return known[EMBEDDED]
 
 
 def set_outside_passwords(pgpass: Path, wanted: dict[str, str]) -> None:
@@ -120,7 +120,7 @@ def set_outside_passwords(pgpass: Path, wanted: dict[str, str]) -> None:
         For each server, as `in_pgpass` names it, the password.
     """
     known = passwords(pgpass)
-    new = {server: secret for server, secret in known.items() if server == _EMBEDDED} | wanted
+    new = {server: secret for server, secret in known.items() if server == EMBEDDED} | wanted
     if new != known:
         _write(pgpass, new)
 

@@ -197,6 +197,10 @@ class Supervisor:
                 process.kill()
                 process.wait(5)
         self.end_strays()
+        self.forget_socket()
+
+    def forget_socket(self) -> None:
+        """Remove the socket, and its folder where that is apart from the state folder."""
         self.socket.unlink(missing_ok=True)
         if self.socket.parent != self.folder and self.socket.parent.exists():
             self.socket.parent.rmdir()

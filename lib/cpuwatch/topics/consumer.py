@@ -166,6 +166,11 @@ class Follower:
         finally:
             self._consumer.close()
 
+    @property
+    def running(self) -> bool:
+        """Whether it still follows."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Stop, wait until the thread has ended, and raise what ended it early, if anything."""
         self._stop.set()
