@@ -5,12 +5,14 @@ Each test works in a copy of the project, on the stack that the tests share.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -46,6 +48,37 @@ GROUP BY window_start, window_end, hostname
 ENTRY = '    Job("cpu_count", reads=("cpu_in",), writes="cpu_out_count", chapter="02"),\n'
 
 
+#: Runs commands from stdin, each a list of words; tells exit code, stdout and stderr.
+SERVE = """
+import contextlib, io, json, sys
+from cpuwatch import cli
+
+answers = sys.stdout
+for line in sys.stdin:
+    words = json.loads(line)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            if words[0] == "python":
+                exec(words[1], {})
+            else:
+                sys.argv[1:] = words
+                cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), file=answers, flush=True)
+"""
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Copy:
     """A copy of the project, whose commands work on the tests' stack."""
 
@@ -56,6 +89,7 @@ class Copy:
             "PYTHONPATH": str(folder / "lib"),
             "CPUWATCH_STATE": str(state),
         }
+        self._process: subprocess.Popen[str] | None = None
 
     def add(self, table: str = TABLE) -> None:
         """Add a job: two files and one entry."""
@@ -69,12 +103,24 @@ class Copy:
         assert old in text
         path.write_text(text.replace(old, new, 1))
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cpuwatch.cli", *arguments],
-            env=self._environment, cwd=self.folder, capture_output=True, text=True, check=False,
-            timeout=300,
-        )  # fmt: skip
+    def run(self, *arguments: str) -> Done:
+        """Run a command as `cpuwatch` would; all in one process, so that Java starts once."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", SERVE], env=self._environment, cwd=self.folder, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        return Done(*json.loads(self._process.stdout.readline()))
+
+    def end(self) -> None:
+        if self._process is not None:
+            assert self._process.stdin is not None and self._process.stdout is not None
+            self._process.stdin.close()
+            self._process.wait(30)
+            self._process.stdout.close()
 
     def said(self, *arguments: str) -> str:
         """What a command says that succeeds, on one line."""
@@ -83,12 +129,8 @@ class Copy:
         return " ".join(done.stdout.split())
 
     def python(self, code: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=self._environment, cwd=self.folder,
-            capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        """What a cell prints."""
+        return self.said("python", code)
 
 
 @pytest.fixture
@@ -99,6 +141,7 @@ def copy(stack: Path, tmp_path: Path) -> Iterator[Copy]:
     one = Copy(folder, stack)
     yield one
     one.said("reset")
+    one.end()
 
 
 def running() -> list[str]:

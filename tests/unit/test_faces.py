@@ -100,7 +100,7 @@ FACES = {
         "keep_rejected",
         "messages",
         "names",
-        "partitions",
+        "partitions_of",
         "produce",
         "read",
         "send",

@@ -136,7 +136,7 @@ class _Reading:
 
 def _last(topic: str) -> dict[int, int]:
     """For each partition the offset of its last committed record; -1 if there is none."""
-    last = dict.fromkeys(topics.partitions(topic), -1)
+    last = dict.fromkeys(topics.partitions_of(topic), -1)
     for message in topics.messages(topic):
         last[message.partition()] = max(last[message.partition()], message.offset())
     return last

@@ -7,7 +7,7 @@ from cpuwatch.topics.admin import (
     delete,
     empty,
     names,
-    partitions,
+    partitions_of,
     states,
 )
 from cpuwatch.topics.client import admin, client_settings, unreachable
@@ -49,7 +49,7 @@ __all__ = [
     "keep_rejected",
     "messages",
     "names",
-    "partitions",
+    "partitions_of",
     "produce",
     "read",
     "send",

@@ -25,7 +25,7 @@ def names() -> list[str]:
     return sorted(name for name in found if not name.startswith("__"))
 
 
-def create(name: str, number: int = PARTITIONS) -> bool:
+def create(name: str, partitions: int = PARTITIONS) -> bool:
     """Create a topic of so many partitions, unless it is there.
 
     Returns
@@ -39,20 +39,20 @@ def create(name: str, number: int = PARTITIONS) -> bool:
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
     client = admin()  # its futures end with it
-    futures = client.create_topics([NewTopic(name, number, 1)], operation_timeout=TIMEOUT)
+    futures = client.create_topics([NewTopic(name, partitions, 1)], operation_timeout=TIMEOUT)
     try:
         futures[name].result(TIMEOUT)
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise unreachable(error.args[0].str()) from error
-        there = len(partitions(name))
-        if there != number:
+        there = len(partitions_of(name))
+        if there != partitions:
             raise CpuwatchError(
-                f"The topic {name} has {there} partitions, not {number}. Keys would land"
+                f"The topic {name} has {there} partitions, not {partitions}. Keys would land"
                 " elsewhere than before if that changed: delete the topic first if you mean it."
             ) from None
         return False
-    _wait_until(lambda: len(partitions(name)) == number, f"topic {name} to be there")
+    _wait_until(lambda: len(partitions_of(name)) == partitions, f"topic {name} to be there")
     return True
 
 
@@ -72,10 +72,10 @@ def delete(*topics: str) -> None:
     _wait_until(lambda: not set(gone) & set(names()), f"{', '.join(gone)} to be gone")
 
 
-def empty(name: str, number: int = PARTITIONS) -> None:
+def empty(name: str, partitions: int = PARTITIONS) -> None:
     """A topic by that name with nothing in it: what was there before is deleted."""
     delete(name)
-    create(name, number)
+    create(name, partitions)
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -86,7 +86,7 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
     )
 
 
-def partitions(name: str) -> list[int]:
+def partitions_of(name: str) -> list[int]:
     """The numbers of a topic's partitions; none if it is not there."""
     try:
         topic = admin().list_topics(name, timeout=TIMEOUT).topics[name]
@@ -97,7 +97,7 @@ def partitions(name: str) -> list[int]:
 
 def require(topic: str) -> list[int]:
     """The partitions of a topic that has to be there."""
-    found = partitions(topic)
+    found = partitions_of(topic)
     if not found:
         raise CpuwatchError(
             f"There is no topic {topic}. The topics are: {', '.join(names()) or 'none yet'}."
