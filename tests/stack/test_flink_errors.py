@@ -306,7 +306,7 @@ def test_the_same_host_twice(database: Any) -> None:
 
     assert explained(again) == (
         "PostgreSQL refused the row: Key (hostname)=(doc) already exists. Change that row instead"
-        " (thresholds.write)."
+        " with UPDATE."
     )
 
 
