@@ -305,7 +305,7 @@ def test_the_same_host_twice(database: Any) -> None:
             connection.execute(insert(thresholds.TABLE).values(hostname="doc", allowed_top=1))
 
     assert explained(again) == (
-        "PostgreSQL refused the row: Key (hostname)=(doc) already exists. Change that row instead"
+        "PostgreSQL refused the row: Key (hostname)=(doc) already exists. Change that row instead,"
         " with UPDATE."
     )
 
