@@ -20,7 +20,7 @@ from cpuwatch.flink import explain
 from cpuwatch.settings import settings
 
 CPU_IN = sql.source("cpu_in")
-AVERAGE = sql.source("cpu_agg").split("\n", 1)[1]
+AVERAGE = sql.query(sql.taught("cpu_agg"))
 
 
 @pytest.fixture(scope="module")
@@ -327,7 +327,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CPUWATCH_KAFKA", "127.0.0.1:1")
     monkeypatch.setenv("CPUWATCH_FLINK", "http://127.0.0.1:1")
     monkeypatch.setenv("CPUWATCH_POSTGRES", "postgresql://nobody:no@127.0.0.1:1/nothing")
-    monkeypatch.setattr(topics, "_TIMEOUT", 1.0)
+    monkeypatch.setattr("cpuwatch.topics.admin.TIMEOUT", 1.0)
     settings.cache_clear()
     yield
     settings.cache_clear()

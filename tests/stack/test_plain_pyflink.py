@@ -62,7 +62,8 @@ def found(
     thresholds.create(database)
     thresholds.write(database, readings.THRESHOLDS)
     database.dispose()
-    topics.create(*own.values())
+    for topic in own.values():
+        topics.create(topic)
     topics.produce(given, own["READINGS"])
     folder = tmp_path_factory.mktemp("plain")
     (folder / "jars").mkdir()
