@@ -6,6 +6,7 @@ way fails here, and not in class.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -327,7 +328,8 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CPUWATCH_KAFKA", "127.0.0.1:1")
     monkeypatch.setenv("CPUWATCH_FLINK", "http://127.0.0.1:1")
     monkeypatch.setenv("CPUWATCH_POSTGRES", "postgresql://nobody:no@127.0.0.1:1/nothing")
-    monkeypatch.setattr("cpuwatch.topics.admin.TIMEOUT", 1.0)
+    # The package also has a function of that module's name.
+    monkeypatch.setattr(importlib.import_module("cpuwatch.topics.admin"), "TIMEOUT", 1.0)
     settings.cache_clear()
     yield
     settings.cache_clear()
