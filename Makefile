@@ -38,7 +38,7 @@ test-unit: .venv/installed-dev  ## Run the tests that need no services, in under
 	@$(BIN)/pytest tests/unit
 
 lint: .venv/installed-dev  ## Check style and types
-	@$(BIN)/ruff format --check lib tests tools && $(BIN)/ruff check lib tests tools && $(BIN)/mypy
+	@$(BIN)/ruff format --check lib tests tools examples && $(BIN)/ruff check lib tests tools examples && $(BIN)/mypy
 
 clean:  ## Stop the stack, forget its data, remove what was installed
 	@if [ -x $(BIN)/cpuwatch ]; then $(CPUWATCH) down --wipe; fi

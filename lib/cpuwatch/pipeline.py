@@ -111,11 +111,10 @@ JOBS = (
             "cpu_judged",
             "cpu_so_far",
             "cpu_before",
-            "cpu_opens",
+            "cpu_changes",
+            "cpu_events",
             "cpu_opened",
             "cpu_counted",
-            "cpu_closes",
-            "cpu_transitions",
         ),
         parameters=("default_top", "min_readings", "cooldown"),
         hint="Step by step: is this window over, until when was the cpu over before"

@@ -14,12 +14,23 @@ from cpuwatch import flink, readings, topics, workshop
 
 BEGIN = """
 from cpuwatch import flink, sql, workshop
-workshop._explain_errors()
+from cpuwatch.workshop.errors import explain_errors
+explain_errors()
 env = flink.connect()
-for name in ("cpu_in", "cpu_out_filter", "cpu_out_agg"):
-    flink.create_table(env, sql.source(name))
+tables = flink.import_tables(env, "cpu_in", "cpu_out_filter", "cpu_out_agg")
 """
-DEPLOY = 'job = flink.deploy(env, "cpu_filter", sql.source("cpu_filter"))'
+DEPLOY = 'job = flink.deploy(env, "cpu_filter", sql.taught("cpu_filter"))'
+#: As chapter 2 shows it.
+PLAIN_TABLE = """
+env.execute_sql("DROP TABLE IF EXISTS cpu_in")
+result = env.execute_sql(workshop.fill(sql.taught("cpu_in")))
+"""
+PLAIN_JOB = """
+env.get_config().set("pipeline.name", "cpu_filter")
+workshop.stop_jobs("cpu_filter")
+workshop.fresh_topic("cpu_load_stats_real_filter")
+result = env.execute_sql(sql.taught("cpu_filter"))
+"""
 PREVIEW = 'len(flink.preview(env, "SELECT * FROM cpu_in", rows=5))'
 
 
@@ -115,11 +126,37 @@ def test_stop_while_a_preview_runs(kernel: Kernel, seconds: float) -> None:
     assert ("execute_result", "5") in kernel.run(PREVIEW)
 
 
+@pytest.mark.parametrize("seconds", [0.02, 0.05, 0.1])
+def test_stop_while_plain_pyflink_makes_a_table(kernel: Kernel, seconds: float) -> None:
+    kernel.run(PLAIN_TABLE, stop_after=seconds)
+    assert kernel.run(PLAIN_TABLE) == []
+    assert ("execute_result", "5") in kernel.run(PREVIEW)
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.6, 1.2])
+def test_stop_while_plain_pyflink_starts_a_job(kernel: Kernel, seconds: float) -> None:
+    kernel.run(PLAIN_JOB, stop_after=seconds)
+    assert kernel.run(PLAIN_JOB) == []
+    assert kernel.run(PLAIN_JOB) == []
+    assert _running() == ["cpu_filter"]
+    assert "error" not in dict(kernel.run(DEPLOY))
+    assert _running() == ["cpu_filter"]
+    flink.wait_until_settled(workshop.job("cpu_filter"))
+    assert len(workshop.result("cpu_load_stats_real_filter")) == 538
+
+
+def test_stop_while_plain_pyflink_waits_for_a_job_without_end(kernel: Kernel) -> None:
+    assert kernel.run(PLAIN_JOB) == []
+    assert STOPPED in kernel.run("result.wait()", stop_after=1)
+    assert "Empty" in dict(kernel.run("workshop.stop_jobs()"))["execute_result"]
+    assert ("execute_result", "5") in kernel.run(PREVIEW)
+
+
 def test_stop_in_a_wait_leaves_the_job_running(kernel: Kernel) -> None:
     kernel.run(DEPLOY)
     topics.empty("cpu_try")
     wait = """
-flink.execute(env, sql.source("cpu_in").replace("TABLE cpu_in", "TABLE cpu_try")
+flink.execute(env, sql.taught("cpu_in").replace("TABLE cpu_in", "TABLE cpu_try")
               .replace("'cpu_load_stats_real'", "'cpu_try'"))
 job = flink.deploy(env, "cpu_waits", "INSERT INTO cpu_out_filter"
                    " SELECT time_ltz, hostname, cpu, usage FROM cpu_try")
@@ -165,9 +202,9 @@ def test_a_partition_without_readings_is_named(kernel: Kernel) -> None:
     fleet = readings.fleet(ticks=120)
     topics.produce(fleet[fleet["hostname"] == "doc"], "cpu_try")
     shown = kernel.run("""
-flink.execute(env, sql.source("cpu_in").replace("TABLE cpu_in", "TABLE cpu_half")
+flink.execute(env, sql.taught("cpu_in").replace("TABLE cpu_in", "TABLE cpu_half")
               .replace("'cpu_load_stats_real'", "'cpu_try'"))
-job = flink.deploy(env, "cpu_half", sql.source("cpu_agg").replace("cpu_in", "cpu_half"))
+job = flink.deploy(env, "cpu_half", sql.taught("cpu_agg").replace("cpu_in", "cpu_half"))
 flink.wait_until_settled(job)
 """)
     flink.cancel("cpu_half")

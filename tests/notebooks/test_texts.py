@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
+import twin
 from book import BOOKS
 
-from cpuwatch import alerts, readings, slack, sql, workshop
+from cpuwatch import alerts, pipeline, slack, sql, workshop
+from cpuwatch.pipeline import WORKSHOP
+from cpuwatch.readings import THRESHOLDS
 
-STATEMENTS = {
-    "cpu_in": ["02", "03"],
-    "cpu_out_filter": ["02"],
-    "cpu_filter": ["02"],
-    "cpu_out_agg": ["03", "05"],
-    "cpu_agg": ["03"],
-    "cpu_thresholds": ["04", "05"],
-    "cpu_out_over": ["05"],
-    "cpu_over": ["05"],
-    "cpu_out_alerts": ["05"],
-    "cpu_notification": ["05"],
-}
+#: All that a notebook imports from cpuwatch.
+FACES = {"figures", "flink", "slack", "topics", "workshop"}
+
+VIEWS = [view for job in pipeline.JOBS for view in job.views]
+QUERIES = [*VIEWS, *(job.name for job in pipeline.JOBS)]
 
 
 def cells(book: Path, kind: str) -> list[nbformat.NotebookNode]:
@@ -39,32 +38,123 @@ def prose(number: str) -> str:
     return "\n".join(cell.source for cell in cells(chapter(number), "markdown"))
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
-def test_a_statement_in_a_cell_is_the_one_in_the_library(name: str) -> None:
-    for number in STATEMENTS[name]:
-        found = [
-            text.strip()
-            for cell in cells(chapter(number), "code")
-            for text in re.findall(r'"""(.*?)"""', cell.source, re.DOTALL)
-        ]
-        assert sql.source(name) in found, f"{name} in {number}"
+# --- Statements -----------------------------------------------------------------------------
 
 
-def test_every_statement_of_the_library_is_taught() -> None:
-    folder = Path(sql.__file__).parent
-    assert {path.stem for path in folder.glob("cpu_*.sql")} >= set(STATEMENTS)
-    for path in folder.glob("cpu_*.sql"):
-        begins = path.read_text().lstrip()
-        assert not begins.startswith(("CREATE", "INSERT")) or path.stem in STATEMENTS
+def code(book: Path) -> Iterator[ast.AST]:
+    """Every part of a notebook's code, cell by cell."""
+    for cell in cells(book, "code"):
+        yield from ast.walk(ast.parse(cell.source))
+
+
+def texts(book: Path) -> list[str]:
+    """The texts in a notebook's code that are longer than a line."""
+    return [
+        part.value
+        for part in code(book)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and "\n" in part.value
+    ]
+
+
+def used(book: Path) -> dict[tuple[str, str], str]:
+    """The statements that a notebook gives to `flink`: by function and name."""
+    named: dict[str, str] = {}
+    found = {}
+
+    def text(part: ast.expr) -> str:
+        if isinstance(part, ast.BinOp):
+            return text(part.left) + text(part.right)
+        if isinstance(part, ast.Name):
+            return named[part.id]
+        assert isinstance(part, ast.Constant), ast.unparse(part)
+        return str(part.value)
+
+    for part in code(book):
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Constant):
+            named[ast.unparse(part.targets[0])] = str(part.value.value)
+        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute):
+            kind = part.func.attr
+            if kind == "create_table":
+                statement = text(part.args[1])
+                name = re.match(r"\s*CREATE TABLE (\w+)", statement)
+                assert name, statement
+                found[kind, name[1]] = statement
+            elif kind in ("create_view", "deploy"):
+                found[kind, text(part.args[1])] = text(part.args[2])
+    return found
+
+
+def without_comments(statement: str) -> str:
+    return "\n".join(line for line in statement.splitlines() if not line.startswith("--"))
+
+
+USED = {book.name[:2]: used(book) for book in BOOKS}
+
+
+@pytest.mark.parametrize("name", pipeline.tables())
+def test_a_table_is_taught_once_by_the_library_s_own_statement(name: str) -> None:
+    found = [one["create_table", name] for one in USED.values() if ("create_table", name) in one]
+    assert [text.strip() for text in found] == [sql.taught(name)]
+    written = [text for book in BOOKS for text in texts(book) if f"CREATE TABLE {name} " in text]
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize("job", pipeline.JOBS, ids=lambda job: job.name)
+def test_a_job_is_deployed_in_its_chapter_by_the_library_s_own_statement(job: pipeline.Job) -> None:
+    assert [n for n, one in USED.items() if ("deploy", job.name) in one] == [job.chapter]
+    found = USED[job.chapter]["deploy", job.name].strip()
+    assert found == without_comments(sql.taught(job.name))
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_is_created_in_its_job_s_chapter_by_the_library_s_own_query(name: str) -> None:
+    job = pipeline.owner(name)
+    assert job is not None
+    assert [n for n, one in USED.items() if ("create_view", name) in one] == [job.chapter]
+    found = USED[job.chapter]["create_view", name].strip()
+    assert found == without_comments(sql.query(sql.taught(name))).strip()
+
+
+def test_the_views_are_created_in_their_order() -> None:
+    for job in pipeline.JOBS:
+        made = [name for kind, name in USED[job.chapter] if kind == "create_view"]
+        assert [name for name in made if name in job.views] == list(job.views)
 
 
 def test_every_statement_in_the_cells_stands_in_the_library() -> None:
-    known = {sql.source(name) for name in STATEMENTS}
+    known = {
+        *(sql.normal(sql.taught(name)) for name in pipeline.tables()),
+        *(sql.normal(sql.query(sql.taught(name))) for name in QUERIES),
+    }
     for book in BOOKS:
-        for cell in cells(book, "code"):
-            for text in re.findall(r'"""(.*?)"""', cell.source, re.DOTALL):
-                if re.match(r"\s*(CREATE|INSERT)", text):
-                    assert text.strip() in known, f"{book.name}: {text}"
+        for text in texts(book):
+            if re.match(r"\s*(CREATE|INSERT|SELECT)", text):
+                assert sql.normal(text) in known, f"{book.name}: {text}"
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
+def test_a_query_stands_once_in_a_notebook(book: Path) -> None:
+    queries = Counter(sql.normal(sql.query(text)) for text in texts(book))
+    assert [text for text, times in queries.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
+def test_a_notebook_imports_the_faces_that_it_uses_and_nothing_else_of_ours(book: Path) -> None:
+    imported: list[str] = []
+    used_names = set()
+    for part in code(book):
+        if isinstance(part, ast.ImportFrom) and (part.module or "").startswith("cpuwatch"):
+            assert part.module == "cpuwatch", ast.unparse(part)
+            imported += [name.name for name in part.names]
+        elif isinstance(part, ast.Import):
+            assert not any(name.name.startswith("cpuwatch") for name in part.names)
+        elif isinstance(part, ast.Name):
+            used_names.add(part.id)
+    assert imported == sorted(set(imported)) and set(imported) <= FACES
+    assert set(imported) == FACES & used_names
+
+
+# --- Outputs --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
@@ -135,20 +225,43 @@ def test_cells_with_live_data_say_so() -> None:
 # --- Numbers in the prose -------------------------------------------------------------------
 
 
-def test_the_fleet_is_what_chapter_1_says() -> None:
-    fleet = readings.fleet()
+@pytest.fixture(scope="module")
+def fleet() -> pd.DataFrame:
+    return workshop.fleet(seed=7)
+
+
+@pytest.fixture(scope="module")
+def incidents() -> pd.DataFrame:
+    return workshop.incidents(seed=7)
+
+
+@pytest.fixture(scope="module")
+def averages(fleet: pd.DataFrame) -> pd.DataFrame:
+    """The windows that a job without an end has closed: the watermark has passed their ends."""
+    watermark = pd.to_datetime(fleet["occurred_at"].max(), unit="ms", utc=True) - LATENESS
+    windows = twin.averages(fleet, WORKSHOP.window)
+    return windows[windows["window_end"] <= watermark].reset_index(drop=True)
+
+
+LATENESS = pd.Timedelta("10s")
+
+
+def test_the_watermark_is_the_one_that_these_tests_reckon_with() -> None:
+    assert f"- INTERVAL '{LATENESS.seconds}' SECOND" in sql.taught("cpu_in")
+
+
+def test_the_fleet_is_what_chapter_1_says(fleet: pd.DataFrame) -> None:
     assert len(fleet) == 21_000
     assert fleet["hostname"].nunique() == 7 and fleet["cpu"].nunique() == 5
     assert "Seven hosts with five CPUs each" in prose("01") and "35 readings" in prose("01")
 
 
-def test_the_filter_finds_misses_and_invents_what_chapter_2_says() -> None:
-    hot = workshop.expected("cpu_filter")
-    reported = hot.assign(
-        window_start=hot["time_ltz"], window_end=hot["time_ltz"] + pd.Timedelta("1s")
-    )
-    incidents = readings.incidents()
-    score = alerts.score(reported, incidents)
+def test_the_filter_finds_misses_and_invents_what_chapter_2_says(
+    fleet: pd.DataFrame, incidents: pd.DataFrame
+) -> None:
+    hot = twin.filtered(fleet)
+    reported = hot.assign(window_start=hot["time"], window_end=hot["time"] + pd.Timedelta("1s"))
+    score = workshop.score(reported, incidents)
     deserve = score.incidents[score.incidents["deserves_alert"]]
     text = prose("02")
     assert "Five incidents" in text and len(incidents) == 5
@@ -159,8 +272,7 @@ def test_the_filter_finds_misses_and_invents_what_chapter_2_says() -> None:
     assert set(score.invented["hostname"]) == {"dopey", "happy"}
 
 
-def test_the_windows_are_what_chapter_3_says() -> None:
-    averages = workshop.expected("cpu_agg")
+def test_the_windows_are_what_chapter_3_says(averages: pd.DataFrame) -> None:
     assert len(averages) == 19 * 35 and 20 * 35 == 700
     assert "20 windows" in prose("03") and "700 rows" in prose("03")
     assert averages["window_end"].max() == pd.Timestamp("2026-01-05T09:09:30Z")
@@ -168,18 +280,39 @@ def test_the_windows_are_what_chapter_3_says() -> None:
     assert (dopey["usage_max"] > 80).any() and (dopey["usage_avg"] < 80).all()
 
 
-def test_the_alerts_are_what_chapters_5_and_6_say() -> None:
-    found = workshop.expected("cpu_over")
+def test_the_alerts_are_what_chapters_5_and_6_say(
+    averages: pd.DataFrame, incidents: pd.DataFrame
+) -> None:
+    found = twin.alerts(averages, THRESHOLDS)
     assert len(found) == 62 and "Four messages instead of 62" in prose("05")
-    transitions = workshop.expected("cpu_notification")
-    assert (transitions["event"] == "opened").sum() == 15 and "15 openings" in prose("05")
-    assert slack.count_messages(transitions.to_dict("records")) == 4
-    still_open = alerts.episodes(transitions).loc[lambda one: one["closed"].isna(), "hostname"]
-    assert set(still_open) == {"grumpy", "sneezy"} and "Two older ones were changed" in prose("05")
-    grumpy = transitions[(transitions["hostname"] == "grumpy") & (transitions["cpu"] == "cpu1")]
-    assert grumpy["event"].tolist() == ["opened"] and "`grumpy` opens once" in prose("05")
     assert found["hostname"].nunique() == 4 and "Four hosts are in trouble" in prose("05")
-    score = alerts.score(found, readings.incidents())
+    score = workshop.score(found, incidents)
     assert score.invented.empty and score.missed.empty
     delays = score.incidents[score.incidents["deserves_alert"]].set_index("hostname")["delay"]
     assert delays.idxmax() == "bashful"
+
+
+def test_the_episodes_are_what_chapter_5_says(averages: pd.DataFrame) -> None:
+    cooldown = pd.Timedelta(seconds=WORKSHOP.cooldown * WORKSHOP.window)
+    text = prose("05")
+    assert f"a **cooldown** of {cooldown.seconds} seconds" in text
+    assert WORKSHOP.min_readings == 3 and "fewer than three readings" in text
+    windows = averages.assign(allowed_top=averages["hostname"].map(THRESHOLDS))
+    transitions = alerts.transitions(windows, cooldown)
+    assert (transitions["event"] == "opened").sum() == 15 and "15 openings" in text
+    assert slack.count_messages(transitions.to_dict("records")) == 4
+    still_open = alerts.episodes(transitions).loc[lambda one: one["closed"].isna(), "hostname"]
+    assert set(still_open) == {"grumpy", "sneezy"} and "Two older ones were changed" in text
+
+    def of(host: str) -> list[str]:
+        one = (transitions["hostname"] == host) & (transitions["cpu"] == "cpu1")
+        return list(transitions.loc[one, "event"])
+
+    assert of("grumpy") == ["opened"] and "`grumpy` opens once" in text
+    assert of("doc") == ["opened", "closed"] and "`doc` is back for longer" in text
+    grumpy = windows[(windows["hostname"] == "grumpy") & (windows["cpu"] == "cpu1")]
+    is_over = grumpy["usage_avg"] > grumpy["allowed_top"]
+    assert (is_over & ~is_over.shift(fill_value=False)).sum() == 3 and "Three times over" in text
+    assert grumpy["window_end"].max().strftime("%H:%M:%S") == "09:09:30"
+    assert "the last window ends at 09:09:30" in text
+    assert grumpy.loc[is_over, "window_end"].max() + cooldown == grumpy["window_end"].max()

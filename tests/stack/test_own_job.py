@@ -221,9 +221,9 @@ def test_a_changed_statement_is_deployed_once_with_the_reason(copy: Copy) -> Non
 
 def test_a_changed_table_and_a_changed_view_are_reasons_too(copy: Copy) -> None:
     copy.said("catch-up", "06")
-    copy.edit(copy.sql / "cpu_opens.sql", "opens\nFROM", "opens\n    , 1 AS extra_column\nFROM")
+    copy.edit(copy.sql / "cpu_changes.sql", "closes\nFROM", "closes\n    , 1 AS extra_column\nFROM")
     assert copy.said("catch-up", "06") == (
-        "Ready for chapter 06: cpu_notification was deployed anew, since its view cpu_opens has"
+        "Ready for chapter 06: cpu_notification was deployed anew, since its view cpu_changes has"
         " changed."
     )
     copy.edit(copy.sql / "cpu_out_agg.sql", "'key.fields' = 'hostname'", "'key.fields' = 'cpu'")

@@ -113,6 +113,7 @@ FACES = {
         "catch_up",
         "database",
         "episodes",
+        "fill",
         "first_record",
         "fleet",
         "fresh_topic",

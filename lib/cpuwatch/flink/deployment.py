@@ -91,13 +91,17 @@ def replace(
         stopped = stop_readers(output)
         topics.empty(output)
     job = submit(environment, name, statement)
-    views = [] if plan.text is None else tables.views_in(environment, plan.text)
-    noted.note_job(
-        job,
-        {name: plan.text, **tables.texts(environment, [*views, *plan.reads, plan.writes])},
-        {one["topic"] for one in used.values() if "topic" in one},
-        output,
-    )
+    try:
+        views = [] if plan.text is None else tables.views_in(environment, plan.text)
+        noted.note_job(
+            job,
+            {name: plan.text, **tables.texts(environment, [*views, *plan.reads, plan.writes])},
+            {one["topic"] for one in used.values() if "topic" in one},
+            output,
+        )
+    except KeyboardInterrupt:
+        cancel_all([job])
+        raise
     return job, stopped
 
 

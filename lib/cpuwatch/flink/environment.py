@@ -139,6 +139,7 @@ def _prepare() -> None:
     # Python's garbage collector would tell Java of each object that has gone, at any moment
     # and from any thread, and make more connections. What it tells is worth some kilobytes.
     gateway._gateway_client.garbage_collect_object = lambda *_: None
+    java.make_patient(gateway._gateway_client)
     thread = gateway.jvm.java.lang.Thread.currentThread().getId()
     if thread not in _PREPARED:
         TableEnvironment.create(EnvironmentSettings.in_streaming_mode())

@@ -297,7 +297,7 @@ def _database(value: SQLAlchemyError) -> str:
             return f"PostgreSQL refused {row}: it breaks the rule {check[1]}. Nothing was written."
         if "duplicate key" in first and detail:
             key = detail[1].rstrip(".")
-            return f"PostgreSQL refused the row: {key}. Change that row instead (thresholds.write)."
+            return f"PostgreSQL refused the row: {key}. Change that row instead, with UPDATE."
     missing = re.search(r'(relation|column) "([^"]+)" does not exist', first)
     if missing:
         what = {"relation": "table", "column": "column"}[missing[1]]

@@ -2,14 +2,15 @@
 
 A KeyboardInterrupt inside a call through py4j leaves its connection, and with it the
 TableEnvironment, unusable. So each call runs in a thread of its own, which no interrupt
-reaches, and the main thread waits for it in short steps.
+reaches, and the main thread waits for it in short steps. That holds for what this package
+does, through `call`, and for plain PyFlink in a cell, through `make_patient`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
 
@@ -96,3 +97,24 @@ def call(
         stop()
         raise
     return one.result()
+
+
+def make_patient(client: Any) -> None:
+    """Let the Stop button interrupt plain PyFlink, too, at any moment.
+
+    Parameters
+    ----------
+    client
+        Py4j's client, through which every call into Java goes.
+    """
+    if getattr(client, "is_patient", False):
+        return
+    send = client.send_command
+
+    def patiently(*args: Any, **kwargs: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            return send(*args, **kwargs)
+        return call(lambda: send(*args, **kwargs))
+
+    client.send_command = patiently
+    client.is_patient = True

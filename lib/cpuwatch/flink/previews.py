@@ -50,8 +50,9 @@ def preview(
     text = clean(query)
 
     def used_by() -> dict[str, dict[str, str]]:
-        operation = environment.sql_query(text)._j_table.getQueryOperation()
-        names = tables.in_plan(operation.asSummaryString())
+        # Flink's own tree, before it is planned: views are unfolded in it, too.
+        tree = environment.sql_query(text)._j_table.getQueryOperation().getCalciteTree()
+        names = tables.in_plan(tree.explain())
         return {name: tables.options(environment, name) for name in names}
 
     used = ask(used_by, query)

@@ -6,6 +6,7 @@ and how good a set of reports is.
 
 from cpuwatch.alerts import episodes, score, score_episodes
 from cpuwatch.readings import fleet, incidents
+from cpuwatch.sql import fill
 from cpuwatch.topics import Stream
 from cpuwatch.workshop.chapters import begin, catch_up
 from cpuwatch.workshop.errors import trace
@@ -29,6 +30,7 @@ __all__ = [
     "catch_up",
     "database",
     "episodes",
+    "fill",
     "first_record",
     "fleet",
     "fresh_topic",

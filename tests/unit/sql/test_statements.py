@@ -79,7 +79,7 @@ def test_a_parameter_of_the_views_is_looked_for_in_all_of_them(files: Path) -> N
          " job cpu_filter knows ${kafka}, ${postgres}."),
         ("cpu_in", "${Kafka}", "cpu_in.sql asks for ${Kafka}, which nothing fills: a table knows"
          " ${kafka}, ${postgres}."),
-        ("cpu_opens", "${}", "cpu_opens.sql asks for ${}, which nothing fills: the job"
+        ("cpu_changes", "${}", "cpu_changes.sql asks for ${}, which nothing fills: the job"
          " cpu_notification knows ${default_top}, ${min_readings}, ${cooldown}, ${kafka},"
          " ${postgres}."),
     ],
