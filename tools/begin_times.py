@@ -20,9 +20,8 @@ def main() -> None:
     last = pipeline.numbers()[-1]
     start = time.monotonic()
     done = workshop.catch_up(last)
-    print(
-        f"catching up to {last}  {time.monotonic() - start:.2f} s ({', '.join(done) or 'all was there'})"
-    )
+    took = time.monotonic() - start
+    print(f"catching up to {last}  {took:.2f} s ({', '.join(done) or 'all was there'})")
     for chapter in pipeline.numbers():
         taken = []
         for _ in range(3):
