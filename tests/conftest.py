@@ -25,8 +25,11 @@ COMMAND = Path(sys.executable).parent / "cpuwatch"
 #: when the tests run as root, has to get at what is below.
 PLACE = "/var/tmp"
 
-#: In the name of every folder of this run, and so in the arguments of what it starts.
-PREFIX = f"cpuwatch-test-{os.getpid()}-"
+#: The same in all lanes of a run; whoever begins it sets it.
+RUN = os.environ.setdefault("CPUTEST_RUN", str(os.getpid()))
+
+#: In the name of every folder of this lane, and so in the arguments of what it starts.
+PREFIX = f"cpuwatch-test-{RUN}-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}-"
 
 
 def pytest_configure() -> None:
@@ -60,6 +63,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
     items.sort(key=place)  # stable: within a file the order stays
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End what lanes have left that were interrupted: they have no time to do it."""
+    if hasattr(session.config, "workerinput"):
+        return
+    for folder in Path(PLACE).glob(f"cpuwatch-test-{RUN}-*"):
+        if (folder / "supervisor").exists():
+            cpuwatch("down", "--wipe", CPUWATCH_STATE=str(folder))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def cpuwatch(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

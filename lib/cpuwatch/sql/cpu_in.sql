@@ -10,6 +10,7 @@ CREATE TABLE cpu_in (
     'topic' = 'cpu_load_stats_real',
     'properties.bootstrap.servers' = '${kafka}',
     'scan.startup.mode' = 'earliest-offset',
+    'scan.watermark.emit.strategy' = 'on-event',
     'format' = 'json',
     'json.ignore-parse-errors' = 'true'
 )
