@@ -30,7 +30,14 @@ def java(jars: list[Path], folder: Path) -> Iterator[JavaGateway]:
     gateway = None
     try:
         port = int(process.stdout.readline())
-        gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+        parameters = GatewayParameters(
+            port=port,
+            auto_convert=True,
+            # Otherwise Python's garbage collector talks to Java, at any moment: in the midst of
+            # the parser, where Python 3.11 does not survive it.
+            enable_memory_management=False,
+        )
+        gateway = JavaGateway(gateway_parameters=parameters)
         yield gateway
     finally:
         if gateway is not None:
