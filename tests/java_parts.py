@@ -30,11 +30,14 @@ def java(jars: list[Path], folder: Path) -> Iterator[JavaGateway]:
     gateway = None
     try:
         port = int(process.stdout.readline())
-        gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
-        # Python's garbage collector would tell Java of each object that has gone, long after
-        # Java has ended, too: the stack trace that py4j then logs can break whatever is being
-        # compiled at that moment (CPython 3.11 parses code to format a trace).
-        gateway._gateway_client.garbage_collect_object = lambda *_: None
+        parameters = GatewayParameters(
+            port=port,
+            auto_convert=True,
+            # Otherwise Python's garbage collector talks to Java, at any moment: in the midst of
+            # the parser, where Python 3.11 does not survive it.
+            enable_memory_management=False,
+        )
+        gateway = JavaGateway(gateway_parameters=parameters)
         yield gateway
     finally:
         if gateway is not None:

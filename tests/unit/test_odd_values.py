@@ -14,6 +14,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,6 +106,10 @@ def test_two_hundred_first_starts_are_prepared_and_none_fails(
     print(f"seed {seed}")  # shown if it fails
     dice = random.Random(seed)
     ids = set()
+    # Where the socket of a folder with a long name is.
+    temporary = place / "tmp %(x)s ;#'\""
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     for number in range(TIMES):
         state = place / "-".join([str(number), *dice.choices(NAMES, k=4)])
         first = "-_Az"[number % 4]
