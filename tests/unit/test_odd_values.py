@@ -137,7 +137,6 @@ def test_two_hundred_first_starts_are_prepared_and_none_fails(
         assert_supervisor_runs_what_was_meant(monkeypatch, config)
         assert slack.secrets_in(config.slack_folder).control == password
         monkeypatch.chdir(place)
-        Supervisor(state).forget_socket()
         shutil.rmtree(state)
     assert len(ids) == TIMES
     assert all(len(one) == 22 and one[0].isalpha() for one in ids)
