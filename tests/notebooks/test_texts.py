@@ -52,7 +52,9 @@ def texts(book: Path) -> list[str]:
     return [
         part.value
         for part in code(book)
-        if isinstance(part, ast.Constant) and isinstance(part.value, str) and "\n" in part.value.strip()
+        if isinstance(part, ast.Constant)
+        and isinstance(part.value, str)
+        and "\n" in part.value.strip()
     ]
 
 
