@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from cpuwatch import words
 from cpuwatch.figures.style import (
     TEXT,
     colour,
@@ -191,7 +192,7 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
 
 
 def averages_figure(
-    readings: pd.DataFrame, averages: pd.DataFrame, hostname: str, cpu: str
+    readings: pd.DataFrame, averages: pd.DataFrame, hostname: str, cpu: str, limit: float
 ) -> Figure:
     """Draw the readings of one cpu with the average and the maximum of each window.
 
@@ -203,13 +204,15 @@ def averages_figure(
         window_start, window_end, hostname, cpu, usage_avg and usage_max.
     hostname, cpu : str
         Which one.
+    limit : float
+        A fixed limit for single readings, in percent; dashed.
     """
     figure, axes = new(6.2, f"{hostname} {cpu}: readings, and each window's average and maximum")
     single = readings[(readings["hostname"] == hostname) & (readings["cpu"] == cpu)]
     windows = averages[(averages["hostname"] == hostname) & (averages["cpu"] == cpu)]
     at = pd.to_datetime(single["occurred_at"], unit="ms", utc=True)
     axes.plot(times(at), single["usage"], ".", color=colour(hostname), markersize=7, alpha=0.6)
-    axes.axhline(80, color="0.4", linestyle="--", linewidth=2)
+    axes.axhline(limit, color="0.4", linestyle="--", linewidth=2)
     starts, ends = times(windows["window_start"]), times(windows["window_end"])
     axes.hlines(windows["usage_avg"], starts, ends, color="black", linewidth=5)
     axes.hlines(windows["usage_max"], starts, ends, color="black", linewidth=2, linestyle=":")
@@ -221,12 +224,20 @@ def averages_figure(
         [
             Line2D([], [], linestyle="", marker=".", markersize=12, color=colour(hostname),
                    label="reading"),
-            Line2D([], [], color="black", linewidth=5, label="average of 30 s"),
+            Line2D([], [], color="black", linewidth=5, label=f"average of {_length(windows)}"),
             Line2D([], [], color="black", linewidth=2, linestyle=":", label="maximum"),
-            Line2D([], [], color="0.4", linewidth=2, linestyle="--", label="80%"),
+            Line2D([], [], color="0.4", linewidth=2, linestyle="--", label=f"{limit:g}%"),
         ],
     )  # fmt: skip
     return figure
+
+
+def _length(windows: pd.DataFrame) -> str:
+    """The length of the windows, in words."""
+    if windows.empty:
+        return "a window"
+    longest = (windows["window_end"] - windows["window_start"]).max()
+    return words.length(longest.total_seconds(), mixed=False)
 
 
 def heat_map(windows: pd.DataFrame, alerts: pd.DataFrame) -> Figure:
@@ -235,11 +246,13 @@ def heat_map(windows: pd.DataFrame, alerts: pd.DataFrame) -> Figure:
     Parameters
     ----------
     windows : pandas.DataFrame
-        window_start, hostname, usage_avg (percent).
+        window_start, window_end, hostname, usage_avg (percent).
     alerts : pandas.DataFrame
         Those of them that are alerts.
     """
-    figure, axes = new(6, "Host by time: the highest 30 s average of its cpus; framed: an alert")
+    figure, axes = new(
+        6, f"Host by time: the highest average of {_length(windows)} of its cpus; framed: an alert"
+    )
     hosts = hosts_in_order(windows)
     table = windows.pivot_table(
         index="hostname", columns="window_start", values="usage_avg", aggfunc="max"
