@@ -14,7 +14,7 @@ import pytest
 
 from cpuwatch import topics, web
 from cpuwatch.slack.channel import Channel
-from cpuwatch.stack import control, slack
+from cpuwatch.stack import slack
 from cpuwatch.standin.store import CHANNELS
 
 CHANNEL_ID = next(iter(CHANNELS))
@@ -97,18 +97,8 @@ def local_slack(one_slack: LocalSlack) -> LocalSlack:
     return one_slack
 
 
-@pytest.fixture(scope="session")
-def running_stack() -> Iterator[None]:
-    """The stack of this checkout, left as it was found."""
-    before = any(service.pids for service in control.status())
-    control.up(show=False)
-    yield
-    if not before:
-        control.down()
-
-
 @pytest.fixture
-def alerts_topic(running_stack: None) -> Iterator[str]:
+def alerts_topic(stack: Path) -> Iterator[str]:
     """An empty topic for alerts."""
     name = f"cpu_alerts-test-{time.time_ns()}"
     topics.create(name)

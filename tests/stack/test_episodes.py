@@ -113,7 +113,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(running_stack: None, windows: pd.DataFrame) -> Iterator[Place]:
+def place(stack: Path, windows: pd.DataFrame) -> Iterator[Place]:
     found = Place(windows)
     yield found
     found.clear()
@@ -133,7 +133,7 @@ def test_flink_and_pandas_find_the_same_transitions(
     assert not found.duplicated(["id", "event"]).any(), "ids are unique"
 
 
-def test_the_demo_counts_episodes_and_messages(running_stack: None) -> None:
+def test_the_demo_counts_episodes_and_messages(stack: Path) -> None:
     result = demo.run(demo.read_input(seed=7))
     windows = result.windows.assign(allowed_top=result.windows["hostname"].map(readings.THRESHOLDS))
     expected = alerts.transitions(windows, 2 * WINDOW)

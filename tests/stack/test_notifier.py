@@ -274,7 +274,7 @@ def test_no_proxy_is_asked_for_the_stand_in(scene: Scene, monkeypatch: pytest.Mo
     assert len(scene.slack.messages()) == 1
 
 
-def test_the_token_is_in_no_output_log_process_list_or_file(running_stack: None) -> None:
+def test_the_token_is_in_no_output_log_process_list_or_file(stack: Path) -> None:
     marked = "xoxb-marked-7c1d0f"
     environment = {
         **os.environ, "SLACK_BOT_TOKEN": marked, "SLACK_CHANNEL": "C0000000000",
