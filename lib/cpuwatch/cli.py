@@ -32,8 +32,9 @@ app = typer.Typer(
     help="A workshop on streaming anomaly detection with Kafka, Flink and PostgreSQL.",
 )
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# A path or an address is not broken where a line ends: people copy it.
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 #: The exit code by which Typer tells of Ctrl-C.
 _INTERRUPTED = 130
@@ -46,7 +47,7 @@ def main() -> None:
     try:
         app(prog_name="cpuwatch")
     except CpuwatchError as error:
-        err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        err.print(f"[bold red]Error:[/] {escape(str(error))}")
         sys.exit(1)
     except SystemExit as end:
         if end.code != _INTERRUPTED:
@@ -60,8 +61,7 @@ def main() -> None:
         err.print(
             f"[bold red]Error:[/] something went wrong that should not have"
             f" ({escape(type(error).__name__)}: {escape(str(error).split(chr(10))[0][:200])})."
-            f" The details are in {_keep_trace()}; please report them.",
-            soft_wrap=True,
+            f" The details are in {_keep_trace()}; please report them."
         )
         sys.exit(1)
 
@@ -111,7 +111,7 @@ def up(as_json: AsJson = False) -> None:
     if as_json:
         print(control.as_json(services))
         return
-    out.print(_services_table(services))
+    out.print(_services_table(services), soft_wrap=False)
     out.print(f"All is up after {time.monotonic() - start:.1f} s.")
 
 
@@ -137,7 +137,7 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         print(control.as_json(services))
         return
-    out.print(_services_table(services))
+    out.print(_services_table(services), soft_wrap=False)
     if not all(service.answers for service in services):
         out.print("Start what is missing with 'cpuwatch up'.")
 
@@ -271,7 +271,7 @@ def _show_result(result: Result) -> None:
             f"{found['window_end'].max():{form}}",
         )
     out.print()
-    out.print(table)
+    out.print(table, soft_wrap=False)
     if len(order) > 20:
         out.print(f"… and {len(order) - 20} more hosts, in alerts.csv")
 
@@ -380,7 +380,7 @@ def lab(
         control.up(tell)
         tell("Starting JupyterLab")
     ask = (lambda question: typer.confirm(f"\n{question}")) if sys.stdin.isatty() else None
-    if run(port, browser, lambda line: out.print(escape(line), soft_wrap=True), ask):
+    if run(port, browser, lambda line: out.print(escape(line)), ask):
         with err.status("Stopping the services"):
             control.down()
         out.print("The services are stopped.")
@@ -426,9 +426,9 @@ def doctor(as_json: AsJson = False) -> None:
         findings.append(finding)
         if not as_json:
             mark = "[green]well [/]" if finding.well else "[red]wrong[/]"
-            out.print(f"{mark}  {finding.what}: {escape(finding.says)}", soft_wrap=True)
+            out.print(f"{mark}  {finding.what}: {escape(finding.says)}")
             if finding.next:
-                out.print(f"       Next: {escape(finding.next)}", soft_wrap=True)
+                out.print(f"       Next: {escape(finding.next)}")
     if as_json:
         print(doctor.as_json(findings))
     if not all(finding.well for finding in findings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import stat
@@ -93,7 +94,12 @@ def test_two_stacks_run_side_by_side(stack: Path, state: Path) -> None:
 
 def test_ports_are_kept_from_day_to_day_and_taken_ones_are_stepped_round(state: Path) -> None:
     mine = {"CPUWATCH_STATE": str(state)}
+    # Of an earlier day, and far from the usual ones: those another lane may take meanwhile.
+    first = 20_000 + os.getpid() % 9_000
+    wanted = {name: first + number for number, name in enumerate(ports.USUAL)}
+    (state / "services.json").write_text(json.dumps({"ports": wanted}))
     before = cpuwatch_json("up", **mine)["services"]
+    assert before["kafka"]["address"] == f"127.0.0.1:{wanted['kafka']}"
     assert cpuwatch("down", **mine).returncode == 0
     again = cpuwatch_json("up", **mine)["services"]
     assert {name: s["address"] for name, s in again.items()} == {
