@@ -15,7 +15,7 @@ import psycopg2
 from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import SERVICES, Settings, settings
-from cpuwatch.stack import flink, jars, kafka, ports, postgres, slack
+from cpuwatch.stack import flink, jars, kafka, passwords, ports, postgres, slack
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -195,7 +195,7 @@ def write_passwords(config: Settings) -> None:
         url = config.postgres_url
         for place in (config.postgres_place, config.postgres_for_flink):
             host, _, port = place.rpartition(":")
-            servers.add(postgres.in_pgpass(host, port, url.database or "", url.username or ""))
+            servers.add(passwords.server(host, port, url.database or "", url.username or ""))
     postgres.set_outside_passwords(config.pgpass, dict.fromkeys(servers, secret or ""))
 
 
