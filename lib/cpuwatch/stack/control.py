@@ -246,8 +246,8 @@ def prepare(
     config: Settings, supervisor: Supervisor, wanted: list[str], found: dict[str, list[Path]]
 ) -> None:
     """Choose ports, write every configuration, make storage and database; start nothing."""
-    names = tuple(port for name in wanted for port in _PORTS[name])
-    chosen = ports.choose(names, config.embedded().get("ports", {}))
+    usual = {port: number for name in wanted for port, number in _PORTS[name].items()}
+    chosen = ports.choose(usual, config.embedded().get("ports", {}))
     _record(config, chosen)
     state, marker = config.state, supervisor.marker
     programs: list[Program] = []

@@ -16,13 +16,14 @@ from cpuwatch import web
 from cpuwatch.stack import links
 from cpuwatch.stack.program import UTF8, Program
 
-PORTS = (
-    "flink_rest",
-    "flink_rpc",
-    "flink_blob",
-    "flink_taskmanager_rpc",
-    "flink_taskmanager_data",
-)
+#: Where the embedded one listens by default, always on 127.0.0.1.
+PORTS = {
+    "flink_rest": 8081,
+    "flink_rpc": 6123,
+    "flink_blob": 6124,
+    "flink_taskmanager_rpc": 6122,
+    "flink_taskmanager_data": 6121,
+}
 
 HOME = Path(pyflink.__file__).parent
 

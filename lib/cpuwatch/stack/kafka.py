@@ -16,7 +16,8 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.stack import failures, links
 from cpuwatch.stack.program import UTF8, Program
 
-PORTS = ("kafka", "kafka_controller")
+#: Where the embedded one listens by default, always on 127.0.0.1.
+PORTS = {"kafka": 9092, "kafka_controller": 9093}
 
 #: A laptop's broker: a small heap, and the quick compiler alone.
 JVM = (

@@ -20,7 +20,9 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.stack import failures, passwords
 from cpuwatch.stack.program import Program
 
-PORTS = ("postgres",)
+#: Where the embedded one listens by default, always on 127.0.0.1.
+PORTS = {"postgres": 5432}
+
 USER = DATABASE = "cpuwatch"
 
 # As pgpass names the embedded server: its port may change from day to day.

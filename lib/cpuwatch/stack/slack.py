@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
     from slack_sdk.http_retry import RetryHandler
 
-PORTS = ("slack",)
+#: Where the embedded one listens by default, always on 127.0.0.1.
+PORTS = {"slack": 8090}
 
 #: Where the real Slack's methods are.
 REAL = "https://slack.com/api/"
