@@ -29,7 +29,7 @@ from supervisor.options import ServerOptions
 
 from cpuwatch import lab, readings, thresholds
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import SERVICES, Settings, settings
+from cpuwatch.settings import Settings, settings
 from cpuwatch.stack import control, failures, flink, jars, kafka, passwords, postgres, slack
 from cpuwatch.stack import supervisor as supervising
 from cpuwatch.stack.supervisor import Supervisor
@@ -125,7 +125,7 @@ def test_two_hundred_first_starts_are_prepared_and_none_fails(
         control.make_state(config)
         control.write_passwords(config)
         flink.prepare_client(config.client_folder, found["flink"])
-        control.prepare(config, Supervisor(state), list(SERVICES), found)
+        control.prepare(config, Supervisor(state), list(control.SERVICES), found)
 
         ids.add(kafka.cluster_id(state / "kafka"))
         assert_java_reads_what_was_meant(gateway.jvm, config, password)

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from cpuwatch import web
 from cpuwatch.stack import links
 from cpuwatch.stack.program import UTF8, Program
+from cpuwatch.stack.service import Service
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {
@@ -228,3 +229,18 @@ def answers(address: str, marker: str | None = None) -> bool:
     except (OSError, ValueError):
         return False
     return any(marker in str(entry.get("value")) for entry in entries)
+
+
+SERVICE = Service(
+    name="flink",
+    title="Flink",
+    ports=PORTS,
+    programs=("jobmanager", "taskmanager"),
+    address=lambda config: config.flink_address,
+    answers=lambda config, marker: answers(
+        config.flink_address, None if config.outside("flink") else marker
+    ),
+    prepare=lambda config, ports, jars, marker: prepare(
+        config.state / "flink", ports, jars, marker, config.pgpass
+    ),
+)

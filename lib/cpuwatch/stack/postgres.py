@@ -17,8 +17,10 @@ from pathlib import Path
 import psycopg2
 
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, passwords
 from cpuwatch.stack.program import Program
+from cpuwatch.stack.service import Service
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {"postgres": 5432}
@@ -252,3 +254,40 @@ def answers(port: int, secret: str, data: Path | None = None) -> bool:
         return False
     finally:
         connection.close()
+
+
+def refusal(config: Settings) -> str | None:
+    """Why the outside PostgreSQL lets us not in, such as a wrong password."""
+    url = config.postgres_url
+    try:
+        psycopg2.connect(
+            **{"connect_timeout": 3, **url.query}, host=url.host, port=url.port,
+            user=url.username, dbname=url.database, password=config.postgres_password,
+        ).close()  # fmt: skip
+    except psycopg2.Error as error:
+        first = (str(error).strip() or "no reason given").splitlines()[0]
+        return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
+    return None
+
+
+def _answers(config: Settings, _marker: str) -> bool:
+    if config.outside("postgres"):
+        return refusal(config) is None
+    data = config.state / "postgres" / "data"
+    return answers(config.port("postgres"), password(config.pgpass), data)
+
+
+SERVICE = Service(
+    name="postgres",
+    title="PostgreSQL",
+    ports=PORTS,
+    programs=("postgres",),
+    address=lambda config: config.postgres_url.render_as_string(hide_password=True).replace(
+        "+psycopg2", ""
+    ),
+    answers=_answers,
+    prepare=lambda config, ports, _jars, _marker: prepare(
+        config.state / "postgres", ports, config.pgpass
+    ),
+    refusal=refusal,
+)
