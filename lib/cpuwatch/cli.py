@@ -23,7 +23,7 @@ from cpuwatch.pipeline import WORKSHOP, Parameters
 # Kafka, Flink and pandas take a second to import: each command imports what it needs.
 if TYPE_CHECKING:
     from cpuwatch.demo import Result
-    from cpuwatch.stack.control import Service
+    from cpuwatch.stack.control import Status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -142,7 +142,7 @@ def status(as_json: AsJson = False) -> None:
         out.print("Start what is missing with 'cpuwatch up'.")
 
 
-def _services_table(services: list[Service]) -> Table:
+def _services_table(services: list[Status]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("Service", "Whose", "Address", "State"):
         table.add_column(column)

@@ -109,14 +109,14 @@ def _guarded(look: Callable[[], Finding]) -> Finding:
         return Finding(look.__name__.strip("_").title(), False, str(error), "See the text beside.")
 
 
-def _guarded_services() -> list[control.Service] | Finding:
+def _guarded_services() -> list[control.Status] | Finding:
     try:
         return control.status()
     except CpuwatchError as error:
         return Finding("Services", False, str(error), "Mend that, then 'cpuwatch up'.")
 
 
-def _mend(service: control.Service) -> str:
+def _mend(service: control.Status) -> str:
     if service.where == "outside":
         return (
             f"Somebody else runs it at {service.address}: start it there, or take"
@@ -127,8 +127,8 @@ def _mend(service: control.Service) -> str:
     return "Start it with 'cpuwatch up'."
 
 
-def _log(service: control.Service) -> str:
-    return str(settings().state / "logs" / f"{control.PROGRAMS[service.name][0]}.log")
+def _log(service: control.Status) -> str:
+    return str(next(s for s in control.SERVICES if s.name == service.name).log(settings()))
 
 
 def _jobs() -> Iterator[Finding]:

@@ -24,8 +24,6 @@ from cpuwatch.errors import CpuwatchError
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
 
-SERVICES = ("kafka", "postgres", "flink", "slack")
-
 #: Variables that are not called CPUWATCH_…
 _OWN_NAMES = ("POSTGRES_PASSWORD", "SLACK_BOT_TOKEN", "SLACK_CHANNEL")
 
@@ -193,7 +191,8 @@ class Settings(BaseSettings):
         """Whether somebody else runs `service` ('kafka', 'postgres', 'flink' or 'slack')."""
         if service == "slack":
             return self.slack_bot_token is not None
-        return getattr(self, service) is not None
+        # One that has no setting here is always embedded.
+        return getattr(self, service, None) is not None
 
     @property
     def services_file(self) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
 
-from cpuwatch.stack import ports
+from cpuwatch.stack import control, flink, kafka, ports, postgres, slack
 from cpuwatch.stack.supervisor import Supervisor
 
 SERVICES = {"kafka", "postgres", "flink"}
@@ -96,7 +96,8 @@ def test_ports_are_kept_from_day_to_day_and_taken_ones_are_stepped_round(state: 
     mine = {"CPUWATCH_STATE": str(state)}
     # Of an earlier day, and far from the usual ones: those another lane may take meanwhile.
     first = 20_000 + os.getpid() % 9_000
-    wanted = {name: first + number for number, name in enumerate(ports.USUAL)}
+    names = [name for service in control.SERVICES for name in service.ports]
+    wanted = {name: first + number for number, name in enumerate(names)}
     (state / "services.json").write_text(json.dumps({"ports": wanted}))
     before = cpuwatch_json("up", **mine)["services"]
     assert before["kafka"]["address"] == f"127.0.0.1:{wanted['kafka']}"
@@ -118,8 +119,9 @@ def test_ports_are_kept_from_day_to_day_and_taken_ones_are_stepped_round(state: 
 
 
 def test_ports_that_are_chosen_are_free_and_distinct() -> None:
-    chosen = ports.choose(tuple(ports.USUAL), {"kafka": 9093})
-    assert len(set(chosen.values())) == len(ports.USUAL)
+    usual = kafka.PORTS | postgres.PORTS | flink.PORTS | slack.PORTS
+    chosen = ports.choose(usual, {"kafka": 9093})
+    assert len(set(chosen.values())) == len(usual) == 9
     assert all(ports.is_free(port) for port in chosen.values())
 
 

@@ -30,8 +30,8 @@ from supervisor.options import ServerOptions
 
 from cpuwatch import lab, readings, thresholds
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import SERVICES, Settings, settings
-from cpuwatch.stack import control, failures, flink, jars, kafka, postgres, slack
+from cpuwatch.settings import Settings, settings
+from cpuwatch.stack import control, failures, flink, jars, kafka, passwords, postgres, slack
 from cpuwatch.stack import supervisor as supervising
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -130,7 +130,7 @@ def test_two_hundred_first_starts_are_prepared_and_none_fails(
         control.make_state(config)
         control.write_passwords(config)
         flink.prepare_client(config.client_folder, found["flink"])
-        control.prepare(config, Supervisor(state), list(SERVICES), found)
+        control.prepare(config, Supervisor(state), list(control.SERVICES), found)
 
         ids.add(kafka.cluster_id(state / "kafka"))
         assert_java_reads_what_was_meant(gateway.jvm, config, password)
@@ -305,18 +305,18 @@ def test_any_password_is_a_string_of_sql_and_a_line_of_pgpass(place: Path, jvm: 
     folder.mkdir()
     pgpass = folder / "pgpass"
     dice = random.Random()
-    passwords = [a_password(dice, "-_'\\"[number % 4]) for number in range(TIMES)]
-    for password in passwords:
-        outside = postgres.in_pgpass("h", "5432", password[:9], password[9:])
+    drawn = [a_password(dice, "-_'\\"[number % 4]) for number in range(TIMES)]
+    for password in drawn:
+        outside = passwords.server("h", "5432", password[:9], password[9:])
         postgres.set_outside_passwords(pgpass, {outside: password})
-        assert postgres.passwords(pgpass)[outside] == password
+        assert passwords.read(pgpass)[outside] == password
         found = the_driver_finds(jvm, pgpass, "h", "5432", password[:9], password[9:])
         assert found == password
     # The embedded server's own, made in earnest: with each of them it can be made.
     postgres.prepare(folder, {"postgres": 1}, pgpass)
-    asked = "".join(f"SELECT {postgres.quoted(one)} AS said;\n" for one in passwords)
+    asked = "".join(f"SELECT {postgres.quoted(one)} AS said;\n" for one in drawn)
     done = single_user(folder, asked)
-    for password in passwords:
+    for password in drawn:
         assert f'said = "{password}"' in done
 
 

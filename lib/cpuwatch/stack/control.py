@@ -10,31 +10,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psycopg2
-
 from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import SERVICES, Settings, settings
-from cpuwatch.stack import flink, jars, kafka, ports, postgres, slack
+from cpuwatch.settings import Settings, settings
+from cpuwatch.stack import flink, jars, kafka, passwords, ports, postgres, slack
 from cpuwatch.stack.program import Program
+from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
 
-TITLES = {"kafka": "Kafka", "postgres": "PostgreSQL", "flink": "Flink", "slack": "Slack"}
-
-#: Which of supervisor's programs make up a service.
-PROGRAMS = {
-    "kafka": ("kafka",),
-    "postgres": ("postgres",),
-    "flink": ("jobmanager", "taskmanager"),
-    "slack": ("slack",),
-}
-
-_PORTS = {
-    "kafka": kafka.PORTS,
-    "postgres": postgres.PORTS,
-    "flink": flink.PORTS,
-    "slack": slack.PORTS,
-}
+#: The services, in the order in which they are prepared and shown.
+SERVICES = (kafka.SERVICE, postgres.SERVICE, flink.SERVICE, slack.SERVICE)
 
 #: How long a service may take to answer, in seconds, on a slow and busy laptop.
 _PATIENCE = 120.0
@@ -49,7 +34,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Service:
+class Status:
     """The state of one service, as `cpuwatch status` shows it."""
 
     name: str
@@ -60,7 +45,7 @@ class Service:
     pids: list[int]
 
 
-def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
+def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
     """Start what is embedded and not running, and wait until every service answers.
 
     Parameters
@@ -72,8 +57,8 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
 
     Returns
     -------
-    list of Service
-        All four, each answering its own protocol; only an outside Slack may not.
+    list of Status
+        All of them, each answering its own protocol; only an outside Slack may not.
 
     Raises
     ------
@@ -85,17 +70,17 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Service]:
     with files.only_one(config.state / "up.lock"):
         write_passwords(config)
         supervisor = Supervisor(config.state)
-        wanted = [name for name in SERVICES if not config.outside(name)]
+        wanted = [service for service in SERVICES if not config.outside(service.name)]
         # First, so that nobody waits for the embedded ones in vain.
-        for name in SERVICES:
-            # A Slack that is away stops nothing: the alerts wait for it in their topic.
-            if name != "slack" and config.outside(name) and not _answers(config, name):
-                reason = refusal(config) if name == "postgres" else None
+        for service in SERVICES:
+            outside = config.outside(service.name)
+            if outside and service.needed and not service.answers(config, supervisor.marker):
+                reason = service.refusal(config)
                 raise CpuwatchError(
-                    f"{TITLES[name]} at {_address(config, name)} does not answer"
+                    f"{service.title} at {service.address(config)} does not answer"
                     + (f" ({reason})" if reason else "")
-                    + f". Somebody else runs it (CPUWATCH_{name.upper()}): start it, or take that"
-                    " setting out of the environment and .env to use the embedded one."
+                    + f". Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or"
+                    " take that setting out of the environment and .env to use the embedded one."
                 )
         if not _is_up(config, supervisor, wanted, tell):
             _start(config, supervisor, wanted, tell, show)
@@ -127,33 +112,34 @@ def down(wipe: bool = False) -> bool:
     return had
 
 
-def status() -> list[Service]:
+def status() -> list[Status]:
     """What each service is, where, and whether it answers its own protocol now."""
     config = settings()
-    programs = Supervisor(config.state).programs() if config.state.exists() else {}
+    supervisor = Supervisor(config.state)
+    programs = supervisor.programs() if config.state.exists() else {}
     found = []
-    for name in SERVICES:
-        outside = config.outside(name)
+    for service in SERVICES:
+        outside = config.outside(service.name)
         try:
-            address: str | None = _address(config, name)
+            address: str | None = service.address(config)
         except CpuwatchError:
             address = None  # never started
-        pids = [int(programs[p]["pid"]) for p in PROGRAMS[name] if p in programs]
+        pids = [int(programs[p]["pid"]) for p in service.programs if p in programs]
         alive = outside or any(pids)
         found.append(
-            Service(
-                name,
-                TITLES[name],
+            Status(
+                service.name,
+                service.title,
                 "outside" if outside else "embedded",
                 address,
-                bool(address and alive and _answers(config, name)),
+                bool(address and alive and service.answers(config, supervisor.marker)),
                 [] if outside else [pid for pid in pids if pid],
             )
         )
     return found
 
 
-def as_json(services: list[Service]) -> str:
+def as_json(services: list[Status]) -> str:
     """The object that `cpuwatch status --json` prints."""
     return json.dumps(
         {
@@ -195,20 +181,20 @@ def write_passwords(config: Settings) -> None:
         url = config.postgres_url
         for place in (config.postgres_place, config.postgres_for_flink):
             host, _, port = place.rpartition(":")
-            servers.add(postgres.in_pgpass(host, port, url.database or "", url.username or ""))
+            servers.add(passwords.server(host, port, url.database or "", url.username or ""))
     postgres.set_outside_passwords(config.pgpass, dict.fromkeys(servers, secret or ""))
 
 
-def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell) -> bool:
+def _is_up(config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell) -> bool:
     programs = supervisor.programs()
-    expected = {program for name in wanted for program in PROGRAMS[name]}
+    expected = {program for service in wanted for program in service.programs}
     if set(programs) - {slack.NOTIFIER} != expected:
         return False  # not running, or the settings have changed
     if not config.client_folder.exists():
         return False
     deadline = time.monotonic() + _RECOVERY
     told = False
-    while missing := [name for name in wanted if not _answers(config, name)]:
+    while missing := _silent(config, supervisor, wanted):
         for program, info in supervisor.programs().items():
             stands_still = info["statename"] in ("FATAL", "EXITED", "STOPPED")
             if stands_still and program != slack.NOTIFIER:
@@ -224,11 +210,11 @@ def _is_up(config: Settings, supervisor: Supervisor, wanted: list[str], tell: Te
 
 
 def _start(
-    config: Settings, supervisor: Supervisor, wanted: list[str], tell: Tell, show: bool
+    config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell, show: bool
 ) -> None:
     supervisor.stop()  # whatever an earlier one left
     # Flink's connectors are needed for submitting jobs to an outside cluster, too.
-    found = jars.fetch(config.cache, {"flink", *wanted}, show=show)
+    found = jars.fetch(config.cache, {"flink", *(service.name for service in wanted)}, show=show)
     flink.prepare_client(config.client_folder, found["flink"])
     if not wanted:
         return
@@ -243,22 +229,16 @@ def _start(
 
 
 def prepare(
-    config: Settings, supervisor: Supervisor, wanted: list[str], found: dict[str, list[Path]]
+    config: Settings, supervisor: Supervisor, wanted: list[Service], found: dict[str, list[Path]]
 ) -> None:
     """Choose ports, write every configuration, make storage and database; start nothing."""
-    names = tuple(port for name in wanted for port in _PORTS[name])
-    chosen = ports.choose(names, config.embedded().get("ports", {}))
+    usual = {port: number for service in wanted for port, number in service.ports.items()}
+    chosen = ports.choose(usual, config.embedded().get("ports", {}))
     _record(config, chosen)
-    state, marker = config.state, supervisor.marker
+    marker = supervisor.marker
     programs: list[Program] = []
-    if "kafka" in wanted:
-        programs += kafka.prepare(state / "kafka", chosen, found["kafka"], marker)
-    if "postgres" in wanted:
-        programs += postgres.prepare(state / "postgres", chosen, config.pgpass)
-    if "flink" in wanted:
-        programs += flink.prepare(state / "flink", chosen, found["flink"], marker, config.pgpass)
-    if "slack" in wanted:
-        programs += slack.prepare(config.slack_folder, chosen, marker)
+    for service in wanted:
+        programs += service.prepare(config, chosen, found.get(service.name, []), marker)
     programs.append(slack.notifier(_notifier_settings(config), marker))
     supervisor.write(programs)
 
@@ -273,18 +253,18 @@ def _record(config: Settings, chosen: dict[str, int]) -> None:
     files.write(config.services_file, json.dumps({"ports": chosen}, indent=2) + "\n")
 
 
-def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:
+def _wait(config: Settings, supervisor: Supervisor, wanted: list[Service]) -> None:
     missing = list(wanted)
 
     def all_answer() -> bool:
-        missing[:] = [name for name in missing if not _answers(config, name)]
+        missing[:] = _silent(config, supervisor, missing)
         return not missing
 
     def sentence() -> str:
         return (
-            f"{TITLES[missing[0]]} does not answer after {_PATIENCE:.0f} seconds"
-            f" ({_last_words(config, missing[0])}). Its log is in {config.state / 'logs'}; if that"
-            " does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
+            f"{missing[0].title} does not answer after {_PATIENCE:.0f} seconds"
+            f" ({_last_words(missing[0].log(config))}). Its log is in {config.state / 'logs'}; if"
+            " that does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
         )
 
     def check_supervisor() -> None:
@@ -297,53 +277,15 @@ def _wait(config: Settings, supervisor: Supervisor, wanted: list[str]) -> None:
     waiting.until(all_answer, _PATIENCE, sentence, 0.1, check_supervisor)
 
 
-def _last_words(config: Settings, name: str) -> str:
-    log = config.state / "logs" / f"{PROGRAMS[name][0]}.log"
+def _silent(config: Settings, supervisor: Supervisor, services: list[Service]) -> list[Service]:
+    return [service for service in services if not service.answers(config, supervisor.marker)]
+
+
+def _last_words(log: Path) -> str:
     lines = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1][:200] if lines else "its log is empty"
 
 
-def _names(services: list[str]) -> str:
-    titles = [TITLES[name] for name in services]
+def _names(services: list[Service]) -> str:
+    titles = [service.title for service in services]
     return titles[0] if len(titles) == 1 else ", ".join(titles[:-1]) + " and " + titles[-1]
-
-
-def _address(config: Settings, name: str) -> str:
-    if name == "kafka":
-        return config.kafka_address
-    if name == "postgres":
-        return config.postgres_url.render_as_string(hide_password=True).replace("+psycopg2", "")
-    return config.slack_address if name == "slack" else config.flink_address
-
-
-def _answers(config: Settings, name: str) -> bool:
-    outside = config.outside(name)
-    if name == "kafka":
-        expected = None if outside else kafka.cluster_id(config.state / "kafka")
-        return kafka.answers(config.kafka_address, expected)
-    if name == "postgres":
-        if outside:
-            return refusal(config) is None
-        data = config.state / "postgres" / "data"
-        return postgres.answers(config.port("postgres"), postgres.password(config.pgpass), data)
-    if name == "slack":
-        if config.slack_bot_token is not None:
-            return slack.answers(slack.REAL, config.slack_bot_token.get_secret_value())
-        token = slack.secrets_in(config.slack_folder).token
-        return slack.answers(config.slack_address + "/api/", token)
-    marker = None if outside else Supervisor(config.state).marker
-    return flink.answers(config.flink_address, marker)
-
-
-def refusal(config: Settings) -> str | None:
-    """Why the outside PostgreSQL lets us not in, such as a wrong password."""
-    url = config.postgres_url
-    try:
-        psycopg2.connect(
-            **{"connect_timeout": 3, **url.query}, host=url.host, port=url.port,
-            user=url.username, dbname=url.database, password=config.postgres_password,
-        ).close()  # fmt: skip
-    except psycopg2.Error as error:
-        first = (str(error).strip() or "no reason given").splitlines()[0]
-        return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
-    return None

@@ -15,14 +15,16 @@ from ruamel.yaml import YAML
 from cpuwatch import web
 from cpuwatch.stack import links
 from cpuwatch.stack.program import UTF8, Program
+from cpuwatch.stack.service import Service
 
-PORTS = (
-    "flink_rest",
-    "flink_rpc",
-    "flink_blob",
-    "flink_taskmanager_rpc",
-    "flink_taskmanager_data",
-)
+#: Where the embedded one listens by default, always on 127.0.0.1.
+PORTS = {
+    "flink_rest": 8081,
+    "flink_rpc": 6123,
+    "flink_blob": 6124,
+    "flink_taskmanager_rpc": 6122,
+    "flink_taskmanager_data": 6121,
+}
 
 HOME = Path(pyflink.__file__).parent
 
@@ -227,3 +229,18 @@ def answers(address: str, marker: str | None = None) -> bool:
     except (OSError, ValueError):
         return False
     return any(marker in str(entry.get("value")) for entry in entries)
+
+
+SERVICE = Service(
+    name="flink",
+    title="Flink",
+    ports=PORTS,
+    programs=("jobmanager", "taskmanager"),
+    address=lambda config: config.flink_address,
+    answers=lambda config, marker: answers(
+        config.flink_address, None if config.outside("flink") else marker
+    ),
+    prepare=lambda config, ports, jars, marker: prepare(
+        config.state / "flink", ports, jars, marker, config.pgpass
+    ),
+)

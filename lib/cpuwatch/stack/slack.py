@@ -12,14 +12,17 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpuwatch import files
+from cpuwatch.settings import Settings
 from cpuwatch.stack.program import Program
+from cpuwatch.stack.service import Service
 
 # The stand-in's process runs through here, too, and has no use for any client.
 if TYPE_CHECKING:
     from slack_sdk import WebClient
     from slack_sdk.http_retry import RetryHandler
 
-PORTS = ("slack",)
+#: Where the embedded one listens by default, always on 127.0.0.1.
+PORTS = {"slack": 8090}
 
 #: Where the real Slack's methods are.
 REAL = "https://slack.com/api/"
@@ -139,3 +142,23 @@ def _test_the_real(token: str) -> Any:
         return client(token, REAL, _TIMEOUT).auth_test().data
     except SlackClientError:
         return None  # it is refused, or what answers there is no Slack
+
+
+def _answers(config: Settings, _marker: str) -> bool:
+    if config.slack_bot_token is not None:
+        return answers(REAL, config.slack_bot_token.get_secret_value())
+    token = secrets_in(config.slack_folder).token
+    return answers(config.slack_address + "/api/", token)
+
+
+SERVICE = Service(
+    name="slack",
+    title="Slack",
+    ports=PORTS,
+    programs=("slack",),
+    address=lambda config: config.slack_address,
+    answers=_answers,
+    prepare=lambda config, ports, _jars, marker: prepare(config.slack_folder, ports, marker),
+    # A Slack that is away stops nothing: the alerts wait for it in their topic.
+    needed=False,
+)

@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.settings import settings as current_settings
-from cpuwatch.stack import containers, flink, jars, kafka, ports, postgres
+from cpuwatch.stack import containers, flink, jars, kafka, postgres
 
 SERVICES = compose_file.load()["services"]
 
@@ -78,9 +78,9 @@ def test_flink_is_pyflinks(service: str) -> None:
 def test_every_port_is_on_loopback_alone_and_the_usual_one() -> None:
     published = {name: service.get("ports", []) for name, service in SERVICES.items()}
     assert published == {
-        "kafka": [f"127.0.0.1:{ports.USUAL['kafka']}:9092"],
-        "postgres": [f"127.0.0.1:{ports.USUAL['postgres']}:5432"],
-        "jobmanager": [f"127.0.0.1:{ports.USUAL['flink_rest']}:8081"],
+        "kafka": [f"127.0.0.1:{kafka.PORTS['kafka']}:9092"],
+        "postgres": [f"127.0.0.1:{postgres.PORTS['postgres']}:5432"],
+        "jobmanager": [f"127.0.0.1:{flink.PORTS['flink_rest']}:8081"],
         "taskmanager": [],
     }
 

@@ -1,0 +1,55 @@
+"""What the stack knows of a service: each one's module gives it, and `control` loops over all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cpuwatch.settings import Settings
+from cpuwatch.stack.program import Program
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service, embedded or somebody else's.
+
+    Attributes
+    ----------
+    name
+        What settings and commands call it.
+    title
+        What a reader calls it.
+    ports
+        The embedded one's ports by name, each with the number that is usual for it.
+    programs
+        Which of supervisor's programs make up the embedded one; the first one's log tells
+        why it does not start.
+    address
+        Where it is, without a secret.
+    answers
+        Whether it answers its own protocol there, asked with the stack's marker: by that an
+        embedded one's Java is recognised as this stack's.
+    prepare
+        Writes what the embedded one needs, and describes its processes; starts nothing. It is
+        given the chosen ports by name, the jars that `data/jars.lock` has for it, and the marker
+        that its processes shall carry.
+    refusal
+        Why an outside one lets us not in, if it says.
+    needed
+        Whether `cpuwatch up` fails if an outside one does not answer.
+    """
+
+    name: str
+    title: str
+    ports: dict[str, int]
+    programs: tuple[str, ...]
+    address: Callable[[Settings], str]
+    answers: Callable[[Settings, str], bool]
+    prepare: Callable[[Settings, dict[str, int], list[Path], str], list[Program]]
+    refusal: Callable[[Settings], str | None] = lambda _: None
+    needed: bool = True
+
+    def log(self, config: Settings) -> Path:
+        """The log that tells why the embedded one does not start."""
+        return config.state / "logs" / f"{self.programs[0]}.log"

@@ -1,0 +1,103 @@
+"""A service is known by what its module gives: another needs an entry in the tuple, no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cpuwatch import doctor
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import Settings, settings
+from cpuwatch.stack import control
+from cpuwatch.stack.program import Program
+from cpuwatch.stack.service import Service
+from cpuwatch.stack.supervisor import Supervisor
+
+FIFTH = Service(
+    name="fifth",
+    title="Fifth",
+    ports={"fifth": 18555},
+    programs=("fifth_server", "fifth_helper"),
+    address=lambda config: f"127.0.0.1:{config.port('fifth')}",
+    answers=lambda config, marker: marker == Supervisor(config.state).marker,
+    prepare=lambda config, ports, jars, marker: [
+        Program("fifth_server", ["serve", str(ports["fifth"]), *map(str, jars), marker]),
+        Program("fifth_helper", ["help", marker]),
+    ],
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / "state"))
+    settings.cache_clear()
+    yield settings()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def five(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "SERVICES", (*control.SERVICES, FIFTH))
+
+
+def test_each_ports_and_programs_are_its_own() -> None:
+    names = [service.name for service in control.SERVICES]
+    assert names == ["kafka", "postgres", "flink", "slack"]
+    ports = [port for service in control.SERVICES for port in service.ports.items()]
+    programs = [program for service in control.SERVICES for program in service.programs]
+    assert len(set(names)) == len(names)
+    assert len(dict(ports)) == len({number for _, number in ports}) == len(ports)
+    assert len(set(programs)) == len(programs)
+
+
+def test_a_fifth_service_is_prepared_and_shown_like_the_others(
+    config: Settings, five: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = control.status()[-1]
+    assert (before.title, before.where, before.address) == ("Fifth", "embedded", None)
+    control.make_state(config)
+    supervisor = Supervisor(config.state)
+    control.prepare(config, supervisor, [FIFTH], {"fifth": [Path("a.jar")]})
+    port = json.loads(config.services_file.read_text())["ports"]["fifth"]
+    script = (config.state / "programs" / "fifth_server.sh").read_text()
+    assert script.splitlines()[-1] == f"exec serve {port} a.jar {supervisor.marker}"
+
+    running = {"fifth_server": {"pid": 4}, "fifth_helper": {"pid": 5}}
+    monkeypatch.setattr(Supervisor, "programs", lambda _self: running)
+    after = control.status()[-1]
+    assert after.address == f"127.0.0.1:{port}"
+    assert after.answers and after.pids == [4, 5]
+    said = json.loads(control.as_json([after]))
+    assert said["running"] and list(said["services"]["fifth"]) == [
+        "name", "title", "where", "address", "answers", "pids",
+    ]  # fmt: skip
+    supervisor.forget_socket()
+
+
+def test_the_doctor_names_a_fifth_services_log(
+    config: Settings, five: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = control.Status("fifth", "Fifth", "embedded", "127.0.0.1:1", False, [4])
+    monkeypatch.setattr(control, "status", lambda: [stuck])
+    found = next(one for one in doctor.examine() if one.what == "Fifth")
+    assert found.next.endswith(str(config.state / "logs" / "fifth_server.log"))
+
+
+def test_an_outside_database_that_lets_nobody_in_is_named_with_its_reason(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CPUWATCH_POSTGRES", "postgresql://me:secret@127.0.0.1:1/mine")
+    settings.cache_clear()
+    with pytest.raises(CpuwatchError) as caught:
+        control.up()
+    said = str(caught.value)
+    assert said.startswith(
+        "PostgreSQL at postgresql://me@127.0.0.1:1/mine does not answer (Connection refused"
+    )
+    assert said.endswith(
+        ". Somebody else runs it (CPUWATCH_POSTGRES): start it, or take that setting out of the"
+        " environment and .env to use the embedded one."
+    )
