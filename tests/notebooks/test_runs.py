@@ -12,7 +12,7 @@ import pytest
 from book import BOOKS, one_kernel, run, strict
 from conftest import cpuwatch, new_state, processes_of
 
-from cpuwatch import pipeline
+from cpuwatch import pipeline, workshop
 from cpuwatch.settings import settings
 
 
@@ -51,6 +51,14 @@ def test_all_without_wiping(order: list[Path], never_run: Path) -> None:
     with one_kernel() as kernel:
         seconds = {book.name[:2]: round(run(book, kernel)) for book in order}
     print(f"{sum(seconds.values())} s {seconds}")
+
+
+@pytest.mark.parametrize("book", BOOKS[2:4], ids=lambda book: book.stem)
+def test_the_next_chapter_keeps_what_this_one_deployed(book: Path, never_run: Path) -> None:
+    run(book)
+    following = BOOKS[BOOKS.index(book) + 1].name[:2]
+    done = workshop.catch_up(following)
+    assert not any("deployed" in what for what in done), done
 
 
 def test_the_gate_stops_at_the_first_error(tmp_path: Path) -> None:
