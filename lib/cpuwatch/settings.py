@@ -120,11 +120,13 @@ class Settings(BaseSettings):
 
     @field_validator("kafka", "postgres", "password", "flink", "slack_bot_token", "slack_channel")
     @classmethod
-    def _one_line(cls, value: Any) -> Any:
+    def _one_line(cls, value: Any, info: ValidationInfo) -> Any:
         if value is None:
             return None
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if re.search(_CONTROL, unquote(text)):  # in an address it may stand as %0A
+        if info.field_name == "postgres":
+            text = unquote(text)  # in an address it may stand as %0A
+        if re.search(_CONTROL, text):
             # The value may be a password: say nothing of it.
             raise ValueError(
                 "there is a line break or another unprintable character in it, which no file of"

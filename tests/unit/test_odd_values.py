@@ -464,6 +464,12 @@ def test_a_value_that_fits_no_file_and_no_address_is_refused(
     assert "hush" not in said
 
 
+def test_a_password_on_its_own_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CPUWATCH_POSTGRES", "postgresql://u@h/d")
+    monkeypatch.setenv("POSTGRES_PASSWORD", "100%0A %41:/@'#")
+    assert Settings().postgres_password == "100%0A %41:/@'#"
+
+
 def test_without_a_home_the_settings_to_make_are_named(
     monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
