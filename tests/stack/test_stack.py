@@ -10,8 +10,10 @@ import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
 
+from cpuwatch.settings import settings
 from cpuwatch.stack import control, flink, kafka, ports, postgres, slack
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -116,6 +118,38 @@ def test_ports_are_kept_from_day_to_day_and_taken_ones_are_stepped_round(state: 
         assert after["kafka"]["address"] != before["kafka"]["address"]
         assert after["kafka"]["answers"]
         assert after["flink"]["address"] == before["flink"]["address"]
+
+
+def test_ports_that_somebody_takes_after_they_were_chosen_are_chosen_anew(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CPUWATCH_STATE", str(state))
+    settings.cache_clear()
+    choose, taken = ports.choose, []
+
+    def choose_and_lose(*given: dict[str, int]) -> dict[str, int]:
+        chosen = choose(*given)
+        if not taken:  # the first time alone
+            for name in ("kafka", "postgres", "flink_rest", "slack"):
+                somebody = socket.create_server(("127.0.0.1", chosen[name]))
+                taken.append(somebody)
+        return chosen
+
+    monkeypatch.setattr(ports, "choose", choose_and_lose)
+    said: list[str] = []
+    try:
+        services = control.up(said.append, show=False)
+        lost = {f"127.0.0.1:{one.getsockname()[1]}" for one in taken}
+    finally:
+        for one in taken:
+            one.close()
+        settings.cache_clear()
+    assert all(service.answers for service in services)
+    assert "Somebody else has taken a port meanwhile: another is chosen" in said
+    assert not any(address in str(one.address) for one in services for address in lost)
+    # What this process has started, as a notebook does, another one stops.
+    stopped = cpuwatch("down")
+    assert (stopped.returncode, stopped.stderr) == (0, "")
 
 
 def test_ports_that_are_chosen_are_free_and_distinct() -> None:

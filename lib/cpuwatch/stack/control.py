@@ -14,6 +14,7 @@ from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
 from cpuwatch.stack import flink, jars, kafka, passwords, ports, postgres, slack
+from cpuwatch.stack.ports import Collisions
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
@@ -27,6 +28,9 @@ _PATIENCE = 120.0
 #: How long a running supervisor may need to bring a killed service back before
 #: everything is started afresh.
 _RECOVERY = 60.0
+
+#: How often ports are chosen anew, where somebody outside our lock takes one.
+_ATTEMPTS = 3
 
 _LEAST_DISK = 500 * 1024**2
 
@@ -221,11 +225,20 @@ def _start(
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
     with files.only_one(config.cache / "ports.lock"):
-        tell("Preparing " + _names(wanted))
-        prepare(config, supervisor, wanted, found)
-        tell("Starting " + _names(wanted))
-        supervisor.start()
-        _wait(config, supervisor, wanted)
+        for _ in range(_ATTEMPTS):
+            tell("Preparing " + _names(wanted))
+            prepare(config, supervisor, wanted, found)
+            tell("Starting " + _names(wanted))
+            collisions = Collisions(service.log(config) for service in wanted)
+            supervisor.start()
+            if _wait(config, supervisor, wanted, collisions):
+                return
+            tell("Somebody else has taken a port meanwhile: another is chosen")
+            supervisor.stop()
+    raise CpuwatchError(
+        f"{_ATTEMPTS} times somebody else took a port between its choice and its use. Run"
+        " 'cpuwatch up' again when fewer programs start at once."
+    )
 
 
 def prepare(
@@ -253,12 +266,15 @@ def _record(config: Settings, chosen: dict[str, int]) -> None:
     files.write(config.services_file, json.dumps({"ports": chosen}, indent=2) + "\n")
 
 
-def _wait(config: Settings, supervisor: Supervisor, wanted: list[Service]) -> None:
+def _wait(
+    config: Settings, supervisor: Supervisor, wanted: list[Service], collisions: Collisions
+) -> bool:
+    """Wait until all answer; False if one of them cannot listen where it should."""
     missing = list(wanted)
 
-    def all_answer() -> bool:
+    def all_answer_or_cannot() -> bool:
         missing[:] = _silent(config, supervisor, missing)
-        return not missing
+        return not missing or collisions.happened()
 
     def sentence() -> str:
         return (
@@ -274,7 +290,8 @@ def _wait(config: Settings, supervisor: Supervisor, wanted: list[Service]) -> No
                 f" {config.state / 'logs' / 'supervisor.log'}; run 'cpuwatch up' again."
             )
 
-    waiting.until(all_answer, _PATIENCE, sentence, 0.1, check_supervisor)
+    waiting.until(all_answer_or_cannot, _PATIENCE, sentence, 0.1, check_supervisor)
+    return not missing
 
 
 def _silent(config: Settings, supervisor: Supervisor, services: list[Service]) -> list[Service]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from collections.abc import Iterable
+from pathlib import Path
 
 
 def is_free(port: int) -> bool:
@@ -39,3 +42,34 @@ def choose(usual: dict[str, int], recorded: dict[str, int]) -> dict[str, int]:
             port += 1
         chosen[name] = port
     return chosen
+
+
+#: As Java, PostgreSQL and Python say it.
+_TAKEN = re.compile(rb"address (is )?already in use|BindException|could not bind", re.IGNORECASE)
+
+
+class Collisions:
+    """Sees in logs whether a service found its port taken by somebody else.
+
+    Between the choice of a port and its use another program may take it, such as one that
+    another user of the machine starts.
+
+    Parameters
+    ----------
+    logs
+        The logs, as they are before the services start.
+    """
+
+    def __init__(self, logs: Iterable[Path]) -> None:
+        self._read = {log: log.stat().st_size if log.exists() else 0 for log in logs}
+
+    def happened(self) -> bool:
+        """Whether a log has come to speak of it since."""
+        return any(_TAKEN.search(self._new(log)) for log in self._read)
+
+    def _new(self, log: Path) -> bytes:
+        if not log.exists():
+            return b""
+        content = log.read_bytes()
+        # A log that is shorter than before was begun anew.
+        return content[self._read[log] if len(content) >= self._read[log] else 0 :]

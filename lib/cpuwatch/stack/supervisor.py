@@ -190,12 +190,9 @@ class Supervisor:
                 pass
         elif process is not None:
             process.terminate()  # it does not answer, or not yet
-        if process is not None:
-            try:
-                process.wait(patience)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(5)
+        if process is not None and not _ends(process, patience):
+            process.kill()
+            _ends(process, 5)
         self.end_strays()
         self.forget_socket()
 
@@ -279,6 +276,25 @@ def _section(program: Program) -> dict[str, str]:
     if program.user:
         section["user"] = program.user
     return section
+
+
+def _ends(process: psutil.Process, seconds: float) -> bool:
+    """Whether a process ends within so many seconds.
+
+    One that a notebook's kernel started stays on the list of processes, as a zombie, until the
+    kernel takes notice: it has ended all the same.
+    """
+
+    def has_ended() -> bool:
+        try:
+            return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    try:
+        return waiting.until(has_ended, seconds, "It goes on.")
+    except CpuwatchError:
+        return False
 
 
 def _command(process: psutil.Process) -> list[str]:
