@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 @contextmanager
@@ -25,6 +26,45 @@ def as_interrupt(*numbers: signal.Signals) -> Iterator[None]:
 
     with _answered(interrupt, *numbers):
         yield
+
+
+@contextmanager
+def not_lost() -> Iterator[Callable[[], None]]:
+    """A check for long waits, which raises the KeyboardInterrupt of a Stop that got lost.
+
+    An exception that is raised while Python runs a finalizer is forgotten, and finalizers run
+    whenever an object goes: so does, now and then, the one that Ctrl-C or the Stop button
+    raises. Where these mean something else than KeyboardInterrupt, the check does nothing.
+    """
+    ours = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or (
+        ours is not signal.default_int_handler and not isinstance(ours, _Remembered)
+    ):
+        yield lambda: None
+    elif isinstance(ours, _Remembered):
+        yield ours.check  # one wait within another
+    else:
+        remembered = _Remembered()
+        signal.signal(signal.SIGINT, remembered)
+        try:
+            yield remembered.check
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Remembered:
+    """Does what Python does at Ctrl-C, and knows that it did."""
+
+    def __init__(self) -> None:
+        self._pressed = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._pressed = True
+        signal.default_int_handler(number, frame)
+
+    def check(self) -> None:
+        if self._pressed:
+            raise KeyboardInterrupt
 
 
 @contextmanager

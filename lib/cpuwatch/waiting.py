@@ -7,6 +7,7 @@ from typing import NoReturn, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from cpuwatch import signals
 from cpuwatch.errors import CpuwatchError
 
 T = TypeVar("T")
@@ -61,6 +62,12 @@ def until(
         before_sleep=bide,
         retry_error_callback=give_up,
     )
-    found: T | None = patiently(condition)
+    with signals.not_lost() as check_stop:
+
+        def asked() -> T | None:
+            check_stop()
+            return condition()
+
+        found = patiently(asked)
     assert found is not None  # `give_up` has raised otherwise
     return found

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from cpuwatch import signals
+from cpuwatch import signals, waiting
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -24,3 +24,37 @@ def test_other_signals_may_end_it_as_ctrl_c_does() -> None:
     with pytest.raises(KeyboardInterrupt), signals.as_interrupt(signal.SIGHUP, signal.SIGHUP):
         signal.raise_signal(signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is before
+
+
+class _Swallows:
+    """Is interrupted while it is finalized: Python reports such an exception, and forgets it."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("deep", [False, True], ids=["a wait", "a wait within a wait"])
+def test_a_stop_that_got_lost_in_a_finalizer_ends_a_wait_all_the_same(deep: bool) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    asked = 0
+
+    def condition() -> bool:
+        nonlocal asked
+        asked += 1
+        _Swallows()
+        return False
+
+    def wait() -> None:
+        waiting.until(condition, 20, "It was waited for in vain.", pause=0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        waiting.until(wait, 20, "In vain.") if deep else wait()
+    assert asked == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_where_a_signal_asks_to_stop_a_wait_is_not_torn() -> None:
+    with signals.stop_event() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert waiting.until(stop.is_set, 5, "It was not asked.")

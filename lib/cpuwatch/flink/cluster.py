@@ -222,9 +222,11 @@ def wait(
 
     `missing` is asked when the time is over: what it is that the job waits for.
     """
-    deadline = time.monotonic() + timeout
+    now = job
     failing_since: float | None = None
-    while True:
+
+    def there() -> Job | None:
+        nonlocal now, failing_since
         now = status(job)
         progress(now)
         if reached(now.state):
@@ -237,12 +239,15 @@ def wait(
             if _HOPELESS.search(why) or time.monotonic() - failing_since > _PATIENCE:
                 cancel(job.name)
                 raise CpuwatchError(f"The job {job.name} fails again and again: {why}.")
-        if time.monotonic() > deadline:
-            raise CpuwatchError(
-                f"Waited {timeout:.0f} seconds for {what}; it is {now.state}."
-                f" {missing() or failure(job) or 'Look at it in Flink: ' + page(job)}"
-            )
-        time.sleep(PAUSE)
+        return None
+
+    def sentence() -> str:
+        return (
+            f"Waited {timeout:.0f} seconds for {what}; it is {now.state}."
+            f" {missing() or failure(job) or 'Look at it in Flink: ' + page(job)}"
+        )
+
+    return waiting.until(there, timeout, sentence, PAUSE)
 
 
 def rest(path: str, method: str = "GET", body: Any = None) -> Any:

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from cpuwatch import signals
+
 Result = TypeVar("Result")
 
 #: A TableEnvironment is not made for two threads: an interrupted call ends before the next.
@@ -89,9 +91,11 @@ def call(
     one = _Call(work, undo)
     thread = threading.Thread(target=one.run, name="java", daemon=True)
     try:
-        thread.start()
-        while not one.done.wait(_PAUSE):
-            watch()
+        with signals.not_lost() as check_stop:
+            thread.start()
+            while not one.done.wait(_PAUSE):
+                check_stop()
+                watch()
     except BaseException:
         one.abandon()
         stop()
