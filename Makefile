@@ -35,7 +35,7 @@ test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
 	@$(BIN)/pytest --numprocesses $(LANES) --dist loadfile --no-loadscope-reorder
 
 test-unit: .venv/installed-dev  ## Run the tests that need no services, in under a minute
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest tests/unit --numprocesses $(LANES) --dist loadfile
 
 lint: .venv/installed-dev  ## Check style and types
 	@$(BIN)/ruff format --check lib tests tools examples && $(BIN)/ruff check lib tests tools examples && $(BIN)/mypy
