@@ -151,6 +151,16 @@ def stop_jobs(*names: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The jobs that still run; see `jobs`.
+
+    Raises
+    ------
+    CpuwatchError
+        If one neither runs nor is the workshop's; it names those that run. Then none is stopped.
     """
+    running = {one.name for one in flink.jobs(running_only=True)}
+    for name in names:
+        if name not in running and pipeline.job(name) is None:
+            there = ", ".join(sorted(running)) or "none"
+            raise CpuwatchError(f"No job {name} runs. Those that do: {there}.")
     flink.cancel(*(names or (*(job.name for job in pipeline.JOBS), _PREVIEW)))
     return jobs()
