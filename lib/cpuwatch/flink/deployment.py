@@ -90,8 +90,8 @@ def replace(
     if output is not None:
         stopped = stop_readers(output)
         topics.empty(output)
-    job = submit(environment, name, statement)
     try:
+        job = submit(environment, name, statement)
         views = [] if plan.text is None else tables.views_in(environment, plan.text)
         noted.note_job(
             job,
@@ -100,7 +100,7 @@ def replace(
             output,
         )
     except KeyboardInterrupt:
-        cancel_all([job])
+        cancel(name)  # the one before is gone already
         raise
     return job, stopped
 
