@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -106,6 +107,20 @@ def new_state() -> Path:
 def processes_of(state: Path) -> list[psutil.Process]:
     """The stack's processes that are alive."""
     return Supervisor(state).strays()
+
+
+def files_in(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file below, with what is in it; one that a service deletes meanwhile has nothing.
+
+    Links are not followed: the jars behind them hold nothing of ours.
+    """
+    for place, _, names in os.walk(folder):  # unlike rglob, it steps over a folder that vanishes
+        for path in (Path(place, name) for name in names):
+            try:
+                if stat.S_ISREG(path.lstat().st_mode):
+                    yield path, path.read_bytes()
+            except FileNotFoundError:
+                continue
 
 
 @pytest.fixture

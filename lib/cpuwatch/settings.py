@@ -9,16 +9,18 @@ import re
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from cpuwatch.errors import CpuwatchError
+
+# Half a second to import, of each command: only an outside PostgreSQL's address needs it.
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 #: The checkout: the package is installed in place, so that a change to a file counts at once.
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,8 +38,7 @@ def _default_state() -> Path:
         # PostgreSQL refuses to run as root, and the user that it runs as instead
         # cannot enter root's home.
         return Path("/var/lib/cpuwatch") / name
-    # Not the system's own idea of such a folder: on macOS that has a blank in its
-    # name, which Flink's start scripts cannot bear.
+    # Not the system's own idea of such a folder: on macOS that is hidden from its user.
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(home).expanduser() / "cpuwatch" / name
 
@@ -48,7 +49,6 @@ _CONTROL = r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 #: What a state folder's name cannot have in it, and why. All else is kept away from the tools
 #: that could not bear it: by relative paths, links, and files instead of arguments.
 _UNBEARABLE = {
-    r"\s": "a blank or a line break in its name, which Flink's start scripts cannot bear",
     ":": "a ':' in its name, which would part it in two in Java's class path",
     r"\\": "a '\\' in its name, which Flink would take for a '/'",
     _CONTROL: "an unprintable character in its name, or one that is not UTF-8, which Java cannot"
@@ -172,8 +172,11 @@ class Settings(BaseSettings):
     def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
         try:
-            url = make_url(value.get_secret_value())
+            url: URL | None = make_url(value.get_secret_value())
         except (ArgumentError, ValueError):  # ValueError: a port that is no number
             url = None
         good = (
@@ -234,6 +237,13 @@ class Settings(BaseSettings):
         return self.flink or f"http://127.0.0.1:{self.port('flink_rest')}"
 
     @property
+    def postgres_address(self) -> str:
+        """PostgreSQL's address as a reader sees it: no password, no driver."""
+        if self.postgres is None:
+            return f"postgresql://cpuwatch@{self.postgres_place}/cpuwatch"
+        return self.postgres_url.render_as_string(hide_password=True).replace("+psycopg2", "")
+
+    @property
     def slack_address(self) -> str:
         """Where the channel is to be seen: the real Slack, or the stand-in's page."""
         if self.outside("slack"):
@@ -248,6 +258,8 @@ class Settings(BaseSettings):
     @property
     def postgres_url(self) -> URL:
         """PostgreSQL's address without its password; that stands in `pgpass`."""
+        from sqlalchemy.engine import URL, make_url
+
         if self.postgres is not None:
             url = make_url(self.postgres.get_secret_value())
             return URL.create(
@@ -263,6 +275,8 @@ class Settings(BaseSettings):
         """The outside PostgreSQL's password; the embedded one's stands in `pgpass` alone."""
         if self.postgres is None:
             return None
+        from sqlalchemy.engine import make_url
+
         own = make_url(self.postgres.get_secret_value()).password
         return own or (self.password.get_secret_value() if self.password else None)
 
@@ -275,6 +289,8 @@ class Settings(BaseSettings):
     @property
     def postgres_place(self) -> str:
         """PostgreSQL's `host:port`, for a client on this machine."""
+        if self.postgres is None:
+            return f"127.0.0.1:{self.port('postgres')}"
         url = self.postgres_url
         host = f"[{url.host}]" if ":" in (url.host or "") else url.host  # of IPv6
         return f"{host}:{url.port}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,22 +58,20 @@ def _open(page: Page, server: lab.Server, notebook: str) -> None:
     )
 
 
-def _run_all(page: Page) -> None:
+def _run_all(page: Page, notebook: str) -> None:
+    """Run every cell, and wait until each has its number: idle says nothing of what is to come."""
+    cells = json.loads((lab.NOTEBOOKS / notebook).read_text())["cells"]
+    code = sum(cell["cell_type"] == "code" and bool(cell["source"]) for cell in cells)
+    page.get_by_role("menuitem", name="Edit", exact=True).click()
+    page.get_by_text("Clear Outputs of All Cells", exact=True).click()
+    expect(page.locator(PROMPTS).filter(has_text=re.compile(r"\[\d+\]"))).to_have_count(0)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
+    numbered = page.locator(PROMPTS).filter(has_text=re.compile(r"\[\d+\]"))
+    expect(numbered).to_have_count(code, timeout=LONG)
 
 
-def _wait_until_done(page: Page) -> None:
-    page.wait_for_timeout(1500)
-    deadline = time.monotonic() + LONG / 1000
-    while time.monotonic() < deadline:
-        status = page.locator(".jp-Notebook-ExecutionIndicator").first.get_attribute("data-status")
-        if status == "idle":
-            return
-        page.wait_for_timeout(300)
-    raise AssertionError("the notebook is still at work")
-
-
+PROMPTS = ".jp-Notebook .jp-CodeCell .jp-InputPrompt"
 ERRORS = ".jp-Notebook [data-mime-type$='error'], .jp-Notebook [data-mime-type$='stderr']"
 OUTPUTS = ".jp-Notebook .jp-OutputArea-output"
 
@@ -89,8 +87,7 @@ def test_the_welcome_runs_and_its_diagram_is_drawn(page: Page, server: lab.Serve
     expect(diagram).to_be_visible(timeout=30_000)
     box = diagram.bounding_box()
     assert box is not None and box["width"] > 300
-    _run_all(page)
-    _wait_until_done(page)
+    _run_all(page, "00-welcome.ipynb")
     errors = _texts(page, ERRORS)
     assert [text[:21] for text in errors] == ["There is no 'hots' he"]
     assert any("answers" in text for text in _texts(page, OUTPUTS))
@@ -98,8 +95,7 @@ def test_the_welcome_runs_and_its_diagram_is_drawn(page: Page, server: lab.Serve
 
 def test_the_filter_runs_and_its_plot_is_there(page: Page, server: lab.Server) -> None:
     _open(page, server, "02-filter.ipynb")
-    _run_all(page)
-    _wait_until_done(page)
+    _run_all(page, "02-filter.ipynb")
     assert _texts(page, ERRORS) == []
     picture = page.locator(".jp-RenderedImage img").first
     picture.scroll_into_view_if_needed()
@@ -123,7 +119,11 @@ def test_the_stop_button_works_in_mid_wait(page: Page, server: lab.Server) -> No
     expect(cell.locator(".jp-OutputArea-output").last).to_contain_text("reading", timeout=90_000)
     page.locator("[data-command='notebook:interrupt-kernel'], [title^='Interrupt']").first.click()
     expect(cell.locator(".jp-OutputArea-output").last).to_contain_text("Stopped.", timeout=20_000)
-    _wait_until_done(page)  # what is sent while a kernel tells of an error is thrown away
+    # What is sent while a kernel still tells of an error is thrown away.
+    expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"), timeout=20_000)
+    expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
+        "data-status", "idle", timeout=20_000
+    )
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+a")
     page.keyboard.type("6 * 7")

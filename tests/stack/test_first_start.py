@@ -17,7 +17,7 @@ from cpuwatch.settings import ROOT, settings
 from cpuwatch.stack import control, jars, kafka, postgres
 
 #: What has a meaning to a shell, Java, supervisor, YAML, an address or SQL, in one name.
-ODD = "Jürgen O'Brien's-C#,100%-$HOME&(x)[y]{z}=+~!;\"@?*`%(here)s".replace(" ", "-")
+ODD = "Jürgen O'Brien's C#, 100%-$HOME&(x)[y]{z}=+~!;\"@?*`%(here)s"
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])

@@ -292,7 +292,8 @@ def explained(work: Callable[[], object]) -> str | None:
 def test_a_value_that_the_check_refuses(database: Any) -> None:
     def update() -> None:
         with database.begin() as connection:
-            connection.execute(thresholds.TABLE.update().values(allowed_top=140))
+            doc = thresholds.TABLE.update().where(thresholds.TABLE.c.hostname == "doc")
+            connection.execute(doc.values(allowed_top=140))
 
     assert explained(update) == (
         "PostgreSQL refused (doc, 140): it breaks the rule allowed_top_is_a_percentage."

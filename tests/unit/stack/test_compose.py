@@ -137,7 +137,7 @@ def test_the_broker_is_set_like_the_embedded_one() -> None:
     }
     assert set(found) - set(embedded) == only_here
     heap = compose_file.environment("kafka")["KAFKA_HEAP_OPTS"].split()
-    assert set(heap) <= set(kafka.JVM)
+    assert set(heap) <= set(kafka.HEAP)
     cluster_id = compose_file.environment("kafka")["CLUSTER_ID"]
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", cluster_id)
 
@@ -152,9 +152,11 @@ def test_flink_is_set_like_the_embedded_one() -> None:
         "jobmanager.rpc.address", "jobmanager.rpc.port", "jobmanager.bind-host",
         "rest.address", "rest.bind-address", "rest.port", "rest.bind-port", "blob.server.port",
         "taskmanager.host", "taskmanager.bind-host", "taskmanager.rpc.port",
-        "taskmanager.data.port", "io.tmp.dirs", "env.log.max",
+        "taskmanager.data.port", "io.tmp.dirs",
         # The image's own configuration fixes the whole; what remains is the overhead.
-        "jobmanager.memory.jvm-overhead.max", "taskmanager.memory.jvm-overhead.max",
+        "taskmanager.memory.jvm-overhead.max",
+        # What its script works out, the embedded one is told.
+        "taskmanager.cpu.cores", "taskmanager.memory.task.off-heap.size",
     }  # fmt: skip
     folders = {"execution.checkpointing.dir", "execution.checkpointing.savepoint-dir"}
     for name in set(embedded) - not_shared - folders:
@@ -165,6 +167,8 @@ def test_flink_is_set_like_the_embedded_one() -> None:
         assert found[name].startswith("file:///var/flink/")
     assert set(found) - set(embedded) == {
         "jobmanager.memory.process.size",
+        "jobmanager.memory.off-heap.size",
+        "jobmanager.memory.jvm-overhead.min",
         "taskmanager.memory.process.size",
     }
 
