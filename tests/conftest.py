@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -72,9 +73,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """End what lanes have left that were interrupted: they have no time to do it."""
     if hasattr(session.config, "workerinput"):
         return
-    for folder in Path(PLACE).glob(f"cpuwatch-test-{RUN}-*"):
+    ours = f"cpuwatch-test-{RUN}-"
+    folders = list(Path(PLACE).glob(f"{ours}*"))
+    for folder in folders:
         if (folder / "supervisor").exists():
             cpuwatch("down", "--wipe", CPUWATCH_STATE=str(folder))
+    # Services without a supervisor, which stand for somebody else's.
+    left = [process for process in psutil.process_iter() if ours in " ".join(_command(process))]
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(left, timeout=10)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -41,10 +41,9 @@ def test_the_whole_story_runs_in_a_folder_with_an_odd_name(state: Path, locale: 
     assert not odd.exists()
 
 
-def test_a_csv_with_an_odd_name_and_odd_hosts_is_replayed(state: Path) -> None:
-    environment = {"CPUWATCH_STATE": str(state / "state")}
+def test_a_csv_with_an_odd_name_and_odd_hosts_is_replayed(stack: Path, tmp_path: Path) -> None:
     hosts = ["-x", "O'Brien", "100%", "$a$", "ü;#", '"q"', "a\\b", "${kafka}", "a:b/c"]
-    csv = state / "-O'Brien's 100%;#ü.csv"
+    csv = tmp_path / "-O'Brien's 100%;#ü.csv"
     lines = [
         f'2026-01-05T09:00:{second:02}Z,"{host.replace(chr(34), chr(34) * 2)}",{95}'
         for second in range(0, 30, 5)
@@ -54,16 +53,13 @@ def test_a_csv_with_an_odd_name_and_odd_hosts_is_replayed(state: Path) -> None:
     # Called from the file's own folder, so that the name begins with '-'.
     done = subprocess.run(
         [str(Path(sys.executable).parent / "cpuwatch"), "demo", "--csv", csv.name, "--out", "-out"],
-        cwd=state, env=os.environ | environment, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    try:
-        assert (done.returncode, done.stderr.count("Error")) == (0, 0), done.stderr
-        found = (state / "-out" / "alerts.csv").read_text("utf-8")
-        for host in hosts:
-            written = host.replace('"', '""')
-            assert f",{written}," in found or f',"{written}",' in found
-    finally:
-        cpuwatch("down", "--wipe", **environment)
+    assert (done.returncode, done.stderr.count("Error")) == (0, 0), done.stderr
+    found = (tmp_path / "-out" / "alerts.csv").read_text("utf-8")
+    for host in hosts:
+        written = host.replace('"', '""')
+        assert f",{written}," in found or f',"{written}",' in found
 
 
 def test_the_tool_for_many_first_starts_counts_them_and_leaves_nothing() -> None:

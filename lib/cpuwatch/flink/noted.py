@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cpuwatch import files, pipeline, sql, topics
-from cpuwatch.flink.cluster import Job, jobs
+from cpuwatch.flink.cluster import Job
 from cpuwatch.flink.environment import clean
 from cpuwatch.settings import settings
 
@@ -96,39 +97,55 @@ def _ends(state: topics.State) -> dict[str, int]:
     return {str(number): end for number, end in state.ends.items()}
 
 
-def running(name: str) -> Job | None:
-    """The one job of that name that runs well; None if there is none, or more than one."""
-    found = [job for job in jobs(running_only=True) if job.name == name]
-    return found[0] if len(found) == 1 and found[0].state == "RUNNING" else None
+@dataclass(frozen=True)
+class Standing:
+    """How a job of the pipeline stands.
 
-
-def why_anew(job: pipeline.Job) -> str | None:
-    """Why a job has to be deployed anew; None if the one that runs is right.
-
-    Parameters
+    Attributes
     ----------
-    job
-        Of the pipeline.
-
-    Returns
-    -------
-    str or None
-        Half a sentence, such as 'its statement has changed'; '' if it was never deployed.
+    running
+        The one that runs and is right; None if it has to be deployed.
+    why
+        Why it has to be deployed anew, as half a sentence, such as 'its statement has changed';
+        None if it is right, or was never deployed.
+    settled
+        Whether it has written all that follows from what its topics hold now.
     """
+
+    running: Job | None = None
+    why: str | None = None
+    settled: bool = False
+
+
+def standing(job: pipeline.Job, there: Iterable[Job]) -> Standing:
+    """How a job stands, given the jobs that run."""
     note = _notes().get(job.name)
-    there = running(job.name)
+    found = [one for one in there if one.name == job.name]
+    right = len(found) == 1 and found[0].state == "RUNNING"
     if note is None:
-        return "" if there is None else "somebody deployed another one of that name"
-    if there is None:
-        return "it did not run any more"
-    if there.id != note.get("id"):
-        return "somebody deployed another one of that name"
+        return Standing(why="somebody deployed another one of that name" if right else None)
+    if not right:
+        return Standing(why="it did not run any more")
+    (running,) = found
+    why = (
+        "somebody deployed another one of that name"
+        if running.id != note.get("id")
+        else _text_changed(job, note) or _topic_changed(note)
+    )
+    return Standing(why=why) if why else Standing(running, settled=_is_settled(note))
+
+
+def _text_changed(job: pipeline.Job, note: Mapping[str, Any]) -> str | None:
     tables = (*job.reads, job.writes)
     for name in (job.name, *job.views, *tables):
         if note["statements"].get(name) != _hash(clean(sql.taught(name))):
             if name == job.name:
                 return "its statement has changed"
             return f"its {'table' if name in tables else 'view'} {name} has changed"
+    return None
+
+
+def _topic_changed(note: Mapping[str, Any]) -> str | None:
     now = topics.states(*note["topics"])
     for name, topic_id in note["topics"].items():
         if name not in now or now[name].id != topic_id:
@@ -139,9 +156,7 @@ def why_anew(job: pipeline.Job) -> str | None:
     return None
 
 
-def is_settled(name: str) -> bool:
-    """Whether a noted job has written all that follows from what its topics hold now."""
-    note = _notes().get(name, {})
+def _is_settled(note: Mapping[str, Any]) -> bool:
     read = note.get("settled", {}).get("read")
     if not read:
         return False

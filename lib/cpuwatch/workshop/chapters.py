@@ -117,18 +117,19 @@ class _Deployer:
 
     def catch_up(self, wanted: tuple[Job, ...]) -> list[str]:
         done = []
+        there = flink.jobs(running_only=True) if wanted else []
         for job in wanted:
             # What it reads has to be there first: it is looked up once, when it comes by.
             self._settle(job.reads)
             self._tell(f"Looking at {job.name}")
-            why = noted.why_anew(job)
-            running = noted.running(job.name)
-            if why is None and running is not None:
-                if not noted.is_settled(job.name):
-                    self._unsettled.append((job, running))
+            standing = noted.standing(job, there)
+            if standing.running is not None:
+                if not standing.settled:
+                    self._unsettled.append((job, standing.running))
                 continue
             self._tell(f"Deploying {job.name}")
             self._unsettled.append((job, self._deploy(job)))
+            why = standing.why
             done.append(f"{job.name} was deployed" + (f" anew, since {why}" if why else ""))
         self._settle(tuple(job.writes for job, _ in self._unsettled))
         return done
