@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -10,13 +11,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from cpuwatch import demo
+from cpuwatch import cli, demo
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.cluster import cancel_all, jobs
 from cpuwatch.pipeline import Parameters
@@ -100,6 +101,23 @@ def cpuwatch(*arguments: str | Path, **environment: str) -> subprocess.Completed
         timeout=300,
         env=os.environ | environment,
     )
+
+
+def cpuwatch_here(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, where all is imported and Java runs: seconds less, each time."""
+    call = ["cpuwatch", *map(str, arguments)]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", call)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    settings.cache_clear()
+    return subprocess.CompletedProcess(call, code, out.getvalue(), err.getvalue())
 
 
 def cpuwatch_json(*arguments: str | Path, **environment: str) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import twin
 from confluent_kafka import Producer
-from conftest import cpuwatch, cpuwatch_json
+from conftest import cpuwatch_here, cpuwatch_json
 
 from cpuwatch import demo, readings, sql, thresholds, topics
 from cpuwatch.pipeline import WORKSHOP
@@ -65,7 +66,7 @@ def test_the_seeded_fleet_as_a_user_runs_it(stack: Path, tmp_path: Path) -> None
 def test_people_read_a_line_a_step_a_table_and_where_the_plot_is(
     stack: Path, tmp_path: Path
 ) -> None:
-    done = cpuwatch("demo", "--out", tmp_path)
+    done = cpuwatch_here("demo", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     for word in ("stack", "produce", "filter", "aggregate", "alerts"):
         assert any(
@@ -230,7 +231,9 @@ def test_bad_rows_are_rejected_kept_and_counted_and_stop_nothing(
         lines += [row, *list(BAD_ROWS)[number : number + 1]]
     csv = tmp_path / "spoilt.csv"
     csv.write_text("\n".join(lines) + "\n")
-    said = cpuwatch_json("demo", "--csv", csv, "--out", tmp_path / "out")
+    done = cpuwatch_here("demo", "--csv", csv, "--out", tmp_path / "out", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
     rows = len(lines) - 1
     assert said["readings"] + said["rejected"] == rows
     assert said["rejected"] == len(BAD_ROWS)
@@ -268,7 +271,7 @@ def test_a_file_that_cannot_be_used_gets_one_sentence(
     elif isinstance(content, bytes):
         csv.write_bytes(content)
     for command in ("demo", "produce"):
-        done = cpuwatch(command, "--csv", csv, CPUWATCH_STATE=str(tmp_path / "state"))
+        done = cpuwatch_here(command, "--csv", csv, CPUWATCH_STATE=str(tmp_path / "state"))
         assert done.returncode == 1
         assert done.stdout == ""
         assert done.stderr.startswith(f"Error: {csv} {sentence}")
@@ -291,7 +294,7 @@ def test_a_file_that_cannot_be_used_gets_one_sentence(
     ids=" ".join,
 )
 def test_a_wrong_call_gets_exit_code_2(call: list[str]) -> None:
-    done = cpuwatch(*call)
+    done = cpuwatch_here(*call)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -305,7 +308,7 @@ def test_a_run_leaves_the_stack_that_it_found_as_it_was(stack: Path) -> None:
     topics.produce(readings.fleet(ticks=3))
     before = (thresholds.read(database).to_dict(), topics.read(topics.READINGS).to_dict())
     names = set(topics.names())
-    cpuwatch_json("demo")
+    assert cpuwatch_here("demo", "--json").returncode == 0
     assert (thresholds.read(database).to_dict(), topics.read(topics.READINGS).to_dict()) == before
     assert set(topics.names()) == names
     assert thresholds.schemas("demo_") == []

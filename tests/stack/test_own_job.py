@@ -229,8 +229,8 @@ def test_a_changed_table_and_a_changed_view_are_reasons_too(copy: Copy) -> None:
     copy.edit(copy.sql / "cpu_out_agg.sql", "'key.fields' = 'hostname'", "'key.fields' = 'cpu'")
     assert copy.said("catch-up", "06") == (
         "Ready for chapter 06: cpu_agg was deployed anew, since its table cpu_out_agg has changed,"
-        " cpu_over was deployed anew, since it did not run any more, cpu_notification was deployed"
-        " anew, since it did not run any more."
+        " cpu_over was deployed anew, since its table cpu_out_agg has changed, cpu_notification was"
+        " deployed anew, since its table cpu_out_agg has changed."
     )
 
 
