@@ -29,7 +29,7 @@ containers: .venv/installed  ## Run the services as containers instead (needs Do
 	@docker compose up --detach --wait
 
 # So many lanes side by side, each with a stack of its own; a file stays in its lane.
-LANES ?= 2
+LANES ?= 3
 
 test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
 	@$(BIN)/pytest --numprocesses $(LANES) --dist loadfile --no-loadscope-reorder
