@@ -18,7 +18,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cpuwatch.errors import CpuwatchError
 
-# Half a second to import, of each command: only an outside PostgreSQL's address needs it.
+# Half a second to import, of each command: only who connects by it, or reads an outside
+# PostgreSQL's address, needs it.
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
@@ -49,6 +50,8 @@ _CONTROL = r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 #: What a state folder's name cannot have in it, and why. All else is kept away from the tools
 #: that could not bear it: by relative paths, links, and files instead of arguments.
 _UNBEARABLE = {
+    r"[\n-\r\x85\u2028\u2029]": "a line break in its name, which would end a line of Flink's"
+    " configuration",
     ":": "a ':' in its name, which would part it in two in Java's class path",
     r"\\": "a '\\' in its name, which Flink would take for a '/'",
     _CONTROL: "an unprintable character in its name, or one that is not UTF-8, which Java cannot"
@@ -266,9 +269,7 @@ class Settings(BaseSettings):
                 "postgresql+psycopg2", url.username, None, url.host, url.port or 5432,
                 url.database, url.query,  # such as ?sslmode=require
             )  # fmt: skip
-        return URL.create(
-            "postgresql+psycopg2", "cpuwatch", None, "127.0.0.1", self.port("postgres"), "cpuwatch"
-        )
+        return make_url(self.postgres_address).set(drivername="postgresql+psycopg2")
 
     @property
     def postgres_password(self) -> str | None:

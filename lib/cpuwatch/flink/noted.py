@@ -121,10 +121,10 @@ def standing(job: pipeline.Job, there: Iterable[Job]) -> Standing:
     """How a job stands, given the jobs that run."""
     note = _notes().get(job.name)
     found = [one for one in there if one.name == job.name]
-    right = len(found) == 1 and found[0].state == "RUNNING"
+    runs_well = len(found) == 1 and found[0].state == "RUNNING"
     if note is None:
-        return Standing(why="somebody deployed another one of that name" if right else None)
-    if not right:
+        return Standing(why="somebody deployed another one of that name" if runs_well else None)
+    if not runs_well:
         return Standing(why="it did not run any more")
     (running,) = found
     why = (

@@ -41,6 +41,7 @@ SLOTS = 10
 #: The sizes of both processes, in MiB: a laptop's, so small heaps. The state of these jobs lives
 #: on the heap; managed memory is what a window's rows wait in, and is taken only when needed.
 JOBMANAGER_HEAP = 192
+JOBMANAGER_OFF_HEAP = 64
 TASKMANAGER_HEAP = {"framework": 64, "task": 256}
 DIRECT = {"framework": 64, "task": 0}
 NETWORK = 48
@@ -77,7 +78,10 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "taskmanager.numberOfTaskSlots": SLOTS,
         # A TaskManager wants each of its own told, and takes its JVM's limits as they are.
         "jobmanager.memory.heap.size": f"{JOBMANAGER_HEAP}m",
+        "jobmanager.memory.off-heap.size": f"{JOBMANAGER_OFF_HEAP}m",
         "jobmanager.memory.jvm-metaspace.size": f"{METASPACE}m",
+        "jobmanager.memory.jvm-overhead.min": f"{OVERHEAD}m",
+        "jobmanager.memory.jvm-overhead.max": f"{OVERHEAD}m",
         "taskmanager.cpu.cores": float(SLOTS),
         "taskmanager.memory.framework.heap.size": f"{TASKMANAGER_HEAP['framework']}m",
         "taskmanager.memory.task.heap.size": f"{TASKMANAGER_HEAP['task']}m",
