@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cpuwatch import pipeline, sql
+from cpuwatch import pipeline, signals, sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Parameters
 
@@ -106,7 +106,7 @@ def up(as_json: AsJson = False) -> None:
     from cpuwatch.stack import control
 
     start = time.monotonic()
-    with _telling(quiet=as_json) as tell:
+    with signals.not_lost(), _telling(quiet=as_json) as tell:
         services = control.up(tell, show=not as_json)
     if as_json:
         print(control.as_json(services))
@@ -122,7 +122,7 @@ def down(
     """Stop what `up` started."""
     from cpuwatch.stack import control
 
-    with err.status("Stopping the services"):
+    with signals.not_lost(), err.status("Stopping the services"):
         had = control.down(wipe)
     message = "The services are stopped" if had else "Nothing was running"
     out.print(message + ("; the data is gone." if wipe else "."))
@@ -187,7 +187,7 @@ def demo(
     given = read_input(csv, seed, thresholds)
     show = (lambda *_: None) if as_json else _show_step
     start = time.monotonic()
-    with _stack(as_json):
+    with signals.not_lost(), _stack(as_json):
         stack_seconds = time.monotonic() - start
         show("stack", "Kafka, PostgreSQL, Flink and Slack answer", stack_seconds)
         with err.status("Working"):
@@ -342,7 +342,7 @@ def notify(
     leave: Annotated[bool, typer.Option("--leave", help="Stop one that stays.")] = False,
 ) -> None:
     """Tell the Slack channel of the alerts in the topic cpu_alerts, until Ctrl-C."""
-    from cpuwatch import signals, slack
+    from cpuwatch import slack
     from cpuwatch.settings import settings
 
     if once + stay + leave > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,8 +34,10 @@ def not_lost() -> Iterator[Callable[[], None]]:
     """A check for long waits, which raises the KeyboardInterrupt of a Stop that got lost.
 
     An exception that is raised while Python runs a finalizer is forgotten, and finalizers run
-    whenever an object goes: so does, now and then, the one that Ctrl-C or the Stop button
-    raises. Where these mean something else than KeyboardInterrupt, the check does nothing.
+    whenever an object goes (each question to a server has one): so does, now and then, the one
+    that Ctrl-C or the Stop button raises. It is raised again at the next check, and at the
+    latest at the end of the `with`. Where these mean something else than KeyboardInterrupt,
+    the check does nothing.
     """
     ours = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or (
@@ -48,6 +51,7 @@ def not_lost() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, remembered)
         try:
             yield remembered.check
+            remembered.check()
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -63,8 +67,20 @@ class _Remembered:
         signal.default_int_handler(number, frame)
 
     def check(self) -> None:
-        if self._pressed:
+        if not self._pressed:
+            return
+        self._pressed = False
+        # Who cleans up after it has not lost it, and must not be disturbed.
+        if not _handles_interrupt():
             raise KeyboardInterrupt
+
+
+def _handles_interrupt() -> bool:
+    """Whether we are within an `except` or a `finally` that a KeyboardInterrupt has led to."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 @contextmanager

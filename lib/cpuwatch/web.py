@@ -1,15 +1,36 @@
-"""Ask a server on this machine, or near: JSON in, JSON out, and no proxy on the way."""
+"""Ask a server on this machine, or near: JSON in, JSON out, and no proxy on the way.
+
+It is asked again and again while somebody waits, and whoever waits may press Stop at any
+moment. Clients that keep pools of connections guard them by locks, and close them in
+finalizers: an interrupt at such a moment is forgotten, or leaves a lock that nobody opens
+again. So here each question has a connection of its own, and there is no lock.
+"""
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Mapping
 from typing import Any
-
-import requests
-from requests import HTTPError
+from urllib.parse import urlsplit
 
 __all__ = ["HTTPError", "ask"]
+
+_CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+
+
+class HTTPError(OSError):
+    """The server's answer is an error.
+
+    Attributes
+    ----------
+    status
+        Such as 404.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
 
 
 def ask(
@@ -41,30 +62,29 @@ def ask(
     Raises
     ------
     HTTPError
-        If the answer is an error; its status is `error.response.status_code`.
-    requests.RequestException
-        If nothing answers; an OSError, as the one above is. Its text is the cause alone.
+        If the answer is an error, or leads elsewhere.
+    OSError
+        If nothing answers, or breaks off; its text is the cause alone.
     ValueError
-        If the answer is no JSON.
+        If the answer is no JSON, or the address none.
     """
-    # A session for each question: nothing is shared between threads, and no connection is
-    # kept that a restarted server knows nothing of.
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy, no .netrc: the server is on this machine or near
-        try:
-            answer = session.request(
-                method, address + path, json=body, headers=headers, timeout=timeout
-            )
-        except requests.RequestException as error:
-            raise type(error)(_cause(error), request=error.request) from error
-    if answer.status_code >= 400:
-        raise HTTPError(f"{answer.status_code} {answer.reason}", response=answer)
-    return json.loads(answer.content) if answer.content.strip() else None
-
-
-def _cause(error: BaseException) -> str:
-    """What the system said; requests and urllib3 wrap it in long sentences of their own."""
-    inner: BaseException | None = error
-    while inner is not None and type(inner).__module__.startswith(("requests.", "urllib3.")):
-        inner = inner.__cause__ or inner.__context__
-    return str(error if inner is None else inner)
+    place = urlsplit(address + path)
+    if place.scheme not in _CONNECTIONS or place.hostname is None:
+        raise ValueError(f"{address} is no address of a server")
+    connection = _CONNECTIONS[place.scheme](place.hostname, place.port, timeout=timeout)
+    target = place._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    sent = None if body is None else json.dumps(body).encode()
+    kind = {} if body is None else {"Content-Type": "application/json"}
+    try:
+        connection.request(method, target, sent, {**kind, **(headers or {})})
+        answer = connection.getresponse()
+        content = answer.read()
+    except http.client.HTTPException as error:
+        if isinstance(error, OSError):
+            raise
+        raise ConnectionError(f"the answer is no HTTP: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
+    if answer.status >= 300:
+        raise HTTPError(answer.status, answer.reason)
+    return json.loads(content) if content.strip() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 
 import pytest
 
@@ -52,6 +53,39 @@ def test_a_stop_that_got_lost_in_a_finalizer_ends_a_wait_all_the_same(deep: bool
         waiting.until(wait, 20, "In vain.") if deep else wait()
     assert asked == 1
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stop_that_got_lost_between_two_waits_ends_the_next_one() -> None:
+    with pytest.raises(KeyboardInterrupt), signals.not_lost():
+        waiting.until(lambda: True, 5, "In vain.")
+        _Swallows()
+        waiting.until(lambda: pytest.fail("it is asked all the same"), 5, "In vain.")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stop_that_got_lost_in_the_last_answer_of_a_wait_counts_too() -> None:
+    def condition() -> bool:
+        _Swallows()
+        return True
+
+    with pytest.raises(KeyboardInterrupt):
+        waiting.until(condition, 5, "In vain.")
+
+
+def test_waits_that_clean_up_after_a_stop_are_not_disturbed_by_it() -> None:
+    cleaned = []
+
+    def clean() -> None:
+        cleaned.append(waiting.until(lambda: True, 5, "In vain."))
+
+    with pytest.raises(KeyboardInterrupt), signals.not_lost(), ExitStack() as stack:
+        stack.callback(clean)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            clean()
+    assert cleaned == [True, True]
 
 
 def test_where_a_signal_asks_to_stop_a_wait_is_not_torn() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
+import random
+import signal
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import requests
 
 from cpuwatch import web
 
@@ -58,7 +61,7 @@ def test_an_empty_answer_is_none(address: str) -> None:
 def test_an_answer_that_is_an_error_is_one(address: str) -> None:
     with pytest.raises(web.HTTPError, match=r"^404 Not Found$") as caught:
         web.ask(address, "/404")
-    assert caught.value.response is not None and caught.value.response.status_code == 404
+    assert caught.value.status == 404
 
 
 def test_an_answer_that_is_no_json_is_a_value_error(address: str) -> None:
@@ -67,9 +70,53 @@ def test_an_answer_that_is_no_json_is_a_value_error(address: str) -> None:
 
 
 def test_what_does_not_answer_is_told_in_the_system_s_own_words() -> None:
-    with pytest.raises(requests.RequestException, match=r"^\[Errno \d+\] Connection refused$"):
+    with pytest.raises(OSError, match=r"^\[Errno \d+\] Connection refused$"):
         web.ask("http://127.0.0.1:9", "/")
-    assert issubclass(requests.RequestException, OSError)
+
+
+def test_what_does_not_speak_http_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def chat() -> None:
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(b"220 mail.example.com\r\n")
+            connection.close()
+
+        threading.Thread(target=chat).start()
+        with pytest.raises(ConnectionError, match=r"^the answer is no HTTP: 220 mail"):
+            web.ask(f"http://127.0.0.1:{server.getsockname()[1]}", "/")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8081", "ftp://127.0.0.1", "http://"])
+def test_what_is_no_address_is_a_value_error(address: str) -> None:
+    with pytest.raises(ValueError, match="is no address of a server"):
+        web.ask(address, "/")
+
+
+def test_an_interrupt_at_any_moment_leaves_the_next_question_well(address: str) -> None:
+    # A client with a pool of connections hung in one of some thousand, for ever.
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    patience = threading.Timer(60, faulthandler.dump_traceback)
+    chance = random.Random(7)
+    patience.start()
+    tries = got = 0
+    try:
+        while tries < 500:
+            try:
+                while tries < 500:
+                    tries += 1
+                    signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0002, 0.004))
+                    while signal.getitimer(signal.ITIMER_REAL)[0]:
+                        web.ask(address, "/")
+            except KeyboardInterrupt:
+                got += 1
+        assert web.ask(address, "/")["path"] == "/"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        patience.cancel()
+    assert got > 300
 
 
 def test_neither_a_proxy_nor_a_netrc_of_the_environment_counts(
