@@ -7,6 +7,9 @@ from typing import Any
 
 _WIDTH = 24
 
+#: Characters of a line under a cell: JupyterLab would break a longer one in mid-word.
+LINE = 88
+
 
 class _Text:
     """What a notebook shows as it is, without quotes."""

@@ -31,6 +31,9 @@ _PATIENCE = 60.0
 #: The metric that says how far a source has read a partition.
 OFFSET = re.compile(r"topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.currentOffset$")
 
+#: The metric that says how many records a source has read.
+_SOURCE_READ = re.compile(r"^\d+\.Source__.*\.numRecordsIn$")
+
 #: Causes that no patience mends.
 _HOPELESS = re.compile(r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException")
 
@@ -129,6 +132,16 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
         for name, value in metrics(job, OFFSET).items()
         if (found := OFFSET.search(name))
     }
+
+
+def records_read(job: Job) -> int:
+    """How many records a job has read from its sources so far, as far as the cluster knows."""
+    return sum(int(float(value)) for value in metrics(job, _SOURCE_READ).values())
+
+
+def free_slots() -> int:
+    """How many more jobs of ours the cluster has room for."""
+    return int(rest("/overview")["slots-available"])
 
 
 def metrics(job: Job, wanted: re.Pattern[str], windows_only: bool = False) -> dict[str, str]:

@@ -1,173 +1,373 @@
-"""A preview: the first rows of a query over what its topics hold now."""
+"""A preview: the rows that a query makes of what its topics hold now."""
 
 from __future__ import annotations
 
+import re
+import textwrap
 import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from pyflink.table import TableEnvironment, TableResult
+from py4j.protocol import Py4JError
+from pyflink.table import DataTypes, Table, TableEnvironment, TableResult
+from pyflink.table.expressions import col
+from pyflink.util.exceptions import JavaException
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import tables
+from cpuwatch.flink import cluster, explain, ordering, remarks, tables, twin
 from cpuwatch.flink.cluster import Job, cancel_all, failure, status
-from cpuwatch.flink.environment import CHECKPOINTS, EVERY, ask, clean
+from cpuwatch.flink.environment import ask, clean
+from cpuwatch.progress import LINE, Line
 from cpuwatch.settings import settings
 
-# A preview has no rows to show before its end, so it makes no checkpoint.
-_NEVER = "1 h"
+#: What a stream cannot do because it has no end, and a preview can.
+_NEEDS_AN_END = re.compile(r"Sort on a non-time-attribute field is not supported")
+
+#: A preview that takes longer than this shows what it has read, in seconds.
+_LONG = 2.0
+
+#: The column that says what happened to a row, and how Flink writes that.
+_OP = "op"
+_SHORT = {"INSERT": "+I", "UPDATE_BEFORE": "-U", "UPDATE_AFTER": "+U", "DELETE": "-D"}
+
+#: Types of which there is no first and last.
+_WITHOUT_ORDER = ("ARRAY", "MAP", "MULTISET", "ROW", "STRUCTURED", "RAW", "VARIANT", "DESCRIPTOR")
+
+#: What PyFlink can fetch as it is; the rest comes as text.
+_FETCHED = re.compile(
+    r"(CHAR|VARCHAR|BOOLEAN|(TINY|SMALL|BIG)INT|INTEGER|FLOAT|DOUBLE|DECIMAL|DATE|"
+    r"TIME_WITHOUT_TIME_ZONE|BINARY|VARBINARY|ARRAY|MAP|ROW)$"
+)
+_NOT_FETCHED_WITHIN = re.compile(r"TIMESTAMP|INTERVAL|MULTISET|RAW")
 
 
 def preview(
-    environment: TableEnvironment, query: str, rows: int = 10, timeout: float = 60.0
+    environment: TableEnvironment,
+    query: str,
+    rows: int = 10,
+    timeout: float = 60.0,
+    changes: bool = False,
 ) -> pd.DataFrame:
-    """Show the first rows of a query over what its topics hold now.
+    """Show the first rows of what a query makes of the records that its topics hold now.
 
     Parameters
     ----------
     environment
-        From `connect`.
+        From `connect`. It stays as it is.
     query
         A SELECT.
     rows
         How many rows to show at most.
     timeout
         In seconds.
+    changes
+        Whether to show, instead of the final rows, the first changes by which a job would
+        come to them: the column `op` says +I for a new row, -U and +U for a row before and
+        after it changed, -D for one that is gone.
 
     Returns
     -------
     pandas.DataFrame
-        The first rows in the order of their time, then of the other columns from left to
-        right: the same at each call, in whatever order the partitions are read. Unlike a
-        deployed job it ends where the topic ends now, so that the last windows close, too.
+        The rows in the order that the query asks for; where it leaves that open, in the order
+        of their times, then of the other columns from left to right, whatever order the
+        partitions are read in. Times are in UTC. Unlike a deployed job a preview ends where
+        the topic ends now, so that the last windows close, too.
 
     Raises
     ------
     CpuwatchError
-        If Flink refuses the query, or its job fails or does not end in time.
+        If Flink refuses the query, or its job fails or does not end in time. Then nothing
+        runs any more.
     """
-    text = clean(query)
+    line = Line("")
+    one = _Preview(environment, clean(query), int(rows), changes)
+    started = time.monotonic()
 
-    def used_by() -> dict[str, dict[str, str]]:
-        # Flink's own tree, before it is planned: views are unfolded in it, too.
-        tree = environment.sql_query(text)._j_table.getQueryOperation().getCalciteTree()
-        names = tables.in_plan(tree.explain())
-        return {name: tables.options(environment, name) for name in names}
+    def watch() -> None:
+        one.check()
+        took = time.monotonic() - started
+        if took > timeout:
+            raise CpuwatchError(one.too_long(timeout))
+        if took > _LONG:
+            line.show(f"Preview: {one.progress()}, {took:.0f} s so far")
 
-    used = ask(used_by, query)
-    tables.check_topics(used)
-    planned = _Preview(environment, text, rows, used)
-    # Planning and collecting are one call: of two threads in Java at once, the next call
-    # might meet the wrong one (see java.call).
-    deadline = time.monotonic() + timeout
-    ask(planned.run, query, watch=lambda: planned.check(deadline), stop=planned.give_up)
-    return planned.table()
+    try:
+        # Planning and collecting are one call: of two threads in Java at once, the next call
+        # might meet the wrong one (see java.call).
+        ask(one.run, query, watch=watch, stop=one.give_up)
+    finally:
+        line.end()
+    table = one.table()
+    for remark in one.remarks(table):
+        print(textwrap.fill(remark, LINE))
+    return table
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the result."""
+
+    name: str
+    kind: str  #: Flink's root of its type
+    inner: str  #: the whole type
+
+    @property
+    def is_time(self) -> bool:
+        return self.kind.startswith("TIMESTAMP")
+
+    @property
+    def has_order(self) -> bool:
+        return not self.kind.startswith(_WITHOUT_ORDER)
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether PyFlink can fetch it: of what is within, too."""
+        return bool(_FETCHED.match(self.kind)) and not _NOT_FETCHED_WITHIN.search(self.inner)
 
 
 class _Preview:
     """A preview's job, and what it has brought so far."""
 
     def __init__(
-        self,
-        environment: TableEnvironment,
-        query: str,
-        limit: int,
-        used: dict[str, dict[str, str]],
+        self, environment: TableEnvironment, query: str, limit: int, changes: bool
     ) -> None:
+        self.query = query
+        self.used: dict[str, dict[str, str]] = {}  # the options of the tables that it reads
+        self._fields: dict[str, dict[str, str]] = {}  # and their columns, with their types
         self._environment = environment
-        self._query = query
-        self._limit = int(limit)
-        self._used = used
-        self._job: Job | None = None
-        self._names: list[str] = []
-        self._times: dict[str, bool] = {}  # columns that are times; whether they know their zone
+        self._limit = limit
+        self._changes = changes
+        self._columns: list[_Column] = []
         self._rows: list[tuple[Any, ...]] = []
+        self._job: Job | None = None
+        self._over = False
+        self._plan_as_job = ""
+        self._zone = "UTC"
+
+    # --- In Java's thread ---------------------------------------------------------------------
 
     def run(self) -> None:
-        """Start the job and collect its rows; in a thread of its own."""
-        result = self._plan()
+        """Start the job and collect its rows."""
+        refused = self._look()
+        if self._changes:
+            if refused is not None:
+                raise refused
+            started = self._start(self._fetched(self._plan(batch=False)))
+            self._keep_first((kind, *row) for row, kind in self._collected(started))
+            return
+        # Batch mode would compare each pair of rows before it looks at their times.
+        if "IntervalJoin(" not in self._plan_as_job or ordering.is_ordered(self.query):
+            try:
+                started = self._start(self._ordered(self._plan(batch=True)))
+            except (JavaException, Py4JError) as error:
+                # It knows no session windows and no endless sources, among others.
+                is_endless = "unbounded" in explain.trace_of(error)
+            else:
+                self._rows = [row for row, _ in self._collected(started)]
+                return
+        else:
+            is_endless = False
+        try:
+            self._run_as_stream(is_endless)
+        except JavaException:
+            if refused is not None:
+                raise refused from None
+            raise
+
+    def _look(self) -> JavaException | None:
+        """See what the query reads; returns why it could be no job, if it could be none."""
+        environment, self._zone = self._environment, self._session_zone()
+        table = environment.sql_query(self.query)
+        # Flink's own tree, before it is planned: views are unfolded in it, too.
+        names = tables.in_plan(table._j_table.getQueryOperation().getCalciteTree().explain())
+        self.used = {name: tables.options(environment, name) for name in names}
+        self._fields = {name: tables.fields(environment, name) for name in names}
+        tables.check_topics(self.used)
+        try:
+            self._plan_as_job = table.explain()
+        except JavaException as error:
+            if not _NEEDS_AN_END.search(explain.trace_of(error)):
+                raise
+            return error
+        return None
+
+    def _session_zone(self) -> str:
+        return str(self._environment.get_config().get("table.local-time-zone", "UTC"))
+
+    def _plan(self, *, batch: bool) -> Table:
+        """The query in a twin of the environment, in which the topics that it reads end."""
+        kafka = [
+            name
+            for name, options in self.used.items()
+            if options.get("connector") in ("kafka", "upsert-kafka")
+        ]
+        self._twin = twin.of(self._environment, batch=batch, bounded=kafka)
+        table = self._twin.sql_query(self.query)
+        self._columns = _columns(table)
+        return table
+
+    def _ordered(self, table: Table) -> Table:
+        """The first rows in the order that the query asks for, and then in one of our own."""
+        names = [column.name for column in self._order()]
+        asked, some = ordering.is_ordered(self.query), ordering.has_limit(self.query)
+        if asked or some:
+            plain = [name for name in names if "$" not in name and "`" not in name]
+            with suppress(JavaException, Py4JError):
+                # Two columns of one name, or one that is no name outside: then as it is.
+                broken = ordering.with_ties_broken(self.query, plain)
+                table = self._twin.sql_query(broken)
+        if not asked and names:
+            table = table.order_by(*(col(name).asc for name in names))
+        return self._fetched(table.fetch(self._limit))
+
+    def _order(self) -> list[_Column]:
+        """The columns that the rows are ordered by: the times first."""
+        found = [column for column in self._columns if column.has_order]
+        return sorted(found, key=lambda column: not column.is_time)
+
+    def _fetched(self, table: Table) -> Table:
+        """The table with columns that PyFlink can fetch."""
+        return table.select(
+            *(
+                col(column.name)
+                if column.is_fetched
+                else col(column.name).cast(DataTypes.STRING()).alias(column.name)
+                for column in self._columns
+            )
+        )
+
+    def _run_as_stream(self, is_endless: bool) -> None:
+        """Collect a stream: its final rows, or its first ones if there is no end."""
+        table = self._plan(batch=False)
+        if is_endless:
+            started = self._start(self._fetched(table))
+            self._keep_first(row for row, kind in self._collected(started) if kind == "+I")
+            return
+        if ordering.is_ordered(self.query):
+            if not ordering.has_limit(self.query):  # of an endless result there are first rows only
+                table = self._twin.sql_query(f"{self.query}\nLIMIT {self._limit}")
+        else:
+            table = table.order_by(*(col(one.name).asc for one in self._order()))
+            table = table.fetch(self._limit)
+        # A changelog: later rows push earlier ones out of the first ones.
+        left: Counter[tuple[Any, ...]] = Counter()
+        for row, kind in self._collected(self._start(self._fetched(table))):
+            left[row] += 1 if kind in ("+I", "+U") else -1
+        self._rows = list(left.elements())
+        for name, descends in [
+            *((column.name, False) for column in reversed(self._order())),
+            *reversed(ordering.keys(self.query)),
+        ]:
+            self._sort(name, descends)
+        del self._rows[self._limit :]
+
+    def _sort(self, name: str, descends: bool) -> None:
+        """Sort the rows by a column; rows that are equal in it keep their order."""
+        places = [n for n, column in enumerate(self._columns) if column.name == name]
+        for place in places[:1]:
+            self._rows.sort(key=lambda row: (row[place] is not None, row[place]), reverse=descends)
+
+    def _keep_first(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        for row in rows:
+            self._rows.append(row)
+            if len(self._rows) == self._limit:
+                return
+
+    def _start(self, table: Table) -> TableResult:
+        result = table.execute()
         self._job = Job(str(result.get_job_client().get_job_id()), "preview", "INITIALIZING")
-        self._rows = []
+        if self._over:  # given up while Flink was planning
+            cancel_all([self._job])
+        return result
+
+    def _collected(self, result: TableResult) -> Iterator[tuple[tuple[Any, ...], str]]:
+        """The result's rows, each with what happened to it; whoever stops ends the job."""
         with result.collect() as rows:
             for row in rows:
-                # A changelog: later rows may push earlier ones out of the first ones.
-                if row.get_row_kind().name in ("INSERT", "UPDATE_AFTER"):
-                    self._rows.append(tuple(row))
-                else:
-                    self._rows.remove(tuple(row))
+                if self._over:
+                    return
+                yield tuple(row), _SHORT[row.get_row_kind().name]
 
-    def _plan(self) -> TableResult:
-        environment, options = self._environment, self._environment.get_config()
-        kafka = [name for name, used in self._used.items() if used.get("connector") == "kafka"]
-        try:
-            for table in kafka:  # so that it ends where the topic ends now
-                environment.execute_sql(
-                    f"ALTER TABLE `{table}` SET ('scan.bounded.mode' = 'latest-offset')"
-                )
-            schema = environment.sql_query(self._query).get_schema()
-            self._names = list(schema.get_field_names())
-            kinds = [type(kind).__name__ for kind in schema.get_field_data_types()]
-            self._times = {
-                name: kind == "LocalZonedTimestampType"
-                for name, kind in zip(self._names, kinds, strict=True)
-                if "Timestamp" in kind
-            }
-            # PyFlink cannot fetch a TIMESTAMP_LTZ: as text it can.
-            columns = ", ".join(
-                f"CAST(`{name}` AS STRING) AS `{name}`" if name in self._times else f"`{name}`"
-                for name in self._names
-            )
-            options.set("pipeline.name", "preview")
-            options.set(CHECKPOINTS, _NEVER)
-            return environment.execute_sql(
-                f"SELECT {columns} FROM (SELECT * FROM (\n{self._query}\n)"
-                f" ORDER BY {', '.join(f'`{name}`' for name in self._order())}"
-                f" LIMIT {self._limit})"
-            )
-        finally:
-            options.set(CHECKPOINTS, EVERY)
-            for table in kafka:
-                environment.execute_sql(f"ALTER TABLE `{table}` RESET ('scan.bounded.mode')")
+    # --- While it runs, in the main thread ------------------------------------------------------
 
-    def _order(self) -> list[str]:
-        """The columns that the rows are ordered by: the times first."""
-        return sorted(self._names, key=lambda name: name not in self._times)
-
-    def check(self, deadline: float) -> None:
-        """Raise if the job fails or takes too long."""
-        job = self._job
-        if job is not None:
-            now = status(job)
+    def check(self) -> None:
+        """Raise if the job fails."""
+        if self._job is not None and not self._over:
+            now = status(self._job)
             if now.state in ("RESTARTING", "FAILING", "FAILED"):
-                why = failure(job)
+                why = failure(self._job)
                 if why is not None:
                     raise CpuwatchError(f"The preview failed: {why}.")
-        if time.monotonic() > deadline:
-            raise CpuwatchError(f"The preview was not ready in time. {self._suspect()}")
 
-    def _suspect(self) -> str:
+    def progress(self) -> str:
+        """How far the job has come, in a few words."""
+        if self._job is None:
+            return "Flink is planning"
+        read = cluster.records_read(self._job)
+        return f"{read:,} records read" if read else "waiting for a place on the cluster"
+
+    def too_long(self, timeout: float) -> str:
+        """Why it is not ready, and what to do."""
         ours = settings().kafka_for_flink
-        for table, used in self._used.items():
+        for table, used in self.used.items():
             address = used.get("properties.bootstrap.servers")
             if address not in (None, ours):
                 return (
-                    f"The table {table} reads from the Kafka at {address}, which is not this"
-                    " workshop's: write '${kafka}' there."
+                    f"The preview was not ready in time. The table {table} reads from the Kafka at"
+                    f" {address}, which is not this workshop's: write '${{kafka}}' there."
                 )
-        return "Is the cluster busy? See workshop.jobs(), and try again."
+        if not cluster.free_slots():
+            return (
+                "The preview found no place on the cluster: each job takes a slot, and all are"
+                " taken. See workshop.jobs(), and stop what you need no more: workshop.stop_jobs()."
+            )
+        return (
+            f"The preview was not ready after {timeout:.0f} s ({self.progress()}), and was ended."
+            " Give it more time, as in preview(…, timeout=300), or let the query read less."
+        )
 
     def give_up(self) -> None:
         """End the job, and with it the thread that waits for its rows."""
+        self._over = True
         if self._job is not None:
             with suppress(CpuwatchError):
                 cancel_all([self._job])
 
+    # --- Afterwards ------------------------------------------------------------------------------
+
     def table(self) -> pd.DataFrame:
         """What was collected."""
-        places = [self._names.index(name) for name in self._order()]
-        self._rows.sort(key=lambda row: [(row[n] is not None, row[n]) for n in places])
-        table = pd.DataFrame(self._rows, columns=self._names)
-        for name, has_zone in self._times.items():
-            table[name] = pd.to_datetime(table[name], format="ISO8601", utc=has_zone)
+        names = [column.name for column in self._columns]
+        table = pd.DataFrame(self._rows, columns=[_OP, *names] if self._changes else names)
+        for place, column in enumerate(self._columns, start=int(self._changes)):
+            if column.is_time:
+                times = pd.to_datetime(table.iloc[:, place], format="ISO8601")
+                if times.dt.tz is None:
+                    # As text it is what the clocks of the session's zone show.
+                    times = times.dt.tz_localize(self._zone, ambiguous="NaT", nonexistent="NaT")
+                table[column.name] = times.dt.tz_convert("UTC").dt.as_unit("ns")
         return table
+
+    def remarks(self, table: pd.DataFrame) -> list[str]:
+        """What is hardly meant as it is."""
+        known = [name for fields in self._fields.values() for name in fields]
+        return [
+            *remarks.aliases(self.query, known),
+            *remarks.empty_columns(table, self.used, self._fields),
+        ]
+
+
+def _columns(table: Table) -> list[_Column]:
+    schema = table._j_table.getResolvedSchema()
+    return [
+        _Column(
+            column.getName(),
+            str(column.getDataType().getLogicalType().getTypeRoot().toString()),
+            str(column.getDataType().getLogicalType().asSummaryString()),
+        )
+        for column in schema.getColumns()
+    ]

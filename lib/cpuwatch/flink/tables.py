@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 from py4j.protocol import Py4JError
+from pyflink.java_gateway import get_gateway
 from pyflink.table import TableEnvironment
-from pyflink.table.catalog import ObjectPath
 from pyflink.util.exceptions import JavaException
 
 from cpuwatch import pipeline, sql, topics
@@ -214,11 +214,32 @@ def in_plan(plan: str) -> list[str]:
 
 def options(environment: TableEnvironment, table: str) -> dict[str, str]:
     """The options in a table's WITH (…); empty for a view."""
-    catalog = environment.get_catalog(environment.get_current_catalog())
-    path = ObjectPath(environment.get_current_database(), table)
-    if not catalog.table_exists(path):
+    found = _resolved(environment, table)
+    if found is None or table in environment.list_views():
         return {}
-    return dict(catalog.get_table(path).get_options())
+    return dict(found.getResolvedTable().getOptions())
+
+
+def fields(environment: TableEnvironment, table: str) -> dict[str, str]:
+    """The columns that a table's records have as fields, with their types; empty for a view."""
+    found = _resolved(environment, table)
+    if found is None:
+        return {}
+    columns = found.getResolvedSchema().getColumns()
+    return {one.getName(): str(one.getDataType()) for one in columns if one.isPhysical()}
+
+
+def _resolved(environment: TableEnvironment, name: str) -> Any:
+    """What Flink's catalogue manager has of a table or view, temporary or not; None if nothing."""
+    manager = environment._j_tenv.getCatalogManager()
+    return manager.getTable(identifier(environment, name)).orElse(None)
+
+
+def identifier(environment: TableEnvironment, name: str) -> Any:
+    """A table's or view's whole name, as Flink's own catalogue manager takes it."""
+    return get_gateway().jvm.org.apache.flink.table.catalog.ObjectIdentifier.of(
+        environment.get_current_catalog(), environment.get_current_database(), name
+    )
 
 
 def check_topics(tables: dict[str, dict[str, str]]) -> None:

@@ -138,7 +138,10 @@ def prepare(
     # The marker is in the configuration, too: the cluster's REST API shows it to `answers`.
     _write_yaml(folder / "conf" / "config.yaml", {**configuration(ports, folder), MARKER: marker})
     (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="ascii")
-    links.make(folder / "lib", [*(HOME / "lib").glob("*.jar"), *jars])
+    # A function in Python is run by what PyFlink has for it, in a process beside the TaskManager
+    # that starts with the first such function; its share of managed memory is none before.
+    python = (HOME / "opt").glob("flink-python-*.jar")
+    links.make(folder / "lib", [*(HOME / "lib").glob("*.jar"), *python, *jars])
     # Flink's own scripts first start a small JVM or two to work out the memory's sizes, which
     # is half of a start; and they read what they are told once more as lines of shell.
     common = [

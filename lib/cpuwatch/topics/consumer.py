@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import orjson
@@ -37,7 +37,7 @@ def _consumer(**more: Any) -> Consumer:
     )
 
 
-def messages(topic: str, timeout: float = 60.0) -> Iterator[Message]:
+def messages(topic: str, timeout: float = 60.0) -> Generator[Message, None, None]:
     """All messages that the topic holds now, partition by partition in offset order.
 
     Raises

@@ -20,10 +20,10 @@ from cpuwatch.flink.deployment import replace
 from cpuwatch.flink.environment import warm_up
 from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Job
-from cpuwatch.progress import Line
+from cpuwatch.progress import LINE, Line
 from cpuwatch.readings import COLUMNS, fleet
 from cpuwatch.stack import control
-from cpuwatch.workshop.errors import LINE, explain_errors
+from cpuwatch.workshop.errors import explain_errors
 from cpuwatch.workshop.running import fresh_topic
 
 _UP = "Kafka, PostgreSQL and Flink are up."

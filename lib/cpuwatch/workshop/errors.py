@@ -13,9 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
-
-#: Characters of a line under a cell: JupyterLab would break a longer one in mid-word.
-LINE = 88
+from cpuwatch.progress import LINE
 
 _last_error: list[BaseException] = []
 
