@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -38,6 +39,9 @@ PREFIX = f"cpuwatch-test-{RUN}-{os.environ.get('PYTEST_XDIST_WORKER', 'one')}-"
 
 
 def pytest_configure() -> None:
+    # Whoever starts us in the background has Ctrl-C ignored, and what a test starts would, too.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # No test may reach a service, a channel or a token of the person who runs it.
     for name in list(os.environ):
         if name.startswith(("CPUWATCH_", "SLACK_", "NR_")) and name != "CPUWATCH_CACHE":
