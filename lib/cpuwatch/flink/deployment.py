@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyflink.table import TableEnvironment, TablePipeline
 
-from cpuwatch import topics
+from cpuwatch import sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted, tables
 from cpuwatch.flink.cluster import Job, cancel, cancel_all, readers, wait_until_running
@@ -15,6 +15,12 @@ from cpuwatch.flink.environment import ask, clean
 from cpuwatch.progress import Line
 
 _NO_JOB = "That statement starts no job: a job is an INSERT INTO … SELECT."
+
+_COMMENTS = re.compile(r"\A(\s*--[^\n]*\n|\s*/\*.*?\*/)+", re.DOTALL)
+_SET = re.compile(
+    r"\s*EXECUTE\s+STATEMENT\s+SET\s+BEGIN\b(.*)\bEND\s*\Z", re.IGNORECASE | re.DOTALL
+)
+_INSERT = re.compile(r"\s*INSERT\s+INTO\s+`?([\w-]+)`?", re.IGNORECASE)
 
 
 def deploy(environment: TableEnvironment, name: str, statement: str | TablePipeline) -> Job:
@@ -30,7 +36,8 @@ def deploy(environment: TableEnvironment, name: str, statement: str | TablePipel
     name
         The job's name on the cluster.
     statement
-        INSERT INTO … SELECT …; or the same as a Table API pipeline, from `insert_into`.
+        INSERT INTO … SELECT …; or several of them as one job, EXECUTE STATEMENT SET BEGIN …
+        END; or a Table API pipeline, from `insert_into`.
 
     Returns
     -------
@@ -86,18 +93,22 @@ def replace(
     tables.check_topics(used)
     cancel(name)
     stopped: list[str] = []
-    output = tables.options(environment, plan.writes).get("topic")
-    if output is not None:
-        stopped = stop_readers(output)
+    outputs = [
+        topic
+        for table in plan.writes
+        if (topic := tables.options(environment, table).get("topic")) is not None
+    ]
+    for output in outputs:
+        stopped += stop_readers(output)
         topics.empty(output)
     try:
         job = submit(environment, name, statement)
         views = [] if plan.text is None else tables.views_in(environment, plan.text)
         noted.note_job(
             job,
-            {name: plan.text, **tables.texts(environment, [*views, *plan.reads, plan.writes])},
+            {name: plan.text, **tables.texts(environment, [*views, *plan.reads, *plan.writes])},
             {one["topic"] for one in used.values() if "topic" in one},
-            output,
+            outputs,
         )
     except KeyboardInterrupt:
         cancel(name)  # the one before is gone already
@@ -111,7 +122,7 @@ class _Plan:
 
     text: str | None  #: None for a Table API pipeline
     reads: list[str]
-    writes: str
+    writes: list[str]
 
 
 def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Plan:
@@ -120,16 +131,27 @@ def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Pl
     def plan() -> _Plan:
         if not isinstance(statement, str):
             target = statement._j_table_pipeline.getSinkIdentifier().get().getObjectName()
-            return _Plan(None, tables.in_plan(statement.explain()), target)
+            return _Plan(None, tables.in_plan(statement.explain()), [target])
         text = clean(statement)
-        bare = re.sub(r"^(\s*--[^\n]*\n)+", "", text)  # comments may come first
-        found = re.match(r"\s*INSERT\s+INTO\s+`?([\w-]+)`?", bare, re.IGNORECASE)
-        if found is None:
+        bare = _COMMENTS.sub("", text)
+        inserts = _inserts(bare)
+        if not inserts:
             environment.execute_sql(f"EXPLAIN {text}")  # its own mistakes come first
             raise CpuwatchError(_NO_JOB)
-        return _Plan(text, tables.in_plan(environment.explain_sql(text)), found[1])
+        explained = re.sub(r"\A\s*EXECUTE\s+", "", bare, flags=re.IGNORECASE)
+        with environment.execute_sql(f"EXPLAIN {explained}").collect() as rows:
+            reads = tables.in_plan("\n".join(str(row[0]) for row in rows))
+        return _Plan(text, reads, inserts)
 
     return ask(plan, statement)
+
+
+def _inserts(text: str) -> list[str]:
+    """The tables that a statement writes: of one INSERT, or of a set of them."""
+    together = _SET.match(text)
+    parts = sql.parts(together[1], ";") if together else [text]
+    found = [_INSERT.match(_COMMENTS.sub("", part)) for part in parts]
+    return [one[1] for one in found if one] if all(found) else []
 
 
 def submit(environment: TableEnvironment, name: str, statement: str | TablePipeline) -> Job:

@@ -6,7 +6,9 @@ Nothing here blocks in Java, so the Stop button works at any moment: see `java`.
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -20,6 +22,7 @@ from pyflink.util.exceptions import JavaException
 from cpuwatch import sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain, java
+from cpuwatch.progress import Line
 from cpuwatch.settings import settings
 from cpuwatch.stack.flink import client_environment
 
@@ -33,10 +36,15 @@ _PREPARED: set[int] = set()
 Result = TypeVar("Result")
 
 
-def connect() -> TableEnvironment:
+def connect(quiet: bool = False) -> TableEnvironment:
     """A TableEnvironment whose statements run on the session cluster.
 
     Starts a Java process of its own the first time, which ends with this one.
+
+    Parameters
+    ----------
+    quiet
+        Whether to show no progress.
 
     Raises
     ------
@@ -61,11 +69,24 @@ def connect() -> TableEnvironment:
             CHECKPOINTS: EVERY,
             # Windows are aligned to the epoch, and times are written in UTC, wherever we are.
             "table.local-time-zone": "UTC",
+            # Functions in Python run as they would here.
+            "python.executable": sys.executable,
+            "python.client.executable": sys.executable,
         }.items():
             options.set(name, str(value))
         return environment
 
-    return java.call(create)
+    line = Line("Connected to Flink.", quiet)
+    start = time.monotonic()
+
+    def show() -> None:
+        took = f", {time.monotonic() - start:.0f} s so far" if time.monotonic() > start + 2 else ""
+        line.show(f"Connecting: this notebook starts a Java process of its own{took}")
+
+    show()
+    environment = java.call(create, watch=show)
+    line.end()
+    return environment
 
 
 def warm_up() -> None:
@@ -74,7 +95,7 @@ def warm_up() -> None:
     def start() -> None:
         # If this fails, the call that needs it says why.
         with suppress(Exception):
-            connect()
+            connect(quiet=True)
 
     threading.Thread(target=start, name="warm up", daemon=True).start()
 

@@ -29,7 +29,12 @@ def _notes() -> dict[str, Any]:
         found = json.loads(_file().read_text())
     except (OSError, ValueError):
         return {}  # none, or damaged: then everything is deployed anew
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    # Of a former version, which knew of one topic only: as if it had not been noted.
+    return {
+        name: note for name, note in found.items() if not isinstance(note.get("writes", []), str)
+    }
 
 
 def _write(name: str, note: Mapping[str, Any]) -> None:
@@ -42,7 +47,7 @@ def _hash(text: str | None) -> str | None:
 
 
 def note_job(
-    job: Job, texts: Mapping[str, str | None], reads: Iterable[str], writes: str | None
+    job: Job, texts: Mapping[str, str | None], reads: Iterable[str], writes: Iterable[str]
 ) -> None:
     """Note a job that was deployed just now.
 
@@ -55,13 +60,14 @@ def note_job(
     reads, writes
         The topics.
     """
-    names = sorted({*reads, *([writes] if writes else [])})
+    reads, writes = sorted(reads), sorted(writes)
+    names = sorted({*reads, *writes})
     _write(
         job.name,
         {
             "id": job.id,
             "statements": {name: _hash(text) for name, text in texts.items()},
-            "reads": sorted(reads),
+            "reads": reads,
             "writes": writes,
             "topics": {name: one.id for name, one in topics.states(*names).items()},
         },
@@ -88,8 +94,7 @@ def note_settled(job: Job, read: Mapping[str, dict[str, int]]) -> None:
     """
     note = _notes().get(job.name, {})
     if read and note.get("id") == job.id:
-        written = topics.states(note["writes"]) if note["writes"] else {}
-        wrote = {name: _ends(one) for name, one in written.items()}
+        wrote = {name: _ends(one) for name, one in topics.states(*note["writes"]).items()}
         _write(job.name, {**note, "settled": {"read": dict(read), "wrote": wrote}})
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from cpuwatch import sql
+
 #: What may hide a word: texts, quoted names and comments; or a bracket, or a word itself.
 _PIECE = re.compile(
     r"'(?:[^']|'')*'|`[^`]*`|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|(?P<bracket>[()])|(?P<word>\w+)",
@@ -54,7 +56,7 @@ def keys(query: str) -> list[tuple[str, bool]]:
     end = next((at for word, at in found if word in _ENDS), len(query))
     clause = re.sub(r"^ORDER\s+BY\s+", "", query[places[-1] : end], flags=re.IGNORECASE)
     plain = re.compile(r"\s*`?(\w+)`?(?:\s+(ASC|DESC))?(?:\s+NULLS\s+\w+)?\s*", re.IGNORECASE)
-    matches = [plain.fullmatch(part) for part in clause.split(",")]
+    matches = [plain.fullmatch(part) for part in sql.parts(clause)]
     return [(one[1], (one[2] or "").upper() == "DESC") for one in matches if one]
 
 
@@ -83,14 +85,4 @@ def selected(query: str) -> list[str]:
     if start is None:
         return []
     end = next((at for word, at in found if word == "FROM" and at > start), len(query))
-    parts, depth = [""], 0
-    for piece in re.finditer(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|.", query[start:end], re.DOTALL):
-        text = piece[0]
-        if text.startswith(("--", "/*")):
-            continue
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(text, 0)
-        if text == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += text
-    return [part.strip() for part in parts if part.strip()]
+    return sql.parts(query[start:end])

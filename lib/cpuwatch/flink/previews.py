@@ -18,14 +18,17 @@ from pyflink.table.expressions import col
 from pyflink.util.exceptions import JavaException
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, explain, ordering, remarks, tables, twin
+from cpuwatch.flink import cluster, explain, ordering, remarks, tables, mirror
 from cpuwatch.flink.cluster import Job, cancel_all, failure, status
 from cpuwatch.flink.environment import ask, clean
 from cpuwatch.progress import LINE, Line
 from cpuwatch.settings import settings
 
 #: What a stream cannot do because it has no end, and a preview can.
-_NEEDS_AN_END = re.compile(r"Sort on a non-time-attribute field is not supported")
+_NEEDS_AN_END = re.compile(
+    r"Sort on a non-time-attribute field is not supported|"
+    r"Pandas UDAFs are not supported in streaming mode"
+)
 
 #: A preview that takes longer than this shows what it has read, in seconds.
 _LONG = 2.0
@@ -199,14 +202,14 @@ class _Preview:
         return str(self._environment.get_config().get("table.local-time-zone", "UTC"))
 
     def _plan(self, *, batch: bool) -> Table:
-        """The query in a twin of the environment, in which the topics that it reads end."""
+        """The query in a mirror of the environment, in which the topics that it reads end."""
         kafka = [
             name
             for name, options in self.used.items()
             if options.get("connector") in ("kafka", "upsert-kafka")
         ]
-        self._twin = twin.of(self._environment, batch=batch, bounded=kafka)
-        table = self._twin.sql_query(self.query)
+        self._mirror = mirror.of(self._environment, batch=batch, bounded=kafka)
+        table = self._mirror.sql_query(self.query)
         self._columns = _columns(table)
         return table
 
@@ -219,7 +222,7 @@ class _Preview:
             with suppress(JavaException, Py4JError):
                 # Two columns of one name, or one that is no name outside: then as it is.
                 broken = ordering.with_ties_broken(self.query, plain)
-                table = self._twin.sql_query(broken)
+                table = self._mirror.sql_query(broken)
         if not asked and names:
             table = table.order_by(*(col(name).asc for name in names))
         return self._fetched(table.fetch(self._limit))
@@ -249,7 +252,7 @@ class _Preview:
             return
         if ordering.is_ordered(self.query):
             if not ordering.has_limit(self.query):  # of an endless result there are first rows only
-                table = self._twin.sql_query(f"{self.query}\nLIMIT {self._limit}")
+                table = self._mirror.sql_query(f"{self.query}\nLIMIT {self._limit}")
         else:
             table = table.order_by(*(col(one.name).asc for one in self._order()))
             table = table.fetch(self._limit)
@@ -275,6 +278,8 @@ class _Preview:
         for row in rows:
             self._rows.append(row)
             if len(self._rows) == self._limit:
+                assert self._job is not None  # it brings the rows
+                cancel_all([self._job])
                 return
 
     def _start(self, table: Table) -> TableResult:
@@ -285,7 +290,7 @@ class _Preview:
         return result
 
     def _collected(self, result: TableResult) -> Iterator[tuple[tuple[Any, ...], str]]:
-        """The result's rows, each with what happened to it; whoever stops ends the job."""
+        """The result's rows, each with what happened to it, until the job ends or is given up."""
         with result.collect() as rows:
             for row in rows:
                 if self._over:

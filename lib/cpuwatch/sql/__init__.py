@@ -21,6 +21,9 @@ _PLACE = re.compile(r"\$\{(\w*)\}")
 #: A text in quotes, which is kept, or a comment.
 _TEXT_OR_COMMENT = re.compile(r"('(?:[^']|'')*')|--[^\n]*")
 
+#: A text, a quoted name or a comment as a whole; anything else a character at a time.
+_PIECE = re.compile(r"'(?:[^']|'')*'|`[^`]*`|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
+
 #: What stands for the addresses of this stack, as the Flink cluster sees them.
 _ADDRESSES: dict[str, Callable[[], str]] = {
     "kafka": lambda: settings().kafka_for_flink,
@@ -190,7 +193,7 @@ def columns(table: str) -> list[Column]:
         As its file's name.
     """
     found = []
-    for part in _parts(_body(source(table))):
+    for part in parts(_body(source(table))):
         words = re.match(r"(`[^`]+`|\S+)\s*(\S*)", part)
         assert words is not None  # it is not empty
         name, kind = words[1].strip("`"), words[2].upper()
@@ -233,16 +236,24 @@ def _body(text: str) -> str:
     return text[start : end - 1]
 
 
-def _parts(body: str) -> list[str]:
-    """Cut at the commas that stand in no parentheses."""
-    parts, depth = [""], 0
-    for char in body:
-        depth += {"(": 1, ")": -1}.get(char, 0)
-        if char == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return [part.strip() for part in parts if part.strip()]
+def parts(text: str, separator: str = ",") -> list[str]:
+    """Cut SQL where a separator stands in no parentheses, texts or comments.
+
+    Parameters
+    ----------
+    text
+        Such as the columns of a table.
+    separator
+        One character.
+    """
+    found, depth = [""], 0
+    for piece in _PIECE.finditer(text):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(piece[0], 0)
+        if piece[0] == separator and depth == 0:
+            found.append("")
+        elif not piece[0].startswith(("--", "/*")):
+            found[-1] += piece[0]
+    return [part.strip() for part in found if part.strip()]
 
 
 # --- Lengths of time ------------------------------------------------------------------------

@@ -136,7 +136,7 @@ class _Deployer:
 
     def _deploy(self, job: Job) -> flink.Job:
         if self._environment is None:
-            self._environment = flink.connect()
+            self._environment = flink.connect(quiet=True)
         # Of its own tables and views alone, so that a mistake in another's costs nothing here.
         for name in (*pipeline.tables([job]), *job.views):
             create(self._environment, name)

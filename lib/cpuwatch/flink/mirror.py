@@ -3,7 +3,7 @@
 A preview asks what a query makes of the records that are there. As a stream that answer changes
 with each record, and all its changes would have to come here; in batch mode Flink gives the
 final rows alone, in the order that the query asks for. What batch mode does not know, a
-streaming twin answers. Either way the attendee's environment stays as it is.
+streaming mirror answers. Either way the attendee's environment stays as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyflink.util.exceptions import JavaException
 from cpuwatch.flink.tables import identifier
 from cpuwatch.settings import settings
 
-#: The catalogue that every environment has from its beginning; the twin's own stays empty.
+#: The catalogue that every environment has from its beginning; the mirror's own stays empty.
 _UNUSED = "unused"
 
 #: Whatever the attendee's environment says.
@@ -48,13 +48,13 @@ _BATCH = {
 #: Rows come as they are made: with checkpoints, only with the next one.
 _WITHOUT = ("execution.checkpointing.interval",)
 
-_TWINS: WeakKeyDictionary[TableEnvironment, dict[bool, TableEnvironment]] = WeakKeyDictionary()
+_MIRRORS: WeakKeyDictionary[TableEnvironment, dict[bool, TableEnvironment]] = WeakKeyDictionary()
 
 
 def of(
     environment: TableEnvironment, *, batch: bool, bounded: Iterable[str] = ()
 ) -> TableEnvironment:
-    """The twin of an environment, as that is now; to be called in Java's thread.
+    """The mirror of an environment, as that is now; to be called in Java's thread.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def of(
     batch
         Whether in batch mode; otherwise in streaming mode, without checkpoints.
     bounded
-        Tables on Kafka that end, in the twin, where their topics end now.
+        Tables on Kafka that end, in the mirror, where their topics end now.
 
     Returns
     -------
@@ -71,30 +71,30 @@ def of(
         It shares the catalogues, so that a table in one is a table in both; what is temporary
         is copied.
     """
-    twins = _TWINS.setdefault(environment, {})
-    if batch not in twins:
+    mirrors = _MIRRORS.setdefault(environment, {})
+    if batch not in mirrors:
         made = EnvironmentSettings.new_instance().with_built_in_catalog_name(_UNUSED)
         made = made.in_batch_mode() if batch else made.in_streaming_mode()
-        twins[batch] = TableEnvironment.create(made.build())
-    twin = twins[batch]
-    _copy_options(environment, twin, _BATCH if batch else {})
-    _share_catalogues(environment, twin)
-    _copy_functions(environment, twin)
-    _drop_temporary(twin)
+        mirrors[batch] = TableEnvironment.create(made.build())
+    mirror = mirrors[batch]
+    _copy_options(environment, mirror, _BATCH if batch else {})
+    _share_catalogues(environment, mirror)
+    _copy_functions(environment, mirror)
+    _drop_temporary(mirror)
     views = set(environment.list_temporary_views())
-    _copy_temporary(environment, twin, set(environment.list_temporary_tables()) - views)
+    _copy_temporary(environment, mirror, set(environment.list_temporary_tables()) - views)
     for name in bounded:
-        _bound(environment, twin, name)
-    _copy_temporary(environment, twin, views)
-    return twin
+        _bound(environment, mirror, name)
+    _copy_temporary(environment, mirror, views)
+    return mirror
 
 
 def _copy_options(
-    environment: TableEnvironment, twin: TableEnvironment, own: dict[str, str]
+    environment: TableEnvironment, mirror: TableEnvironment, own: dict[str, str]
 ) -> None:
     address = settings().flink_address.rpartition(":")
     cluster = {"rest.address": address[0].rpartition("/")[2], "rest.port": address[2]}
-    configuration = twin.get_config().get_configuration()
+    configuration = mirror.get_config().get_configuration()
     theirs = environment.get_config().get_configuration().to_dict()
     wanted = {**theirs, **cluster, **_ALWAYS, **own}
     for name in {*configuration.to_dict(), *_WITHOUT} - (set(wanted) - set(_WITHOUT)):
@@ -104,18 +104,18 @@ def _copy_options(
             configuration.set_string(name, value)
 
 
-def _share_catalogues(environment: TableEnvironment, twin: TableEnvironment) -> None:
-    there = set(twin.list_catalogs())
+def _share_catalogues(environment: TableEnvironment, mirror: TableEnvironment) -> None:
+    there = set(mirror.list_catalogs())
     for name in environment.list_catalogs():
         if name not in there:
-            twin._j_tenv.registerCatalog(name, environment._j_tenv.getCatalog(name).get())
-    twin.use_catalog(environment.get_current_catalog())
-    twin.use_database(environment.get_current_database())
+            mirror._j_tenv.registerCatalog(name, environment._j_tenv.getCatalog(name).get())
+    mirror.use_catalog(environment.get_current_catalog())
+    mirror.use_database(environment.get_current_database())
 
 
-def _copy_functions(environment: TableEnvironment, twin: TableEnvironment) -> None:
-    """Give the twin the functions that are in no catalogue, and no others."""
-    theirs, ours = (_field(one._j_tenv, "functionCatalog") for one in (environment, twin))
+def _copy_functions(environment: TableEnvironment, mirror: TableEnvironment) -> None:
+    """Give the mirror the functions that are in no catalogue, and no others."""
+    theirs, ours = (_field(one._j_tenv, "functionCatalog") for one in (environment, mirror))
     for kind in ("tempSystemFunctions", "tempCatalogFunctions"):
         there = _field(ours, kind)
         there.clear()
@@ -134,45 +134,47 @@ def _field(owner: Any, name: str) -> Any:
     raise AttributeError(name)
 
 
-def _drop_temporary(twin: TableEnvironment) -> None:
-    for name in twin.list_temporary_views():
-        twin.drop_temporary_view(name)
-    for name in twin.list_temporary_tables():
-        twin.drop_temporary_table(name)
+def _drop_temporary(mirror: TableEnvironment) -> None:
+    for name in mirror.list_temporary_views():
+        mirror.drop_temporary_view(name)
+    for name in mirror.list_temporary_tables():
+        mirror.drop_temporary_table(name)
 
 
-def _copy_temporary(environment: TableEnvironment, twin: TableEnvironment, names: set[str]) -> None:
-    """Give the twin these tables or views, in whatever order they need each other."""
+def _copy_temporary(
+    environment: TableEnvironment, mirror: TableEnvironment, names: set[str]
+) -> None:
+    """Give the mirror these tables or views, in whatever order they need each other."""
     while names:
         before = len(names)
         for name in sorted(names):
             with suppress(JavaException, Py4JError):
-                _copy(environment, twin, name)
+                _copy(environment, mirror, name)
                 names.remove(name)
         if len(names) == before:
             return  # Flink cannot write these down; a query that needs one says so
 
 
-def _copy(environment: TableEnvironment, twin: TableEnvironment, name: str) -> None:
+def _copy(environment: TableEnvironment, mirror: TableEnvironment, name: str) -> None:
     table = _origin(environment, name)
     if table.getClass().getSimpleName() == "QueryOperationCatalogView":
         # A Table object of PyFlink's under a name: it belongs to the other's planner.
         text = table.getQueryOperation().asSerializableString()
-        twin.create_temporary_view(name, twin.sql_query(text))
+        mirror.create_temporary_view(name, mirror.sql_query(text))
     else:
-        _create_temporary(twin, name, table)
+        _create_temporary(mirror, name, table)
 
 
-def _bound(environment: TableEnvironment, twin: TableEnvironment, name: str) -> None:
+def _bound(environment: TableEnvironment, mirror: TableEnvironment, name: str) -> None:
     """Put a table in front of the shared one of that name, which ends where its topic ends."""
     table = _origin(environment, name)
     options = table.getOptions()
     if options.get("scan.bounded.mode") is None:
         changed = get_gateway().jvm.java.util.HashMap(options)
         changed.put("scan.bounded.mode", "latest-offset")
-        if name in twin.list_temporary_tables():
-            twin.drop_temporary_table(name)
-        _create_temporary(twin, name, table.copy(changed))
+        if name in mirror.list_temporary_tables():
+            mirror.drop_temporary_table(name)
+        _create_temporary(mirror, name, table.copy(changed))
 
 
 def _origin(environment: TableEnvironment, name: str) -> Any:
@@ -181,5 +183,5 @@ def _origin(environment: TableEnvironment, name: str) -> Any:
     return manager.getTable(identifier(environment, name)).get().getResolvedTable().getOrigin()
 
 
-def _create_temporary(twin: TableEnvironment, name: str, table: Any) -> None:
-    twin._j_tenv.getCatalogManager().createTemporaryTable(table, identifier(twin, name), False)
+def _create_temporary(mirror: TableEnvironment, name: str, table: Any) -> None:
+    mirror._j_tenv.getCatalogManager().createTemporaryTable(table, identifier(mirror, name), False)
