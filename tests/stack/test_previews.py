@@ -272,7 +272,7 @@ def assert_all_is_free(env: Any) -> None:
 @pytest.mark.parametrize("changes", [False, True], ids=["rows", "changes"])
 def test_one_that_takes_too_long_is_ended(env: Any, changes: bool) -> None:
     rows = 10**9 if changes else 10
-    with pytest.raises(CpuwatchError, match="was not ready after 3 s .* and was ended. Give it"):
+    with pytest.raises(CpuwatchError, match=r"was not ready after 3 s .* and was ended. Give it"):
         flink.preview(env, ENDLESS, timeout=3, changes=changes, rows=rows)
     assert_all_is_free(env)
 

@@ -99,8 +99,8 @@ def _updates(_found: re.Match[str], statement: str) -> str:
         # The planner gives up the window for an aggregate in Python.
         return (
             f"{what}with an aggregate in Python Flink sees no end of the window in"
-            " TABLE(TUMBLE(…)). Write GROUP BY TUMBLE(time_ltz, INTERVAL '30' SECOND) instead, and TUMBLE_START(…)"
-            " for its start."
+            " TABLE(TUMBLE(…)). Write GROUP BY TUMBLE(time_ltz, INTERVAL '30' SECOND) instead, and"
+            " TUMBLE_START(…) for its start."
         )
     return f"{what}group by window_start and window_end, so that each window gives one."
 

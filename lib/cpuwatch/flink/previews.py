@@ -18,7 +18,7 @@ from pyflink.table.expressions import col
 from pyflink.util.exceptions import JavaException
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, explain, ordering, remarks, tables, mirror
+from cpuwatch.flink import cluster, explain, mirror, ordering, remarks, tables
 from cpuwatch.flink.cluster import Job, cancel_all, failure, status
 from cpuwatch.flink.environment import ask, clean
 from cpuwatch.progress import LINE, Line

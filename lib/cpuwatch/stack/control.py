@@ -30,7 +30,7 @@ _PATIENCE = 120.0
 _RECOVERY = 60.0
 
 #: How often ports are chosen anew, where somebody outside our lock takes one.
-_ATTEMPTS = 3
+_ATTEMPTS = 5
 
 _LEAST_DISK = 500 * 1024**2
 
@@ -225,9 +225,9 @@ def _start(
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
     with files.only_one(config.cache / "ports.lock"):
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             tell("Preparing " + _names(wanted))
-            prepare(config, supervisor, wanted, found)
+            prepare(config, supervisor, wanted, found, elsewhere=attempt > 0)
             tell("Starting " + _names(wanted))
             collisions = Collisions(service.log(config) for service in wanted)
             supervisor.start()
@@ -242,11 +242,21 @@ def _start(
 
 
 def prepare(
-    config: Settings, supervisor: Supervisor, wanted: list[Service], found: dict[str, list[Path]]
+    config: Settings,
+    supervisor: Supervisor,
+    wanted: list[Service],
+    found: dict[str, list[Path]],
+    elsewhere: bool = False,
 ) -> None:
-    """Choose ports, write every configuration, make storage and database; start nothing."""
+    """Choose ports, write every configuration, make storage and database; start nothing.
+
+    With `elsewhere`, on ports far from the usual and the recorded ones.
+    """
     usual = {port: number for service in wanted for port, number in service.ports.items()}
-    chosen = ports.choose(usual, config.embedded().get("ports", {}))
+    if elsewhere:
+        chosen = ports.choose(ports.elsewhere(usual), {})
+    else:
+        chosen = ports.choose(usual, config.embedded().get("ports", {}))
     _record(config, chosen)
     marker = supervisor.marker
     programs: list[Program] = []

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import secrets
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+
+#: Where ports at random begin, and how many beginnings there are: above those that are known for
+#: something, and below those that systems give to outgoing connections.
+_FIRST, _ROOM = 20_000, 10_000
 
 
 def is_free(port: int) -> bool:
@@ -42,6 +47,15 @@ def choose(usual: dict[str, int], recorded: dict[str, int]) -> dict[str, int]:
             port += 1
         chosen[name] = port
     return chosen
+
+
+def elsewhere(usual: Iterable[str]) -> dict[str, int]:
+    """Other usual ports for these names, at random: where nobody else is looking just now.
+
+    Two programs that step round each other both take the next port, and meet there again.
+    """
+    first = secrets.randbelow(_ROOM) + _FIRST
+    return {name: first + number for number, name in enumerate(usual)}
 
 
 #: As Java, PostgreSQL and Python say it.
