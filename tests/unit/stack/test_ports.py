@@ -1,3 +1,10 @@
+"""Ports far from the usual ones, where those are lost."""
+
+from __future__ import annotations
+
+from cpuwatch.stack import ports
+
+
 def test_ports_elsewhere_are_other_ones_each_time_and_no_outgoing_connection_s() -> None:
     usual = {"kafka": 9092, "postgres": 5432, "slack": 8090}
     found = [ports.elsewhere(usual) for _ in range(50)]
