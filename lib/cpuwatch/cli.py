@@ -391,6 +391,9 @@ def lab(
 @app.command("catch-up")
 def catch_up(
     chapter: Annotated[str, typer.Argument(help="Its number, such as 03.", metavar="CHAPTER")],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Go on with what you changed yourself.")
+    ] = False,
 ) -> None:
     """Bring about what the chapters before CHAPTER leave behind."""
     from cpuwatch import workshop
@@ -399,7 +402,7 @@ def catch_up(
     if chapter not in pipeline.numbers():
         raise typer.BadParameter(f"they are {', '.join(pipeline.numbers())}")
     with _telling(quiet=False) as tell:
-        done = workshop.catch_up(chapter, tell)
+        done = workshop.catch_up(chapter, tell, keep)
     out.print(f"Ready for chapter {chapter}: {', '.join(done) if done else 'all was there'}.")
 
 
@@ -412,8 +415,11 @@ def reset() -> None:
     if not all(service.answers for service in control.status()):
         raise CpuwatchError("The services do not all run: start them with 'cpuwatch up'.")
     with err.status("Forgetting what the chapters made"):
-        workshop.reset()
+        gone = workshop.reset()
     out.print("The jobs are stopped, the topics and the table are gone.")
+    for what, names in gone.items():
+        if names:
+            out.print(f"{what.title()}: {escape(', '.join(names))}.")
 
 
 @app.command()

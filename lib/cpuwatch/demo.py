@@ -333,7 +333,7 @@ class _Place:
 
     def connect(self) -> None:
         """Create all tables and views, and put them on the run's own topics."""
-        self._environment = flink.connect(quiet=True)
+        self._environment = flink.connect(fresh=True, quiet=True)
         for table in pipeline.tables():
             create(self._environment, table)
         keep_apart(self._environment, self._run)

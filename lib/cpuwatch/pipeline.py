@@ -27,10 +27,13 @@ class Chapter:
         As its file's name begins: '02'.
     leaves
         What is there after it, apart from the jobs that it teaches.
+    sends_more
+        Whether it sends readings of its own, which stay.
     """
 
     number: str
     leaves: tuple[str, ...] = ()
+    sends_more: bool = False
 
 
 CHAPTERS = (
@@ -39,7 +42,7 @@ CHAPTERS = (
     Chapter("02"),
     Chapter("03"),
     Chapter("04", leaves=(THRESHOLDS,)),
-    Chapter("05"),
+    Chapter("05", sends_more=True),
     Chapter("06"),
 )
 
@@ -198,6 +201,11 @@ def jobs_before(chapter: str) -> tuple[Job, ...]:
 def left_before(chapter: str) -> tuple[str, ...]:
     """What the chapters before this one leave, apart from jobs."""
     return tuple(thing for one in CHAPTERS if one.number < chapter for thing in one.leaves)
+
+
+def may_hold_more(chapter: str) -> bool:
+    """Whether a chapter before this one sends more readings than the fleet's."""
+    return any(one.sends_more for one in CHAPTERS if one.number < chapter)
 
 
 def tables(jobs: Iterable[Job] = JOBS) -> tuple[str, ...]:

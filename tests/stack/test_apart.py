@@ -47,7 +47,7 @@ REFUSED = {
 
 @pytest.fixture
 def environment(stack: Path) -> Any:
-    return flink.connect()
+    return flink.connect(fresh=True)
 
 
 def test_every_table_of_the_pipeline_is_on_topics_of_the_run(environment: Any) -> None:

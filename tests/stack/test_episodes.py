@@ -81,7 +81,7 @@ class Place:
             }
             sender.send({**row, **times}, {"hostname": row["hostname"]})
         sender.flush()
-        self.environment = flink.connect()
+        self.environment = flink.connect(fresh=True)
         for table in ("cpu_out_agg", "cpu_thresholds"):
             create(self.environment, table)
         set_options(

@@ -28,7 +28,7 @@ AVERAGE = sql.query(sql.taught("cpu_agg"))
 def env(stack: Path) -> Any:
     topics.empty(topics.READINGS)
     topics.produce(readings.fleet(ticks=60))
-    environment = flink.connect()
+    environment = flink.connect(fresh=True)
     for name in ("cpu_in", "cpu_out_filter", "cpu_out_agg"):
         flink.create_table(environment, sql.source(name))
     return environment

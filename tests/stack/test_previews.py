@@ -38,7 +38,7 @@ def env(stack: Path) -> Any:
     thresholds.create(database)
     thresholds.write(database, thresholds.load())
     database.dispose()
-    environment = flink.connect()
+    environment = flink.connect(fresh=True)
     flink.import_tables(environment, "cpu_in", "cpu_out_agg", "cpu_thresholds")
     return environment
 

@@ -17,7 +17,7 @@ from cpuwatch.flink.tables import create
 def test_all_closed_windows_are_there_when_a_job_is_settled(stack: Path, pause: str) -> None:
     topics.empty(topics.READINGS)
     topics.produce(readings.fleet())
-    environment = flink.connect()
+    environment = flink.connect(fresh=True)
     # A watermark that is sent now and then is late on a busy machine: here it is very late.
     environment.get_config().set("pipeline.auto-watermark-interval", pause)
     for table in ("cpu_in", "cpu_out_agg"):
@@ -33,7 +33,7 @@ def test_all_closed_windows_are_there_when_a_job_is_settled(stack: Path, pause: 
 
 def test_an_average_is_the_same_to_the_last_float_whenever_checkpoints_come(stack: Path) -> None:
     topics.empty(topics.READINGS)
-    environment = flink.connect()
+    environment = flink.connect(fresh=True)
     for table in ("cpu_in", "cpu_out_agg"):
         create(environment, table)
     job = flink.deploy(environment, "cpu_agg", sql.taught("cpu_agg"))

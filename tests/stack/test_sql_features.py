@@ -24,7 +24,7 @@ WINDOW = pd.Timedelta("30s")
 def env(stack: Path) -> Any:
     topics.empty(topics.READINGS)
     topics.produce(FLEET[["hostname", "cpu", "usage", "occurred_at"]])
-    environment = flink.connect()
+    environment = flink.connect(fresh=True)
     flink.import_tables(environment, "cpu_in", "cpu_out_filter", "cpu_out_agg")
     return environment
 

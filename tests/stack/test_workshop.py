@@ -18,6 +18,6 @@ def test_a_name_that_there_is_not_is_answered_with_those_there_are(stack: Path) 
         workshop.job("cpu_fitler")
     with pytest.raises(CpuwatchError, match="There is no topic cpu_fitler"):
         workshop.result("cpu_fitler")
-    environment = flink.connect()
+    environment = flink.connect(fresh=True)
     with pytest.raises(CpuwatchError, match=r"There is no table 'cpu_inn': they are cpu_in, cpu_"):
         flink.import_tables(environment, "cpu_in", "cpu_inn")

@@ -21,6 +21,9 @@ from cpuwatch.settings import settings
 #: A job in one of these states has ended for good.
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
+#: The name of every preview's job.
+PREVIEW = "preview"
+
 #: How often to ask for a job's state, in seconds.
 PAUSE = 0.1
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pyflink.table import TableEnvironment, TablePipeline
 
-from cpuwatch import sql, topics
+from cpuwatch import pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted, tables
-from cpuwatch.flink.cluster import Job, cancel, cancel_all, readers, wait_until_running
+from cpuwatch.flink.cluster import PREVIEW, Job, cancel, cancel_all, readers, wait_until_running
 from cpuwatch.flink.environment import ask, clean
 from cpuwatch.progress import Line
 
@@ -72,7 +72,10 @@ def deploy(environment: TableEnvironment, name: str, statement: str | TablePipel
 
 
 def replace(
-    environment: TableEnvironment, name: str, statement: str | TablePipeline
+    environment: TableEnvironment,
+    name: str,
+    statement: str | TablePipeline,
+    spare: bool = False,
 ) -> tuple[Job, list[str]]:
     """Do what `deploy` does, but show nothing and do not wait until it runs.
 
@@ -80,6 +83,8 @@ def replace(
     ----------
     environment, name, statement
         As for `deploy`.
+    spare
+        Whether jobs of an attendee's own that read its output run on: see `renew`.
 
     Returns
     -------
@@ -99,14 +104,14 @@ def replace(
         if (topic := tables.options(environment, table).get("topic")) is not None
     ]
     for output in outputs:
-        stopped += stop_readers(output)
-        topics.empty(output)
+        stopped += renew(output, spare)
     try:
         job = submit(environment, name, statement)
-        views = [] if plan.text is None else tables.views_in(environment, plan.text)
+        written = statement if isinstance(statement, str) else None
+        views = [] if written is None else tables.views_in(environment, written)
         noted.note_job(
             job,
-            {name: plan.text, **tables.texts(environment, [*views, *plan.reads, *plan.writes])},
+            {name: written, **tables.texts(environment, [*views, *plan.reads, *plan.writes])},
             {one["topic"] for one in used.values() if "topic" in one},
             outputs,
         )
@@ -120,7 +125,6 @@ def replace(
 class _Plan:
     """What a statement does."""
 
-    text: str | None  #: None for a Table API pipeline
     reads: list[str]
     writes: list[str]
 
@@ -131,7 +135,7 @@ def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Pl
     def plan() -> _Plan:
         if not isinstance(statement, str):
             target = statement._j_table_pipeline.getSinkIdentifier().get().getObjectName()
-            return _Plan(None, tables.in_plan(statement.explain()), [target])
+            return _Plan(tables.in_plan(statement.explain()), [target])
         text = clean(statement)
         bare = _COMMENTS.sub("", text)
         inserts = _inserts(bare)
@@ -141,7 +145,7 @@ def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Pl
         explained = re.sub(r"\A\s*EXECUTE\s+", "", bare, flags=re.IGNORECASE)
         with environment.execute_sql(f"EXPLAIN {explained}").collect() as rows:
             reads = tables.in_plan("\n".join(str(row[0]) for row in rows))
-        return _Plan(text, reads, inserts)
+        return _Plan(reads, inserts)
 
     return ask(plan, statement)
 
@@ -192,17 +196,35 @@ def submit(environment: TableEnvironment, name: str, statement: str | TablePipel
     return ask(start, statement, lambda job: cancel_all([job]))
 
 
-def stop_readers(topic: str) -> list[str]:
-    """Cancel the jobs that read a topic, before it is emptied.
+def renew(topic: str, spare: bool = False) -> list[str]:
+    """Empty a topic, or make it, and stop the jobs that read what was in it before.
 
     A job whose topic is deleted and made anew would read it from the start again, and write
     its rows twice.
 
+    Parameters
+    ----------
+    topic
+        The topic's name.
+    spare
+        Whether jobs that are none of the pipeline's run on. Then the topic stays the same one,
+        without its records, and these jobs see what comes next.
+
     Returns
     -------
     list of str
-        The names of the jobs that were cancelled.
+        The names of the jobs that were stopped.
     """
-    found = readers(topic)
-    cancel_all(found)
-    return sorted({job.name for job in found})
+    reading = readers(topic)
+    ours = [job for job in reading if not spare or not is_own(job)]
+    cancel_all(ours)
+    if len(ours) < len(reading):
+        topics.clear(topic)
+    else:
+        topics.empty(topic)
+    return sorted({job.name for job in ours})
+
+
+def is_own(job: Job) -> bool:
+    """Whether a job is an attendee's own: none of the pipeline's, and no preview."""
+    return pipeline.job(job.name) is None and job.name != PREVIEW

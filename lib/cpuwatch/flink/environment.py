@@ -33,16 +33,22 @@ EVERY = "500 ms"
 #: Java's threads in which an environment was made.
 _PREPARED: set[int] = set()
 
+#: This process's environment, by the address of its cluster.
+_CONNECTED: dict[str, TableEnvironment] = {}
+
 Result = TypeVar("Result")
 
 
-def connect(quiet: bool = False) -> TableEnvironment:
+def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
     """A TableEnvironment whose statements run on the session cluster.
 
-    Starts a Java process of its own the first time, which ends with this one.
+    Starts a Java process of its own the first time, which ends with this one. Called again it
+    gives back the same one, with its tables: so a notebook's cell may run twice.
 
     Parameters
     ----------
+    fresh
+        Whether to make a new one, which has no tables yet.
     quiet
         Whether to show no progress.
 
@@ -80,6 +86,8 @@ def connect(quiet: bool = False) -> TableEnvironment:
         return environment
 
     line = Line("Connected to Flink.", quiet)
+    if not fresh and config.flink_address in _CONNECTED:
+        return _CONNECTED[config.flink_address]
     start = time.monotonic()
 
     def show() -> None:
@@ -88,6 +96,8 @@ def connect(quiet: bool = False) -> TableEnvironment:
 
     show()
     environment = java.call(create, watch=show)
+    if not fresh:
+        _CONNECTED[config.flink_address] = environment
     line.end()
     return environment
 
@@ -98,7 +108,7 @@ def warm_up() -> None:
     def start() -> None:
         # If this fails, the call that needs it says why.
         with suppress(Exception):
-            connect(quiet=True)
+            connect(fresh=True, quiet=True)
 
     threading.Thread(target=start, name="warm up", daemon=True).start()
 

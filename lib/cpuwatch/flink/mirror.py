@@ -18,6 +18,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
 from pyflink.util.exceptions import JavaException
 
+from cpuwatch.flink.cluster import PREVIEW
 from cpuwatch.flink.tables import identifier
 from cpuwatch.settings import settings
 
@@ -26,7 +27,7 @@ _UNUSED = "unused"
 
 #: Whatever the attendee's environment says.
 _ALWAYS = {
-    "pipeline.name": "preview",
+    "pipeline.name": PREVIEW,
     "execution.target": "remote",
     # If the kernel dies, the cluster ends its previews.
     "execution.attached": "true",

@@ -31,19 +31,35 @@ def _notes() -> dict[str, Any]:
         return {}  # none, or damaged: then everything is deployed anew
     if not isinstance(found, dict):
         return {}
-    # Of a former version, which knew of one topic only: as if it had not been noted.
+    # A job's note of a former version, which kept no texts: as if it had not been noted.
     return {
-        name: note for name, note in found.items() if not isinstance(note.get("writes", []), str)
+        name: note
+        for name, note in found.items()
+        if "texts" in note or "id" not in note or name == _READINGS
     }
 
 
 def _write(name: str, note: Mapping[str, Any]) -> None:
     with files.only_one(settings().state / "deployed.lock"):
-        files.write(_file(), json.dumps({**_notes(), name: note}, indent=1) + "\n")
+        text = json.dumps({**_notes(), name: note}, indent=1) + "\n"
+        files.write(_file(), text, private=True)  # a statement may hold what is nobody's business
 
 
 def _hash(text: str | None) -> str | None:
-    return None if text is None else hashlib.sha256(sql.normal(text).encode()).hexdigest()
+    return None if text is None else hashlib.sha256(sql.normal(clean(text)).encode()).hexdigest()
+
+
+def _differs(name: str, texts: Mapping[str, str | None]) -> bool:
+    """Whether a job of the pipeline's name does something else than the pipeline's."""
+    job = pipeline.job(name)
+    return job is not None and any(
+        _hash(texts.get(one)) != _hash(sql.taught(one)) for one in _parts(job)
+    )
+
+
+def _parts(job: pipeline.Job) -> tuple[str, ...]:
+    """What makes a job: its statement, its views and its tables."""
+    return (job.name, *job.views, *job.reads, job.writes)
 
 
 def note_job(
@@ -57,6 +73,7 @@ def note_job(
         The job.
     texts
         For the job, its views and its tables the statement of each; None if it is unknown.
+        They are kept: whoever wrote them may want them back.
     reads, writes
         The topics.
     """
@@ -67,6 +84,8 @@ def note_job(
         {
             "id": job.id,
             "statements": {name: _hash(text) for name, text in texts.items()},
+            "texts": dict(texts),
+            "own": _differs(job.name, texts),
             "reads": reads,
             "writes": writes,
             "topics": {name: one.id for name, one in topics.states(*names).items()},
@@ -115,11 +134,15 @@ class Standing:
         None if it is right, or was never deployed.
     settled
         Whether it has written all that follows from what its topics hold now.
+    theirs
+        The attendee's own one of that name: its texts, empty if nobody knows them; None if
+        there is none.
     """
 
     running: Job | None = None
     why: str | None = None
     settled: bool = False
+    theirs: dict[str, str] | None = None
 
 
 def standing(job: pipeline.Job, there: Iterable[Job]) -> Standing:
@@ -127,26 +150,52 @@ def standing(job: pipeline.Job, there: Iterable[Job]) -> Standing:
     note = _notes().get(job.name)
     found = [one for one in there if one.name == job.name]
     runs_well = len(found) == 1 and found[0].state == "RUNNING"
+    if runs_well and (note is None or found[0].id != note["id"]):
+        return Standing(why="somebody deployed another one of that name", theirs={})
     if note is None:
-        return Standing(why="somebody deployed another one of that name" if runs_well else None)
+        return Standing()
+    theirs = _known(note["texts"]) if note["own"] else None
     if not runs_well:
-        return Standing(why="it did not run any more")
-    (running,) = found
-    why = (
-        "somebody deployed another one of that name"
-        if running.id != note.get("id")
-        else _text_changed(job, note) or _topic_changed(note)
-    )
-    return Standing(why=why) if why else Standing(running, settled=_is_settled(note))
+        return Standing(why="it did not run any more", theirs=theirs)
+    why = _text_changed(job, note) or _topic_changed(note)
+    if why:
+        return Standing(why=why, theirs=theirs)
+    return Standing(found[0], settled=_is_settled(note))
+
+
+def _known(texts: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+#: Where the notes hold what attendees' own jobs were made of, before the pipeline's took over.
+_KEPT = "kept aside"
+
+
+def keep(name: str, texts: Mapping[str, str]) -> None:
+    """Keep what an attendee's own job of the pipeline's name was made of.
+
+    Parameters
+    ----------
+    name
+        The job's.
+    texts
+        From `Standing.theirs`.
+    """
+    _write(_KEPT, {**_notes().get(_KEPT, {}), name: dict(texts)})
+
+
+def kept(name: str) -> dict[str, str] | None:
+    """What was kept of an attendee's own job; None if nothing was."""
+    found = _notes().get(_KEPT, {}).get(name)
+    return dict(found) if found else None
 
 
 def _text_changed(job: pipeline.Job, note: Mapping[str, Any]) -> str | None:
-    tables = (*job.reads, job.writes)
-    for name in (job.name, *job.views, *tables):
-        if note["statements"].get(name) != _hash(clean(sql.taught(name))):
+    for name in _parts(job):
+        if note["statements"].get(name) != _hash(sql.taught(name)):
             if name == job.name:
                 return "its statement has changed"
-            return f"its {'table' if name in tables else 'view'} {name} has changed"
+            return f"its {'view' if name in job.views else 'table'} {name} has changed"
     return None
 
 
@@ -179,15 +228,24 @@ def note_readings(topic: str) -> None:
     _write(_READINGS, {"topic": topic, "id": state.id, "ends": _ends(state)})
 
 
-def holds_readings(topic: str) -> bool:
-    """Whether a topic is as it was when `note_readings` noted it."""
+def holds_readings(topic: str, or_more: bool = False) -> bool:
+    """Whether a topic is as it was when `note_readings` noted it.
+
+    Parameters
+    ----------
+    topic
+        The topic's name.
+    or_more
+        Whether there may be more records after those.
+    """
     note = _notes().get(_READINGS)
     now = topics.states(topic).get(topic)
-    return (
-        note is not None
-        and now is not None
-        and (note["topic"], note["id"], note["ends"]) == (topic, now.id, _ends(now))
-    )
+    if note is None or now is None or (note["topic"], note["id"]) != (topic, now.id):
+        return False
+    ends = _ends(now)
+    if or_more:
+        return all(ends.get(number, 0) >= end for number, end in note["ends"].items())
+    return bool(note["ends"] == ends)
 
 
 def forget() -> None:

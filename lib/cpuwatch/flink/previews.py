@@ -19,7 +19,7 @@ from pyflink.util.exceptions import JavaException
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, explain, mirror, ordering, remarks, tables
-from cpuwatch.flink.cluster import Job, cancel_all, failure, status
+from cpuwatch.flink.cluster import PREVIEW, Job, cancel_all, failure, status
 from cpuwatch.flink.environment import ask, clean
 from cpuwatch.progress import LINE, Line
 from cpuwatch.settings import settings
@@ -284,7 +284,7 @@ class _Preview:
 
     def _start(self, table: Table) -> TableResult:
         result = table.execute()
-        self._job = Job(str(result.get_job_client().get_job_id()), "preview", "INITIALIZING")
+        self._job = Job(str(result.get_job_client().get_job_id()), PREVIEW, "INITIALIZING")
         if self._over:  # given up while Flink was planning
             cancel_all([self._job])
         return result

@@ -69,7 +69,7 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
             return [list(row) for row in rows]
 
     described = ask(create, statement)
-    _remember(environment, name, text)
+    _remember(environment, name, statement)
     table = pd.DataFrame(
         [
             {
@@ -102,12 +102,12 @@ def create_view(environment: TableEnvironment, name: str, query: str) -> None:
     CpuwatchError
         If Flink refuses the query. Then the view that was there before is still there.
     """
-    text = f"CREATE TEMPORARY VIEW {name} AS\n{clean(query)}"
+    text = f"CREATE TEMPORARY VIEW {name} AS\n{query.strip()}"
 
     def create() -> None:
         environment.sql_query(clean(query))  # a mistake must not cost the view
         environment.execute_sql(f"DROP TEMPORARY VIEW IF EXISTS `{name}`")
-        environment.execute_sql(text)
+        environment.execute_sql(clean(text))
 
     ask(create, query)
     _remember(environment, name, text)
@@ -175,19 +175,20 @@ def create(environment: TableEnvironment, name: str, text: str | None = None) ->
     text
         Its statement, if it is not the workshop's own.
     """
-    text = clean(sql.taught(name) if text is None else text)
-    kind = "TEMPORARY VIEW" if text.upper().startswith("CREATE TEMPORARY VIEW") else "TABLE"
+    text = sql.taught(name) if text is None else text
+    view = re.match(r"\s*CREATE\s+TEMPORARY\s+VIEW\b", text, re.IGNORECASE)
+    kind = "TEMPORARY VIEW" if view else "TABLE"
     execute(environment, f"DROP {kind} IF EXISTS `{name}`")
     execute(environment, text)
     _remember(environment, name, text)
 
 
 def _remember(environment: TableEnvironment, name: str, text: str) -> None:
-    _TEXTS.setdefault(environment, {})[name] = sql.normal(text)
+    _TEXTS.setdefault(environment, {})[name] = text.strip()
 
 
 def texts(environment: TableEnvironment, names: Iterable[str]) -> dict[str, str | None]:
-    """For each table or view the normal text that made it; None if it was made elsewhere."""
+    """For each table or view the statement that made it; None if it was made elsewhere."""
     known = _TEXTS.get(environment, {})
     return {name: known.get(name) for name in names}
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from importlib.resources import files
 
-from cpuwatch import pipeline
+from cpuwatch import pipeline, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Job, Parameters
 from cpuwatch.settings import settings
@@ -20,6 +21,9 @@ from cpuwatch.settings import settings
 _PLACE = re.compile(r"\$\{(\w*)\}")
 #: A text in quotes, which is kept, or a comment.
 _TEXT_OR_COMMENT = re.compile(r"('(?:[^']|'')*')|--[^\n]*")
+
+#: A text, a quoted name, a word or number, or a sign.
+_WORD = r"'(?:[^']|'')*'|`[^`]*`|[\w.]+|[^\s\w]+"
 
 #: A text, a quoted name or a comment as a whole; anything else a character at a time.
 _PIECE = re.compile(r"'(?:[^']|'')*'|`[^`]*`|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
@@ -147,6 +151,32 @@ def query(text: str) -> str:
 def normal(text: str) -> str:
     """A statement without what makes no difference: comments, blanks, the last semicolon."""
     return " ".join(_without_comments(text).split()).removesuffix(";").strip()
+
+
+def difference(mine: str, theirs: str) -> str | None:
+    """Where two statements differ first, in a few words; None if they mean the same.
+
+    Parameters
+    ----------
+    mine, theirs
+        Statements.
+
+    Returns
+    -------
+    str or None
+        Such as `INTERVAL '10' SECOND instead of INTERVAL '30' SECOND`.
+    """
+    left, right = (re.findall(_WORD, normal(one)) for one in (mine, theirs))
+    for kind, i, j, k, m in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        # A word on each side, so that a number alone is not all that is seen.
+        start, end = min(i, k, 1), 1
+        return " instead of ".join(
+            words.shorten(" ".join(side[max(first - start, 0) : last + end]), 60)
+            for side, first, last in ((left, i, j), (right, k, m))
+        )
+    return None
 
 
 def _without_comments(text: str) -> str:

@@ -3,6 +3,7 @@
 from cpuwatch.topics.admin import (
     PARTITIONS,
     State,
+    clear,
     create,
     delete,
     empty,
@@ -39,6 +40,7 @@ __all__ = [
     "State",
     "Stream",
     "admin",
+    "clear",
     "client_settings",
     "count",
     "create",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from html import escape
 from typing import Any
 
@@ -11,11 +12,11 @@ from sqlalchemy import Engine
 from cpuwatch import flink, pipeline, results, slack, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted
-from cpuwatch.flink.deployment import stop_readers
+from cpuwatch.flink.cluster import PREVIEW, cancel_all
+from cpuwatch.flink.deployment import is_own, renew
+from cpuwatch.progress import LINE
+from cpuwatch.settings import settings
 from cpuwatch.stack import control
-
-#: The name of every preview's job.
-_PREVIEW = "preview"
 
 
 def fresh_topic(name: str) -> None:
@@ -26,21 +27,34 @@ def fresh_topic(name: str) -> None:
     name
         The topic's name.
     """
-    stop_readers(name)
-    topics.empty(name)
+    own = [job for job in renew(name) if pipeline.job(job) is None and job != PREVIEW]
+    if own:
+        print(f"{' and '.join(own)} read it, and was stopped: deploy it again.")
 
 
-def reset() -> None:
-    """Forget what the chapters made: stop the jobs, delete topics and table; the stack stays up."""
-    stop_jobs()
+def reset() -> dict[str, list[str]]:
+    """Forget what was made: stop the jobs, delete topics and table; the stack stays up.
+
+    On a Kafka or a Flink that is not this stack's own, only what is the workshop's.
+
+    Returns
+    -------
+    dict
+        The names of what has gone: `jobs` and `topics`.
+    """
+    stopped = _stop()
     slack.stop()
-    topics.delete(*sql.topics(), topics.BAD_READINGS, topics.LIVE)
+    ours = {*sql.topics(), topics.BAD_READINGS, topics.LIVE}
+    there = {name for name in topics.names() if not name.startswith("__")}
+    gone = sorted(there & ours if settings().outside("kafka") else there)
+    topics.delete(*gone)
     noted.forget()
     engine = database()
     try:
         thresholds.TABLE.drop(engine, checkfirst=True)
     finally:
         engine.dispose()
+    return {"jobs": stopped, "topics": gone}
 
 
 def database() -> Engine:
@@ -145,7 +159,8 @@ def stop_jobs(*names: str) -> pd.DataFrame:
     Parameters
     ----------
     *names
-        Which ones; without any, all of the workshop's and all previews.
+        Which ones; without any, all that run: yours, the workshop's, and previews. On a
+        Flink that is not this stack's own, only the workshop's and previews.
 
     Returns
     -------
@@ -162,5 +177,18 @@ def stop_jobs(*names: str) -> pd.DataFrame:
         if name not in running and pipeline.job(name) is None:
             there = ", ".join(sorted(running)) or "none"
             raise CpuwatchError(f"No job {name} runs. Those that do: {there}.")
-    flink.cancel(*(names or (*(job.name for job in pipeline.JOBS), _PREVIEW)))
+    stopped = _stop(*names)
+    if stopped and not names:
+        print(textwrap.fill(f"Stopped: {', '.join(stopped)}.", LINE))
     return jobs()
+
+
+def _stop(*names: str) -> list[str]:
+    """Stop jobs, by default all; returns their names."""
+    running = flink.jobs(running_only=True)
+    if names:
+        running = [job for job in running if job.name in names]
+    elif settings().outside("flink"):
+        running = [job for job in running if not is_own(job)]
+    cancel_all(running)
+    return sorted({job.name for job in running})
