@@ -371,16 +371,24 @@ def lab(
     port: Annotated[
         int | None, typer.Option(help="JupyterLab's port.", min=1, max=65535, show_default=False)
     ] = None,
+    with_outputs: Annotated[
+        bool, typer.Option("--with-outputs", help="Copies that show what each cell gives.")
+    ] = False,
 ) -> None:
-    """Start the stack, and JupyterLab on the first notebook, until Ctrl-C."""
+    """Start the stack, and JupyterLab on your own copy of the notebooks, until Ctrl-C."""
+    from cpuwatch import workbook
     from cpuwatch.lab import run
     from cpuwatch.stack import control
 
+    folder, said = workbook.prepare(with_outputs=with_outputs)
     with _telling(quiet=False) as tell:
         control.up(tell)
         tell("Starting JupyterLab")
+    out.print(f"Your own copy of the notebooks is in {escape(str(folder))}.", soft_wrap=True)
+    for sentence in said:
+        out.print(escape(sentence), soft_wrap=True)
     ask = (lambda question: typer.confirm(f"\n{question}")) if sys.stdin.isatty() else None
-    if run(port, browser, lambda line: out.print(escape(line)), ask):
+    if run(port, folder, browser, lambda line: out.print(escape(line)), ask):
         with err.status("Stopping the services"):
             control.down()
         out.print("The services are stopped.")

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cpuwatch import files, signals, waiting, web
+from cpuwatch import files, signals, waiting, web, workbook
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import ROOT, settings
+from cpuwatch.settings import settings
 
-NOTEBOOKS = ROOT / "notebooks"
+NOTEBOOKS = workbook.ORIGINALS
 FIRST = "00-welcome.ipynb"
 
 #: JupyterLab's settings for the workshop; an attendee may change them, as all settings.
@@ -27,6 +27,8 @@ _SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     # These notebooks are short: each cell is there, also when it is not in sight.
     "notebook-extension/tracker": {"windowingMode": "none"},
+    # The notebooks' names are worth more than when they were saved.
+    "filebrowser-extension/browser": {"showLastModifiedColumn": False},
 }
 
 _FIRST_PORT = 8888
@@ -132,6 +134,7 @@ def put_settings(folder: Path) -> Path:
 
 def run(
     port: int | None = None,
+    folder: Path = NOTEBOOKS,
     browser: bool = True,
     say: Callable[[str], None] = print,
     ask: Callable[[str], bool] | None = None,
@@ -140,7 +143,7 @@ def run(
 
     Parameters
     ----------
-    port
+    port, folder
         As for `start`.
     browser
         Whether to open a browser, where there is one.
@@ -154,7 +157,7 @@ def run(
     bool
         Whether the services should stop, too.
     """
-    server = start(port)
+    server = start(port, folder)
     try:
         # A closed terminal and a polite kill end us as Ctrl-C does.
         with signals.as_interrupt(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):

@@ -123,8 +123,16 @@ def test_the_views_are_created_in_their_order() -> None:
         assert [name for name in made if name in job.views] == list(job.views)
 
 
+#: Chapter 3 looks at the changes of a query that is no job.
+LOOKED_AT = (
+    "SELECT cpu, COUNT(*) AS readings, AVG(usage) AS usage_avg FROM cpu_in"
+    " WHERE hostname = 'doc' AND cpu = 'cpu1' GROUP BY cpu"
+)
+
+
 def test_every_statement_in_the_cells_stands_in_the_library() -> None:
     known = {
+        LOOKED_AT,
         *(sql.normal(sql.taught(name)) for name in pipeline.tables()),
         *(sql.normal(sql.query(sql.taught(name))) for name in QUERIES),
     }
@@ -154,6 +162,21 @@ def test_a_notebook_imports_the_faces_that_it_uses_and_nothing_else_of_ours(book
             used_names.add(part.id)
     assert imported == sorted(set(imported)) and set(imported) <= FACES
     assert set(imported) == FACES & used_names
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
+def test_no_line_is_cut_off_when_the_page_is_enlarged(book: Path) -> None:
+    lines = [line for cell in cells(book, "code") for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > 76] == []
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.stem)
+def test_a_cell_that_connects_does_nothing_else(book: Path) -> None:
+    for cell in cells(book, "code"):
+        if "flink.connect" in cell.source:
+            first, *more = cell.source.splitlines()
+            assert first == "env = flink.connect()"
+            assert more in ([], ["type(env).__name__"])
 
 
 # --- Outputs --------------------------------------------------------------------------------

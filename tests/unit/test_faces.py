@@ -90,6 +90,7 @@ FACES = {
         "State",
         "Stream",
         "admin",
+        "clear",
         "client_settings",
         "count",
         "create",

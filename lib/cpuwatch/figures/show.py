@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from html import escape
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -23,10 +24,15 @@ def show(figure: Figure, says: str) -> None:
     """
     from IPython.display import display
 
+    show_it: Any = display
     encoded = base64.b64encode(small_png(figure)).decode()
-    display(  # type: ignore[no-untyped-call]
-        {"image/png": encoded, "text/plain": f"[figure: {says}]"}, raw=True, display_id=True
-    )
+    text = {"text/plain": f"[figure: {says}]"}
+    handle = show_it({"image/png": encoded, **text}, raw=True, display_id=True)
+    # JupyterLab shows a PNG without any text for those who cannot see it; in HTML there is one.
+    # A notebook that is saved by a tool keeps the PNG, which other viewers know, too.
+    if handle is not None:
+        image = f'<img alt="{escape(says, quote=True)}" src="data:image/png;base64,{encoded}">'
+        handle.update({"text/html": image, **text}, raw=True)
 
 
 def small_png(figure: Figure) -> bytes:

@@ -30,6 +30,12 @@ _NEEDS_AN_END = re.compile(
     r"Pandas UDAFs are not supported in streaming mode"
 )
 
+#: What batch mode knows, too, but not as well: it compares each pair of rows before it looks at
+#: their times, and of rows in the order of their arrival it knows the order no more.
+_BETTER_AS_STREAM = re.compile(
+    r"IntervalJoin\(|PROCTIME\(\).*OverAggregate\(|OverAggregate\(.*PROCTIME\(\)", re.DOTALL
+)
+
 #: A preview that takes longer than this shows what it has read, in seconds.
 _LONG = 2.0
 
@@ -162,8 +168,8 @@ class _Preview:
             started = self._start(self._fetched(self._plan(batch=False)))
             self._keep_first((kind, *row) for row, kind in self._collected(started))
             return
-        # Batch mode would compare each pair of rows before it looks at their times.
-        if "IntervalJoin(" not in self._plan_as_job or ordering.is_ordered(self.query):
+        is_endless = False
+        if not _BETTER_AS_STREAM.search(self._plan_as_job):
             try:
                 started = self._start(self._ordered(self._plan(batch=True)))
             except (JavaException, Py4JError) as error:
@@ -172,8 +178,6 @@ class _Preview:
             else:
                 self._rows = [row for row, _ in self._collected(started)]
                 return
-        else:
-            is_endless = False
         try:
             self._run_as_stream(is_endless)
         except JavaException:

@@ -1,6 +1,9 @@
 INSERT INTO cpu_out_alerts
 SELECT
-    CONCAT(hostname, '/', cpu, '/', DATE_FORMAT(opened, 'yyyy-MM-dd''T''HH:mm:ss''Z''')) AS id,
+    CONCAT(
+        hostname, '/', cpu, '/',
+        DATE_FORMAT(opened, 'yyyy-MM-dd''T''HH:mm:ss''Z''')
+    ) AS id,
     event,
     hostname,
     cpu,
