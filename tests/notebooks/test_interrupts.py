@@ -19,6 +19,7 @@ explain_errors()
 env = flink.connect()
 tables = flink.import_tables(env, "cpu_in", "cpu_out_filter", "cpu_out_agg")
 """
+CONNECTED = [("display_data", "Connected to Flink.")]
 DEPLOY = 'job = flink.deploy(env, "cpu_filter", sql.taught("cpu_filter"))'
 #: As chapter 2 shows it.
 PLAIN_TABLE = """
@@ -85,7 +86,7 @@ def readings_are_there(stack: Path) -> None:
 @pytest.fixture(scope="module")
 def only_kernel(readings_are_there: None) -> Iterator[Kernel]:
     one = Kernel()
-    assert one.run(BEGIN) == []
+    assert one.run(BEGIN) == CONNECTED
     yield one
     one.stop()
 
@@ -178,7 +179,7 @@ def test_jobs_outlive_the_kernel_and_another_one_stops_them(kernel: Kernel) -> N
     assert shown["execute_result"].split() == ["job", "state", "0", "cpu_filter", "Running"]
     assert "Empty" in dict(kernel.run("workshop.stop_jobs()"))["execute_result"]
     assert _running() == []
-    assert kernel.run(BEGIN) == []
+    assert kernel.run(BEGIN) == CONNECTED
 
 
 def test_an_error_is_a_line_and_the_whole_trace_is_there_on_request(kernel: Kernel) -> None:

@@ -32,7 +32,9 @@ def show(figure: Figure, says: str) -> None:
     # A notebook that is saved by a tool keeps the PNG, which other viewers know, too.
     if handle is not None:
         image = f'<img alt="{escape(says, quote=True)}" src="data:image/png;base64,{encoded}">'
-        handle.update({"text/html": image, **text}, raw=True)
+        # In the same box as a PNG of JupyterLab's own, which fits it into the page.
+        boxed = f'<div class="jp-RenderedImage">{image}</div>'
+        handle.update({"text/html": boxed, **text}, raw=True)
 
 
 def small_png(figure: Figure) -> bytes:

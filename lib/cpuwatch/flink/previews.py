@@ -92,8 +92,10 @@ def preview(
         If Flink refuses the query, or its job fails or does not end in time. Then nothing
         runs any more.
     """
-    line = Line("")
     one = _Preview(environment, clean(query), int(rows), changes)
+    # A query that Flink refuses has no progress. Any other shows its line, if only for a moment:
+    # what a cell shows must not depend on how long it takes.
+    lines: list[Line] = []
     started = time.monotonic()
 
     def watch() -> None:
@@ -101,15 +103,20 @@ def preview(
         took = time.monotonic() - started
         if took > timeout:
             raise CpuwatchError(one.too_long(timeout))
-        if took > _LONG:
-            line.show(f"Preview: {one.progress()}, {took:.0f} s so far")
+        if one.is_planned and not lines:
+            lines.append(Line(""))
+        if lines and took > _LONG:
+            lines[0].show(f"Preview: {one.progress()}, {took:.0f} s so far")
 
     try:
         # Planning and collecting are one call: of two threads in Java at once, the next call
         # might meet the wrong one (see java.call).
         ask(one.run, query, watch=watch, stop=one.give_up)
-    finally:
-        line.end()
+        (lines or [Line("")])[0].end()
+    except BaseException:
+        if lines:
+            lines[0].end()
+        raise
     table = one.table()
     for remark in one.remarks(table):
         print(textwrap.fill(remark, LINE))
@@ -300,6 +307,11 @@ class _Preview:
                 if self._over:
                     return
                 yield tuple(row), _SHORT[row.get_row_kind().name]
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether Flink has taken the query, and there is a job."""
+        return self._job is not None
 
     # --- While it runs, in the main thread ------------------------------------------------------
 
