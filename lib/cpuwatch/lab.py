@@ -105,6 +105,8 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
         "JUPYTER_TOKEN": token,
         # Folders of our own: what else this person does with JupyterLab stays as it is.
         "JUPYTERLAB_SETTINGS_DIR": str(put_settings(settings().state / "jupyter" / "settings")),
+        # Each kernel explains errors from its start on, also before the first cell was run.
+        "PYTHONSTARTUP": str(Path(__file__).parent / "workshop" / "startup.py"),
         "JUPYTERLAB_WORKSPACES_DIR": str(settings().state / "jupyter" / "workspaces"),
     }
     with log.open("wb") as out:

@@ -226,7 +226,8 @@ class Settings(BaseSettings):
             return int(self.embedded()["ports"][name])
         except KeyError:
             raise CpuwatchError(
-                "The stack has never been started here: run 'cpuwatch up'."
+                "The stack has never been started here: run the notebook's first cell, or"
+                " 'cpuwatch up' in a terminal."
             ) from None
 
     @property

@@ -107,6 +107,70 @@ QUERIES = {
         "Flink does not know 'SECONDS' here: write INTERVAL '30' SECOND."
         " It is in line 10, column 51.",
     ),
+    "a window function without TABLE": (
+        AVERAGE.replace("TUMBLE(TABLE cpu_in", "TUMBLE(cpu_in"),
+        "TUMBLE needs the word TABLE before its table, as in TUMBLE(TABLE cpu_in, …)."
+        " It is in line 10, column 12.",
+    ),
+    "a window's length without quotes": (
+        AVERAGE.replace("'30'", "30"),
+        "A window's length is a text in quotes: write INTERVAL '30' SECOND.",
+    ),
+    "a window's length without INTERVAL": (
+        AVERAGE.replace("INTERVAL '30' SECOND", "'30' SECOND"),
+        "A length of time begins with INTERVAL: write INTERVAL '30' SECOND."
+        " It is in line 10, column 53.",
+    ),
+    "the unit of a length in the quotes": (
+        AVERAGE.replace("'30' SECOND", "'30 SECOND'"),
+        "The unit stands after the quotes: write INTERVAL '30' SECOND."
+        " It is in line 10, column 68.",
+    ),
+    "the lengths of HOP exchanged": (
+        AVERAGE.replace("TUMBLE", "HOP").replace(
+            "'30' SECOND", "'30' SECOND, INTERVAL '10' SECOND"
+        ),
+        "HOP takes the shorter length first, then the window's: exchange INTERVAL '30' SECOND and"
+        " INTERVAL '10' SECOND.",
+    ),
+    "the lengths of CUMULATE exchanged": (
+        AVERAGE.replace("TUMBLE", "CUMULATE").replace(
+            "'30' SECOND", "'30' SECOND, INTERVAL '10' SECOND"
+        ),
+        "CUMULATE takes the shorter length first, then the window's: exchange INTERVAL '30' SECOND"
+        " and INTERVAL '10' SECOND.",
+    ),
+    "a length that is no multiple": (
+        AVERAGE.replace("TUMBLE", "HOP").replace(
+            "'30' SECOND", "'20' SECOND, INTERVAL '30' SECOND"
+        ),
+        "In HOP the window's length, 30 s, has to be a multiple of its step, 20 s.",
+    ),
+    "HOP with one length": (
+        AVERAGE.replace("TUMBLE", "HOP"),
+        "HOP takes a table, a column of time and two lengths: HOP(TABLE cpu_in,"
+        " DESCRIPTOR(time_ltz), INTERVAL '10' SECOND, INTERVAL '30' SECOND)."
+        " It is in line 10, column 5.",
+    ),
+    "a window's column without DESCRIPTOR": (
+        AVERAGE.replace("DESCRIPTOR(time_ltz)", "time_ltz"),
+        "TUMBLE needs its column of time in DESCRIPTOR, as in DESCRIPTOR(time_ltz)."
+        " It is in line 10, column 26.",
+    ),
+    "a window's column is misspelt": (
+        AVERAGE.replace("DESCRIPTOR(time_ltz)", "DESCRIPTOR(tim_ltz)"),
+        "There is no column 'tim_ltz': compare its spelling with the table's columns."
+        " It is in line 10, column 37.",
+    ),
+    "a window function is misspelt": (
+        AVERAGE.replace("TUMBLE", "TUMBEL"),
+        "There is no window function 'TUMBEL': they are TUMBLE, HOP, CUMULATE and SESSION.",
+    ),
+    "a number is compared with a text": (
+        "SELECT usage FROM cpu_in WHERE usage = '80'",
+        "A DOUBLE is compared with a CHAR, and Flink does not guess which of them is meant: numbers"
+        " stand without quotes, texts in single quotes.",
+    ),
     "the same column on both sides of a join": (
         "SELECT hostname FROM cpu_in AS a JOIN cpu_in AS b ON a.cpu = b.cpu",
         "Both tables have a column 'hostname': write which one you mean, as in a.hostname."
@@ -139,6 +203,31 @@ TABLES = {
     "the format is misspelt": (
         other("'format' = 'json'", "'format' = 'jsn'"),
         "There is no format 'jsn': this workshop writes 'format' = 'json'.",
+    ),
+    "the format is missing": (
+        other("    'format' = 'json',\n", ""),
+        "The option 'format' is missing: this workshop writes 'format' = 'json'.",
+    ),
+    "the connector is missing": (
+        other("    'connector' = 'kafka',\n", ""),
+        "The option 'connector' is missing: this workshop uses 'kafka' and 'jdbc'.",
+    ),
+    "a type is misspelt": (
+        other("usage DOUBLE", "usage DUOBLE"),
+        "Flink knows no type 'DUOBLE': this workshop uses STRING, DOUBLE, BIGINT and"
+        " TIMESTAMP_LTZ(3). It is in line 4, column 11.",
+    ),
+    "the watermark's column is misspelt": (
+        other("WATERMARK FOR time_ltz", "WATERMARK FOR time_lz"),
+        "There is no column 'time_lz' for the watermark: compare its spelling with the columns"
+        " above. It is in line 7, column 19.",
+    ),
+    "a watermark on a number": (
+        other(
+            "WATERMARK FOR time_ltz AS time_ltz - INTERVAL '10' SECOND",
+            "WATERMARK FOR occurred_at AS occurred_at",
+        ),
+        "A watermark needs a column of time, and that one is a BIGINT: use time_ltz.",
     ),
     "an option is misspelt": (
         other("'scan.startup.mode'", "'scan.startup.mod'"),
@@ -360,7 +449,10 @@ def test_a_dead_postgresql(nothing_runs: None) -> None:
 def test_a_stack_that_was_never_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / "state"))
     settings.cache_clear()
-    assert said(flink.connect) == "The stack has never been started here: run 'cpuwatch up'."
+    assert said(flink.connect) == (
+        "The stack has never been started here: run the notebook's first cell, or 'cpuwatch up' in"
+        " a terminal."
+    )
     settings.cache_clear()
 
 
@@ -374,3 +466,56 @@ def test_a_name_from_a_cell_that_was_not_run() -> None:
 
 def test_an_error_of_somebody_else_speaks_for_itself() -> None:
     assert explain.error(ZeroDivisionError("division by zero")) is None
+
+
+# --- What Flink takes without a word --------------------------------------------------------------
+
+
+def test_an_alias_that_is_the_name_of_a_column_is_remarked_on(
+    env: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = flink.preview(env, "SELECT hostname cpu, usage FROM cpu_in", rows=1)
+    assert list(found.columns) == ["cpu", "usage"]
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == (
+        "Note: 'hostname cpu' selects hostname and calls it cpu. If both columns are meant, there"
+        " is a comma missing between them."
+    )
+    flink.preview(env, "SELECT DISTINCT hostname, cpu AS c, usage busy FROM cpu_in", rows=1)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("condition", ["", " WHERE usge > 80"])
+def test_a_field_that_no_record_has_is_remarked_on(
+    env: Any, capsys: pytest.CaptureFixture[str], condition: str
+) -> None:
+    flink.create_table(env, other("usage DOUBLE", "usge DOUBLE"))
+    flink.preview(env, f"SELECT hostname, usge FROM cpu_try{condition}", rows=3)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == (
+        "Note: the column usge of cpu_try stays empty, since the records of cpu_load_stats_real"
+        " have no such field. They have: cpu, hostname, occurred_at, usage."
+    )
+
+
+def test_a_field_of_another_type_is_remarked_on(
+    env: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flink.create_table(env, other("hostname STRING", "hostname BIGINT"))
+    flink.preview(env, "SELECT hostname, usage FROM cpu_try", rows=3)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("Note: the column hostname of cpu_try stays empty, since '")
+    assert said.endswith("' in the records of cpu_load_stats_real is no BIGINT.")
+
+
+def test_a_class_that_the_cluster_lacks_is_told() -> None:
+    trace = (
+        "org.apache.flink.runtime.client.JobExecutionException: Job failed\n"
+        "Caused by: java.lang.ClassNotFoundException: org.example.Sink\n"
+        "\tat java.base/java.net.URLClassLoader.findClass(Unknown Source)"
+    )
+    assert explain.java(trace) == (
+        "The cluster lacks the class org.example.Sink, which this notebook has: a jar is in one"
+        " place only. Restart the stack ('cpuwatch down', 'cpuwatch up'), or put the jar on the"
+        " cluster, too."
+    )

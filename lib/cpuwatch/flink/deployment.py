@@ -114,6 +114,7 @@ def replace(
             {name: written, **tables.texts(environment, [*views, *plan.reads, *plan.writes])},
             {one["topic"] for one in used.values() if "topic" in one},
             outputs,
+            str(environment.get_config().get("pipeline.auto-watermark-interval", "")),
         )
     except KeyboardInterrupt:
         cancel(name)  # the one before is gone already

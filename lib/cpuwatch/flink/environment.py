@@ -60,7 +60,10 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
     config = settings()
     address = urlsplit(config.flink_address)
     if not config.client_folder.exists():
-        raise CpuwatchError("The stack has never been started here: run 'cpuwatch up'.")
+        raise CpuwatchError(
+            "The stack has never been started here: run the notebook's first cell, or"
+            " 'cpuwatch up' in a terminal."
+        )
     os.environ.update(client_environment(config.client_folder))
 
     def create() -> TableEnvironment:

@@ -130,9 +130,7 @@ def _in_window(pattern: str, statement: str) -> str | None:
 def _no_such_column(found: re.Match[str], statement: str) -> str:
     name = found[1]
     if kind := _in_window(rf"`?{name}`?\b", statement):
-        return (
-            f"{kind} needs the word TABLE before its table: {kind}(TABLE {name}, DESCRIPTOR(…), …)."
-        )
+        return f"{kind} needs the word TABLE before its table, as in {kind}(TABLE {name}, …)."
     if kind := _in_window("DESCRIPTOR", statement):
         return f"{kind} takes the table first, as in {_FORM}."
     if kind := _in_window(rf"TABLE\s+[^,()]+,\s*`?{name}`?\b", statement):
@@ -156,10 +154,26 @@ def _no_window(_found: re.Match[str], statement: str) -> str:
     return f"There is {what}: they are TUMBLE, HOP, CUMULATE and SESSION."
 
 
+def _python(found: re.Match[str], _statement: str) -> str:
+    """What a function in Python raised, of all that Java says about it."""
+    raised = re.findall(r"^([A-Za-z_][\w.]*): (.*)$", found[1], re.MULTILINE)
+    lines = re.findall(r"line (\d+), in (\w+)", found[1])
+    if not raised:
+        return "A function in Python failed."
+    what = f"A function in Python failed ({raised[-1][0]}: {raised[-1][1].rstrip('.')})"
+    if raised[-1][0] == "ModuleNotFoundError":
+        return f"{what}: a file of your own has to go to the cluster by env.add_python_file(…)."
+    return f"{what}, in line {lines[-1][0]} of {lines[-1][1]}." if lines else f"{what}."
+
+
 Meaning: TypeAlias = str | Callable[[re.Match[str], str], str]
 
 #: The first that fits counts.
 _TABLE: list[tuple[str, Meaning]] = [
+    (
+        r"Error received from SDK harness[^\n]*(Traceback.*?)(?=\n\s+at org\.|\nCaused by|\Z)",
+        _python,
+    ),
     (r"Encountered \"(.*?)\" at line (\d+), column (\d+)", _syntax),
     (r"Column '([^']+)' not found in", _no_such_column),
     (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,11 @@ def _parts(job: pipeline.Job) -> tuple[str, ...]:
 
 
 def note_job(
-    job: Job, texts: Mapping[str, str | None], reads: Iterable[str], writes: Iterable[str]
+    job: Job,
+    texts: Mapping[str, str | None],
+    reads: Iterable[str],
+    writes: Iterable[str],
+    tick: str = "",
 ) -> None:
     """Note a job that was deployed just now.
 
@@ -76,6 +81,9 @@ def note_job(
         They are kept: whoever wrote them may want them back.
     reads, writes
         The topics.
+    tick
+        How often watermarks move, for tables whose watermark does not follow each record:
+        Flink's option pipeline.auto-watermark-interval.
     """
     reads, writes = sorted(reads), sorted(writes)
     names = sorted({*reads, *writes})
@@ -85,12 +93,22 @@ def note_job(
             "id": job.id,
             "statements": {name: _hash(text) for name, text in texts.items()},
             "texts": dict(texts),
+            "tick": tick,
             "own": _differs(job.name, texts),
             "reads": reads,
             "writes": writes,
             "topics": {name: one.id for name, one in topics.states(*names).items()},
         },
     )
+
+
+def tick(job: Job) -> float:
+    """How often a job's watermarks move, in seconds."""
+    note = _notes().get(job.name, {})
+    found = re.fullmatch(r"(\d+)\s*(ms|s|min)?", str(note.get("tick", "")).strip())
+    if found is None or note.get("id") != job.id:
+        return 0.2  # Flink's own
+    return int(found[1]) * {"s": 1.0, "min": 60.0}.get(found[2] or "ms", 0.001)
 
 
 def read_by(job: Job) -> dict[str, dict[str, int]]:

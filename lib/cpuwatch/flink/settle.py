@@ -11,13 +11,19 @@ import re
 import time
 from typing import Any
 
-from cpuwatch import topics, web
+from cpuwatch import topics, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, noted
 from cpuwatch.flink.cluster import ENDED, Job, rest
 from cpuwatch.progress import Line, bar
 
 _WATERMARK = re.compile(r"^\d+\.currentInputWatermark$")
+
+#: In a job's plan: a table whose watermark moves now and then.
+_PERIODIC = re.compile(r"watermark=\[(?!.*watermarkEmitStrategy=\[on-event\])")
+
+#: Metrics are fetched twice a second; and a busy machine is late.
+_MARGIN = 2.0
 
 #: Flink's word for 'no watermark yet'.
 _NO_WATERMARK = -(2**63)
@@ -66,6 +72,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
         raise CpuwatchError(f"Somebody cancelled the job {job.name}: deploy it again.")
     if now.state == "RUNNING":
         reading.check_watermark()
+        _await_watermark(job, timeout)
         line.show(f"{job.name}: {bar(1.0)}, waiting for its checkpoint")
         deadline = time.monotonic() + timeout
         # A sink commits once it hears that a checkpoint is complete. It has heard of the
@@ -132,6 +139,38 @@ class _Reading:
                 " is empty, and the watermark is the minimum over all partitions. Send readings"
                 " with keys that reach every partition, as the fleet's do."
             )
+
+
+def _await_watermark(job: Job, timeout: float) -> None:
+    """Wait until the watermark has reached all that was read: it is what closes windows.
+
+    Where it follows each record, that has happened. Where it moves now and then, it has done so
+    once it stays where it is for longer than that takes.
+    """
+    if not _PERIODIC.search(_plan(job)):
+        return
+    still = 2 * noted.tick(job) + _MARGIN
+    since, before = time.monotonic(), None
+
+    def stands_still() -> bool:
+        nonlocal since, before
+        now = cluster.metrics(job, _WATERMARK)
+        if now != before:
+            since, before = time.monotonic(), now
+        return time.monotonic() - since > still
+
+    waiting.until(
+        stands_still,
+        max(timeout, 3 * still),
+        f"The watermark of {job.name} goes on moving: does somebody send readings? Stop that, and"
+        " wait again.",
+        cluster.PAUSE,
+    )
+
+
+def _plan(job: Job) -> str:
+    nodes = rest(f"/jobs/{job.id}/plan")["plan"]["nodes"]
+    return "\n".join(str(node.get("description")) for node in nodes)
 
 
 def _last(topic: str) -> dict[int, int]:

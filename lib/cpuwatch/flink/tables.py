@@ -23,6 +23,9 @@ from cpuwatch.flink.environment import ask, clean, execute
 #: have different tables of one name, and a job is what its tables make of it.
 _TEXTS: WeakKeyDictionary[TableEnvironment, dict[str, str]] = WeakKeyDictionary()
 
+#: When a table's watermark moves.
+_EMIT = "scan.watermark.emit.strategy"
+
 _NAME = r"`?([\w-]+)`?"
 
 
@@ -65,6 +68,7 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
         environment.execute_sql(f"DROP TABLE `{trial}`")
         environment.execute_sql(f"DROP TABLE IF EXISTS `{name}`")
         environment.execute_sql(text)
+        _let_watermark_follow(environment, name)
         with environment.execute_sql(f"DESCRIBE `{name}`").collect() as rows:
             return [list(row) for row in rows]
 
@@ -180,7 +184,24 @@ def create(environment: TableEnvironment, name: str, text: str | None = None) ->
     kind = "TEMPORARY VIEW" if view else "TABLE"
     execute(environment, f"DROP {kind} IF EXISTS `{name}`")
     execute(environment, text)
+    if not view:
+        ask(lambda: _let_watermark_follow(environment, name))
     _remember(environment, name, text)
+
+
+def _let_watermark_follow(environment: TableEnvironment, name: str) -> None:
+    """Let a table's watermark move with each record, if its statement does not say when.
+
+    Flink moves it now and then otherwise, and what a job has written would depend on when.
+    """
+    found = _resolved(environment, name)
+    used = options(environment, name)
+    if (
+        used.get("connector") == "kafka"
+        and _EMIT not in used
+        and not found.getResolvedSchema().getWatermarkSpecs().isEmpty()
+    ):
+        environment.execute_sql(f"ALTER TABLE `{name}` SET ('{_EMIT}' = 'on-event')")
 
 
 def _remember(environment: TableEnvironment, name: str, text: str) -> None:

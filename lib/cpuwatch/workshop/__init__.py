@@ -9,7 +9,7 @@ from cpuwatch.readings import fleet, incidents
 from cpuwatch.sql import fill
 from cpuwatch.topics import Stream
 from cpuwatch.workshop.chapters import begin, catch_up
-from cpuwatch.workshop.errors import trace
+from cpuwatch.workshop.errors import explain_errors, trace
 from cpuwatch.workshop.exercises import hint, solution
 from cpuwatch.workshop.running import (
     database,
@@ -48,3 +48,5 @@ __all__ = [
     "stop_jobs",
     "trace",
 ]
+
+explain_errors()  # in a notebook, from its first cell on
