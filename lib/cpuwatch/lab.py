@@ -105,6 +105,10 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
         "JUPYTER_TOKEN": token,
         # Folders of our own: what else this person does with JupyterLab stays as it is.
         "JUPYTERLAB_SETTINGS_DIR": str(put_settings(settings().state / "jupyter" / "settings")),
+        # Where JupyterLab finds the extension that colours SQL in strings.
+        "JUPYTER_PATH": os.pathsep.join(
+            [str(Path(__file__).parent), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+        ),
         # Each kernel explains errors from its start on, also before the first cell was run.
         "PYTHONSTARTUP": str(Path(__file__).parent / "workshop" / "startup.py"),
         "JUPYTERLAB_WORKSPACES_DIR": str(settings().state / "jupyter" / "workspaces"),

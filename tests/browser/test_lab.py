@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from book import BOOKS
 from browser_path import chromium
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -105,8 +106,26 @@ def test_the_filter_runs_and_its_plot_is_there(page: Page, server: lab.Server) -
     picture.scroll_into_view_if_needed()
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 500
+    assert str(picture.get_attribute("alt")).startswith("readings over 80%, host by host")
+    # SQL in the strings of Python is coloured, and nothing else is.
+    for piece in ("CREATE", "SELECT", "WATERMARK"):
+        assert page.locator(".cpuwatch-sql-keyword", has_text=piece).count() > 0, piece
+    assert page.locator(".cpuwatch-sql-string", has_text="'kafka'").count() > 0
+    assert page.locator(".cpuwatch-sql-plain", has_text="readings over 80%").count() == 0
     assert any("recall    25%" in text for text in _texts(page, OUTPUTS))
     assert [job.name for job in flink.jobs(running_only=True)] == ["cpu_filter"]
+
+
+@pytest.mark.parametrize("notebook", [path.name for path in BOOKS])
+def test_no_code_and_no_name_is_cut_off_on_a_small_screen_at_125_percent(
+    page: Page, server: lab.Server, notebook: str
+) -> None:
+    page.set_viewport_size({"width": int(1366 / 1.25), "height": int(768 / 1.25)})
+    _open(page, server, notebook)
+    cut = """selector => [...document.querySelectorAll(selector)]
+        .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"""
+    assert page.evaluate(cut, ".jp-Notebook .cm-scroller") == []
+    assert page.evaluate(cut, ".jp-DirListing-itemText") == []
 
 
 def test_the_stop_button_works_in_mid_wait(page: Page, server: lab.Server) -> None:
