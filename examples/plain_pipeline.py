@@ -22,7 +22,6 @@ for name, value in {
     "parallelism.default": "1",
     "execution.checkpointing.interval": "1 s",  # the sinks show their rows at checkpoints
     "table.local-time-zone": "UTC",
-    "table.optimizer.agg-phase-strategy": "ONE_PHASE",  # sums in the order of arrival, always
 }.items():
     env.get_config().set(name, value)
 

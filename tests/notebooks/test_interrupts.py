@@ -177,7 +177,8 @@ def test_jobs_outlive_the_kernel_and_another_one_stops_them(kernel: Kernel) -> N
     kernel.client.wait_for_ready(60)
     shown = dict(kernel.run("from cpuwatch import workshop; workshop.jobs()"))
     assert shown["execute_result"].split() == ["job", "state", "0", "cpu_filter", "Running"]
-    assert "Empty" in dict(kernel.run("workshop.stop_jobs()"))["execute_result"]
+    stopped = dict(kernel.run("workshop.stop_jobs()"))
+    assert stopped["stream"] == "Stopped: cpu_filter.\n" and "Empty" in stopped["execute_result"]
     assert _running() == []
     assert kernel.run(BEGIN) == CONNECTED
 

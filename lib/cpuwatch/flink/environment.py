@@ -78,9 +78,6 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             CHECKPOINTS: EVERY,
             # Windows are aligned to the epoch, and times are written in UTC, wherever we are.
             "table.local-time-zone": "UTC",
-            # Sums are made in the order of arrival. In two phases, parts of a sum are made between
-            # checkpoints, and the last digit of an average depends on when these were.
-            "table.optimizer.agg-phase-strategy": "ONE_PHASE",
             # Functions in Python run as they would here.
             "python.executable": sys.executable,
             "python.client.executable": sys.executable,

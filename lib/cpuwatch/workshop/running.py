@@ -177,8 +177,11 @@ def stop_jobs(*names: str) -> pd.DataFrame:
         if name not in running and pipeline.job(name) is None:
             there = ", ".join(sorted(running)) or "none"
             raise CpuwatchError(f"No job {name} runs. Those that do: {there}.")
+    from IPython.core.getipython import get_ipython
+
     stopped = _stop(*names)
-    if stopped and not names:
+    # In a notebook the empty table alone would not say what was there.
+    if stopped and not names and get_ipython() is not None:
         print(textwrap.fill(f"Stopped: {', '.join(stopped)}.", LINE))
     return jobs()
 
