@@ -112,6 +112,7 @@ def preview(
         # Planning and collecting are one call: of two threads in Java at once, the next call
         # might meet the wrong one (see java.call).
         ask(one.run, query, watch=watch, stop=one.give_up)
+        one.check_end()
         (lines or [Line("")])[0].end()
     except BaseException:
         if lines:
@@ -323,6 +324,17 @@ class _Preview:
                 why = failure(self._job)
                 if why is not None:
                     raise CpuwatchError(f"The preview failed: {why}.")
+
+    def check_end(self) -> None:
+        """Raise if the rows came to an end because the job did, before its time."""
+        if self._job is None or len(self._rows) == self._limit:
+            return  # it brought all that was wanted
+        now = status(self._job)
+        if now.state == "CANCELED":
+            raise CpuwatchError("The preview was stopped by somebody else: run it again.")
+        if now.state in ("RESTARTING", "FAILING", "FAILED"):
+            cancel_all([self._job])
+            raise CpuwatchError(f"The preview failed: {failure(self._job) or 'no cause is given'}.")
 
     def progress(self) -> str:
         """How far the job has come, in a few words."""
