@@ -217,7 +217,7 @@ def renew(topic: str, spare: bool = False) -> list[str]:
         The names of the jobs that were stopped.
     """
     reading = readers(topic)
-    ours = [job for job in reading if not spare or not is_own(job)]
+    ours = [job for job in reading if not spare or not is_own(job.name)]
     cancel_all(ours)
     if len(ours) < len(reading):
         topics.clear(topic)
@@ -226,6 +226,6 @@ def renew(topic: str, spare: bool = False) -> list[str]:
     return sorted({job.name for job in ours})
 
 
-def is_own(job: Job) -> bool:
-    """Whether a job is an attendee's own: none of the pipeline's, and no preview."""
-    return pipeline.job(job.name) is None and job.name != PREVIEW
+def is_own(name: str) -> bool:
+    """Whether a job of that name is an attendee's own: none of the pipeline's, and no preview."""
+    return pipeline.job(name) is None and name != PREVIEW

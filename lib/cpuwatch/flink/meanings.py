@@ -139,13 +139,12 @@ def _no_such_column(found: re.Match[str], statement: str) -> str:
 
 
 def _unknown(found: re.Match[str], statement: str) -> str:
-    name = found[1]
     if re.match(r"\s*CREATE\s", statement, re.IGNORECASE):
         return (
-            f"Flink knows no type '{name}': this workshop uses STRING, DOUBLE, BIGINT and"
+            f"Flink knows no type '{found[1]}': this workshop uses STRING, DOUBLE, BIGINT and"
             " TIMESTAMP_LTZ(3)."
         )
-    return f"There is no column '{name}': compare its spelling with the table's columns."
+    return _no_such_column(found, statement)
 
 
 def _no_window(_found: re.Match[str], statement: str) -> str:

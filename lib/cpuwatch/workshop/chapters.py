@@ -213,7 +213,7 @@ class CatchUp:
     def _tell_of_own(self, *names: str) -> None:
         """Say which jobs of an attendee's own read a topic that is going to be made anew."""
         for topic in names:
-            for name in sorted({job.name for job in readers(topic) if is_own(job)}):
+            for name in sorted({job.name for job in readers(topic) if is_own(job.name)}):
                 text = (
                     f"Your job {name} reads {topic}, whose records are made anew now. It runs on,"
                     " and gets them as new ones: deploy it again if it should begin with them."

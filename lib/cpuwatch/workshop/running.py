@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from cpuwatch import flink, pipeline, results, slack, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted
-from cpuwatch.flink.cluster import PREVIEW, cancel_all
+from cpuwatch.flink.cluster import cancel_all
 from cpuwatch.flink.deployment import is_own, renew
 from cpuwatch.progress import LINE
 from cpuwatch.settings import settings
@@ -27,7 +27,7 @@ def fresh_topic(name: str) -> None:
     name
         The topic's name.
     """
-    own = [job for job in renew(name) if pipeline.job(job) is None and job != PREVIEW]
+    own = [job for job in renew(name) if is_own(job)]
     if own:
         print(f"{' and '.join(own)} read it, and was stopped: deploy it again.")
 
@@ -192,6 +192,6 @@ def _stop(*names: str) -> list[str]:
     if names:
         running = [job for job in running if job.name in names]
     elif settings().outside("flink"):
-        running = [job for job in running if not is_own(job)]
+        running = [job for job in running if not is_own(job.name)]
     cancel_all(running)
     return sorted({job.name for job in running})
