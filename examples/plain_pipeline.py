@@ -22,6 +22,7 @@ for name, value in {
     "parallelism.default": "1",
     "execution.checkpointing.interval": "1 s",  # the sinks show their rows at checkpoints
     "table.local-time-zone": "UTC",
+    "table.optimizer.agg-phase-strategy": "ONE_PHASE",  # sums in the order of arrival, always
 }.items():
     env.get_config().set(name, value)
 
@@ -61,7 +62,8 @@ for name, query in {
         SELECT window_start, window_end, hostname, cpu,
             AVG(usage) AS usage_avg, MAX(usage) AS usage_max, COUNT(*) AS readings
         FROM TABLE(TUMBLE(TABLE readings, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND))
-        WHERE usage IS NOT NULL GROUP BY window_start, window_end, hostname, cpu""",
+        WHERE usage IS NOT NULL AND time_ltz IS NOT NULL
+        GROUP BY window_start, window_end, hostname, cpu""",
     "judged": """
         SELECT a.*, COALESCE(t.allowed_top, 80) AS allowed_top,
             a.usage_avg > COALESCE(t.allowed_top, 80) AS is_over

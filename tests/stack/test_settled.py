@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from functools import reduce
+from operator import add
 from pathlib import Path
 
+import confluent_kafka
 import pytest
 import twin
 
@@ -37,3 +41,51 @@ def test_all_closed_windows_are_there_when_a_job_is_settled(
     # The last window is open still: the watermark is ten seconds behind the last reading.
     twin.assert_equal(found, twin.averages(readings.fleet(), 30)[: 19 * 35])
     flink.cancel("cpu_agg")
+
+
+def test_an_average_is_the_same_to_the_last_float_whenever_checkpoints_come(stack: Path) -> None:
+    topics.empty(topics.READINGS)
+    environment = flink.connect(fresh=True)
+    for table in ("cpu_in", "cpu_out_agg"):
+        create(environment, table)
+    job = flink.deploy(environment, "cpu_agg", sql.taught("cpu_agg"))
+    fleet = readings.fleet(ticks=120)
+    # In parts of eight seconds, with two checkpoints after each.
+    for start in range(0, len(fleet), 35 * 8):
+        topics.produce(fleet[start : start + 35 * 8])
+        flink.wait_until_settled(job, quiet=True)
+    found = results.read("cpu_out_agg").sort_values(
+        ["window_start", "hostname", "cpu"], ignore_index=True
+    )
+    flink.cancel("cpu_agg")
+    windows = fleet.groupby([fleet["occurred_at"] // 30_000, "hostname", "cpu"])["usage"]
+    # Not by sum(): from Python 3.12 on it is more exact than adding one after the other.
+    in_order = windows.agg(lambda usage: reduce(add, usage.tolist()) / len(usage)).tolist()
+    assert len(found) == 3 * 35
+    assert found["usage_avg"].tolist() == in_order[: 3 * 35]
+
+
+@pytest.mark.parametrize("leaves_out", [True, False])
+def test_a_record_without_a_time_stops_no_window(stack: Path, leaves_out: bool) -> None:
+    topics.empty(topics.READINGS)
+    fleet = readings.fleet(ticks=60)
+    topics.produce(fleet[:1000])
+    producer = confluent_kafka.Producer(topics.client_settings())
+    without = {"hostname": "doc", "cpu": "cpu1", "usage": 99.0}
+    producer.produce(topics.READINGS, json.dumps(without), json.dumps({"hostname": "doc"}))
+    assert producer.flush(20) == 0
+    topics.produce(fleet[1000:])
+    environment = flink.connect(fresh=True)
+    for table in ("cpu_in", "cpu_out_agg"):
+        create(environment, table)
+    statement = sql.taught("cpu_agg")
+    if not leaves_out:
+        statement = statement.replace(" AND time_ltz IS NOT NULL", "")
+        assert "time_ltz IS" not in statement
+    job = flink.deploy(environment, "cpu_agg", statement)
+    flink.wait_until_settled(job, quiet=True)
+    found = results.read("cpu_out_agg").sort_values(
+        ["window_start", "hostname", "cpu"], ignore_index=True
+    )
+    flink.cancel("cpu_agg")
+    twin.assert_equal(found, twin.averages(fleet, 30)[:35])

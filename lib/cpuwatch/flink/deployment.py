@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pyflink.table import TableEnvironment, TablePipeline
@@ -11,7 +13,7 @@ from cpuwatch import pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted, tables
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel, cancel_all, readers, wait_until_running
-from cpuwatch.flink.environment import ask, clean
+from cpuwatch.flink.environment import PHASES, ask, clean
 from cpuwatch.progress import Line
 
 _NO_JOB = "That statement starts no job: a job is an INSERT INTO … SELECT."
@@ -186,7 +188,8 @@ def submit(environment: TableEnvironment, name: str, statement: str | TablePipel
     def start() -> Job:
         environment.get_config().set("pipeline.name", name)
         if isinstance(statement, str):
-            result = environment.execute_sql(clean(statement))
+            with _summed_in_order(environment, statement):
+                result = environment.execute_sql(clean(statement))
         else:
             result = statement.execute()
         client = result.get_job_client()
@@ -195,6 +198,30 @@ def submit(environment: TableEnvironment, name: str, statement: str | TablePipel
         return Job(str(client.get_job_id()), name, "INITIALIZING")
 
     return ask(start, statement, lambda job: cancel_all([job]))
+
+
+@contextmanager
+def _summed_in_order(environment: TableEnvironment, statement: str) -> Iterator[None]:
+    """Let the sums of a window be made in the order of arrival, where that can be done.
+
+    By itself Flink adds up parts of a window between checkpoints, and then the parts, so that the
+    last digit of an average depends on when the checkpoints were. In one phase it does not; but
+    then a record without a time stops the job for ever, unless the statement leaves it out.
+    """
+    text = sql.normal(statement)
+    times = re.findall(r"\bDESCRIPTOR\s*\(\s*`?(\w+)", text, re.IGNORECASE)
+    left_out = all(
+        re.search(rf"\b{time}`?\s+IS\s+NOT\s+NULL\b", text, re.IGNORECASE) for time in times
+    )
+    options = environment.get_config().get_configuration()
+    if not times or not left_out or options.contains_key(PHASES):
+        yield
+        return
+    options.set_string(PHASES, "ONE_PHASE")
+    try:
+        yield
+    finally:
+        options.remove_config(PHASES)
 
 
 def renew(topic: str, spare: bool = False) -> list[str]:

@@ -30,6 +30,9 @@ from cpuwatch.stack.flink import client_environment
 CHECKPOINTS = "execution.checkpointing.interval"
 EVERY = "500 ms"
 
+#: Whether sums are made in one phase: in the order of arrival.
+PHASES = "table.optimizer.agg-phase-strategy"
+
 #: Java's threads in which an environment was made.
 _PREPARED: set[int] = set()
 
