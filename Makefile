@@ -11,7 +11,7 @@ CPUWATCH := $(BIN)/python -m cpuwatch.cli
 # uv installs in seconds what pip installs in a minute; pinned, from the same index.
 UV := uv==0.9.5
 
-.PHONY: help lab demo containers test test-unit lint clean lock jars-lock notebooks
+.PHONY: help lab demo containers test test-unit lint clean audit lock jars-lock notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -89,6 +89,12 @@ lock: .venv/bin/python  ## Make the locks anew from pyproject.toml
 	    --python-version 3.10 --generate-hashes --no-emit-index-url --no-annotate \
 	    pyproject.toml -o $$lock; \
 	done
+
+# Pinned versions do not change, what is known of them does. Strict: one that the advisory
+# database does not know is a finding, too.
+audit: .venv/installed-dev  ## Ask the advisory database about each dependency
+	@$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip \
+	  --require-hashes -r requirements-dev.lock
 
 jars-lock: .venv/installed  ## Make data/jars.lock anew from WANTED in stack/jars.py
 	@$(BIN)/python -m cpuwatch.stack.jars

@@ -25,6 +25,16 @@ for name, value in {
     "table.optimizer.agg-phase-strategy": "ONE_PHASE",  # sums in the order of arrival, always
 }.items():
     env.get_config().set(name, value)
+if KEY := given("FLINK_KEY"):  # this cluster lets in only who has its key
+    for name, value in {
+        "enabled": "true", "authentication-enabled": "true",
+        "keystore": KEY, "keystore-password": given("FLINK_KEY_PASSWORD", "cpuwatch"),
+        "key-password": given("FLINK_KEY_PASSWORD", "cpuwatch"),
+        "truststore": KEY, "truststore-password": given("FLINK_KEY_PASSWORD", "cpuwatch"),
+    }.items():  # fmt: skip
+        env.get_config().set(f"security.ssl.rest.{name}", value)
+    env.get_config().set("security.ssl.protocol", "TLSv1.3")
+    env.get_config().set("security.ssl.algorithms", "TLS_AES_128_GCM_SHA256")
 
 KAFKA_TABLE = f"'connector' = 'kafka', 'properties.bootstrap.servers' = '{KAFKA}'"
 env.execute_sql(f"""CREATE TABLE readings (

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cpuwatch import pipeline, signals, sql
+from cpuwatch import files, pipeline, signals, sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Parameters
 
@@ -72,8 +72,8 @@ def _keep_trace() -> str:
 
     try:
         path = settings().state / "logs" / "cpuwatch-error.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(traceback.format_exc())
+        files.folder(path.parent)
+        files.write(path, traceback.format_exc(), private=True)
     except (OSError, CpuwatchError):
         traceback.print_exc()
         return "the lines above"
@@ -140,6 +140,24 @@ def status(as_json: AsJson = False) -> None:
     out.print(_services_table(services), soft_wrap=False)
     if not all(service.answers for service in services):
         out.print("Start what is missing with 'cpuwatch up'.")
+
+
+@app.command()
+def page() -> None:
+    """Open Flink's own page in the browser, or say the link that lets you in."""
+    from cpuwatch import lab
+    from cpuwatch.settings import settings
+    from cpuwatch.stack import flinkpage
+
+    config = settings()
+    link = flinkpage.link(config)
+    if not flinkpage.answers(config):
+        raise CpuwatchError(
+            f"Flink's page at {config.flink_page} does not answer: start it with 'cpuwatch up'."
+        )
+    opened = lab.open_privately(link, "flink")
+    out.print("Flink's page is open in your browser." if opened else "Open this in a browser:")
+    out.print(f"  {link}", markup=False)
 
 
 def _services_table(services: list[Status]) -> Table:

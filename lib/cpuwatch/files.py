@@ -1,11 +1,12 @@
-"""Files that are written whole or not at all, and files by which one process locks out others."""
+"""Files that are written whole or not at all, that lock out others, or are their owner's alone."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cpuwatch.errors import CpuwatchError
@@ -33,6 +34,57 @@ def write(path: Path, content: str | bytes, private: bool = False) -> None:
 
 
 @contextmanager
+def owner_only() -> Iterator[None]:
+    """Whatever is made meanwhile is for its owner alone, whatever the umask was."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def folder(path: Path) -> Path:
+    """Make a folder for its owner alone, and those above it, where they are not there.
+
+    Through those above root's, another user may pass: PostgreSQL's is one.
+
+    Returns
+    -------
+    Path
+        The same.
+    """
+    above = 0o711 if os.geteuid() == 0 else 0o700
+    for one in reversed(path.parents):
+        if not one.exists():
+            with suppress(FileExistsError):
+                one.mkdir(mode=0o700)
+                one.chmod(above)
+    with owner_only():
+        path.mkdir(exist_ok=True)
+    return path
+
+
+def close(top: Path) -> None:
+    """Take what is this user's in a folder, and the folder itself, away from everybody else."""
+    for path in (top, *top.rglob("*")):
+        with suppress(FileNotFoundError):  # whoever runs may tidy up meanwhile
+            found = path.lstat()
+            if found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode):
+                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a folder is there, is no link, and is this user's, who alone may write to it."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return (
+        stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    )
+
+
+@contextmanager
 def only_one(path: Path, otherwise: str | None = None) -> Iterator[None]:
     """Hold an exclusive lock, of which the kernel lets go however the process ends.
 
@@ -49,8 +101,8 @@ def only_one(path: Path, otherwise: str | None = None) -> Iterator[None]:
         If another holds the lock: `otherwise`.
     """
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
+        folder(path.parent)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if otherwise is None else fcntl.LOCK_NB))
             except BlockingIOError:

@@ -12,11 +12,12 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from cpuwatch import files, signals, waiting, web, workbook
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import settings
+from cpuwatch.settings import ROOT, settings
 
 NOTEBOOKS = workbook.ORIGINALS
 FIRST = "00-welcome.ipynb"
@@ -30,6 +31,12 @@ _SETTINGS = {
     # The notebooks' names are worth more than when they were saved.
     "filebrowser-extension/browser": {"showLastModifiedColumn": False},
 }
+
+#: Where our extension of the server is switched on.
+_CONFIG = Path(__file__).parent / "labconfig"
+
+#: In each kernel's environment: where the JupyterLab is that it runs in.
+ADDRESS = "CPUWATCH_LAB"
 
 _FIRST_PORT = 8888
 _PORTS = 100
@@ -93,7 +100,7 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
     chosen = _port(port)
     token = secrets.token_urlsafe(24)
     log = settings().state / "logs" / "jupyter.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    files.folder(log.parent)
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={chosen}", "--ServerApp.port_retries=0",
@@ -109,11 +116,18 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
         "JUPYTER_PATH": os.pathsep.join(
             [str(Path(__file__).parent), *filter(None, [os.environ.get("JUPYTER_PATH")])]
         ),
+        # It adds the way to Flink's page, of which the notebooks' links know by the second.
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(
+            [str(_CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+        ),
+        ADDRESS: f"http://127.0.0.1:{chosen}",
         # Each kernel explains errors from its start on, also before the first cell was run.
         "PYTHONSTARTUP": str(Path(__file__).parent / "workshop" / "startup.py"),
         "JUPYTERLAB_WORKSPACES_DIR": str(settings().state / "jupyter" / "workspaces"),
     }
-    with log.open("wb") as out:
+    with files.owner_only():
+        out = log.open("wb")
+    with out:
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out,
             # Of its own session, so that Ctrl-C reaches us alone, and we can ask.
@@ -133,7 +147,7 @@ def put_settings(folder: Path) -> Path:
     for name, values in _SETTINGS.items():
         path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            files.folder(path.parent)
             files.write(path, json.dumps(values, indent=2) + "\n")
     return folder
 
@@ -167,7 +181,7 @@ def run(
     try:
         # A closed terminal and a polite kill end us as Ctrl-C does.
         with signals.as_interrupt(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            opened = browser and has_browser() and webbrowser.open(server.address())
+            opened = browser and open_privately(server.address(), "jupyterlab")
             say("JupyterLab is open in your browser." if opened else "Open this in a browser:")
             say(f"  {server.address()}")
             say("Ctrl-C here ends it.")
@@ -183,6 +197,33 @@ def run(
             f" {settings().state / 'logs' / 'jupyter.log'}; start it again with 'make lab'."
         )
     return False  # somebody chose File, Shut Down
+
+
+def open_privately(address: str, name: str) -> bool:
+    """Open an address that holds a token in the browser, if there is one.
+
+    It goes through a file that only its owner can read: what a program is started with shows in
+    the list of processes. The file is in the checkout, since some browsers may not look into
+    hidden folders of a home.
+
+    Parameters
+    ----------
+    address
+        The address.
+    name
+        What is opened; the file is called by it.
+    """
+    if not has_browser():
+        return False
+    page = ROOT / "out" / f"open-{name}.html"
+    where = escape(address, quote=True)
+    try:
+        page.parent.mkdir(exist_ok=True)
+        text = f'<!doctype html><meta http-equiv="refresh" content="0; url={where}">\n'
+        files.write(page, f'{text}<a href="{where}">{escape(name)}</a>\n', private=True)
+    except OSError:
+        return False  # then it is opened by hand: the address is said in any case
+    return webbrowser.open(page.as_uri())
 
 
 def has_browser() -> bool:

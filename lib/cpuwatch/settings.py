@@ -199,6 +199,8 @@ class Settings(BaseSettings):
         """Whether somebody else runs `service` ('kafka', 'postgres', 'flink' or 'slack')."""
         if service == "slack":
             return self.slack_bot_token is not None
+        if service == "flink_page":
+            return self.flink is not None  # it shows its own
         # One that has no setting here is always embedded.
         return getattr(self, service, None) is not None
 
@@ -237,8 +239,18 @@ class Settings(BaseSettings):
 
     @property
     def flink_address(self) -> str:
-        """The Flink cluster's REST address, `http://host:port`."""
-        return self.flink or f"http://127.0.0.1:{self.port('flink_rest')}"
+        """The Flink cluster's REST address: `http://host:port`, the embedded one's `https://…`."""
+        return self.flink or f"https://127.0.0.1:{self.port('flink_rest')}"
+
+    @property
+    def flink_page(self) -> str:
+        """Where Flink's own web page is to be seen: the embedded one's through `flinkpage`."""
+        return self.flink or f"http://127.0.0.1:{self.port('flink_page')}"
+
+    @property
+    def keys(self) -> Path:
+        """The key that lets into the embedded Flink, and the token of its page."""
+        return self.state / "keys"
 
     @property
     def postgres_address(self) -> str:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 __all__ = ["HTTPError", "ask"]
-
-_CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 
 
 class HTTPError(OSError):
@@ -40,6 +39,7 @@ def ask(
     body: Any = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = 10.0,
+    context: ssl.SSLContext | None = None,
 ) -> Any:
     """Ask a server for JSON.
 
@@ -53,6 +53,8 @@ def ask(
         More of them, such as Authorization.
     timeout
         In seconds.
+    context
+        For https: whom we trust, and the key that we show; by default as every browser.
 
     Returns
     -------
@@ -69,9 +71,15 @@ def ask(
         If the answer is no JSON, or the address none.
     """
     place = urlsplit(address + path)
-    if place.scheme not in _CONNECTIONS or place.hostname is None:
+    if place.scheme not in ("http", "https") or place.hostname is None:
         raise ValueError(f"{address} is no address of a server")
-    connection = _CONNECTIONS[place.scheme](place.hostname, place.port, timeout=timeout)
+    connection: http.client.HTTPConnection
+    if place.scheme == "https":
+        connection = http.client.HTTPSConnection(
+            place.hostname, place.port, timeout=timeout, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=timeout)
     target = place._replace(scheme="", netloc="", fragment="").geturl() or "/"
     sent = None if body is None else json.dumps(body).encode()
     kind = {} if body is None else {"Content-Type": "application/json"}

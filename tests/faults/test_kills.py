@@ -16,7 +16,7 @@ import twin
 from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
 
 from cpuwatch import demo, flink, readings, thresholds, topics, web
-from cpuwatch.settings import settings
+from cpuwatch.flink.cluster import rest
 from cpuwatch.stack.supervisor import Supervisor
 
 
@@ -82,7 +82,7 @@ def _running(prefix: str) -> list[flink.Job]:
 
 def _checkpoints(job: flink.Job) -> int:
     try:
-        found = web.ask(settings().flink_address, f"/jobs/{job.id}/checkpoints")
+        found = rest(f"/jobs/{job.id}/checkpoints")
     except web.HTTPError:
         return 0  # not scheduled yet
     return int(found["counts"]["completed"])

@@ -14,7 +14,7 @@ import pytest
 from conftest import COMMAND, cpuwatch, cpuwatch_json, files_in, processes_of
 
 from cpuwatch.settings import settings
-from cpuwatch.stack import control, flink, kafka, ports, postgres, slack
+from cpuwatch.stack import control, ports
 from cpuwatch.stack.supervisor import Supervisor
 
 SERVICES = {"kafka", "postgres", "flink"}
@@ -153,9 +153,9 @@ def test_ports_that_somebody_takes_after_they_were_chosen_are_chosen_anew(
 
 
 def test_ports_that_are_chosen_are_free_and_distinct() -> None:
-    usual = kafka.PORTS | postgres.PORTS | flink.PORTS | slack.PORTS
+    usual = {name: number for one in control.SERVICES for name, number in one.ports.items()}
     chosen = ports.choose(usual, {"kafka": 9093})
-    assert len(set(chosen.values())) == len(usual) == 9
+    assert len(set(chosen.values())) == len(usual) == 10
     assert all(ports.is_free(port) for port in chosen.values())
 
 

@@ -157,6 +157,7 @@ def assert_java_reads_what_was_meant(jvm: Any, config: Settings, password: str) 
     values = dict(read.toMap())
     assert values["rest.port"] == str(config.port("flink_rest"))
     assert values["io.tmp.dirs"] == "tmp"
+    assert values["security.ssl.rest.keystore"] == str(config.keys / "flink.p12")
     for key, name in (("dir", "checkpoints"), ("savepoint-dir", "savepoints")):
         path = jvm.org.apache.flink.core.fs.Path(values[f"execution.checkpointing.{key}"])
         assert path.getFileSystem().getUri().getScheme() == "file"
@@ -189,21 +190,22 @@ def assert_supervisor_runs_what_was_meant(
     assert options.configroot.supervisord.server_configs[0]["file"] == str(supervisor.socket)
     groups = options.configroot.supervisord.process_group_configs
     programs = [group.process_configs[0] for group in groups]
-    names = ["jobmanager", "kafka", "notifier", "postgres", "slack", "taskmanager"]
+    names = ["flinkpage", "jobmanager", "kafka", "notifier", "postgres", "slack", "taskmanager"]
     assert sorted(one.name for one in programs) == names
     for one in programs:
         assert one.stdout_logfile == f"logs/{one.name}.log"
-        assert one.command == f"/bin/sh programs/{one.name}.sh"
+        assert one.command == f"/bin/sh {SCRIPTS.get(one.name, 'programs')}/{one.name}.sh"
     said = what_the_scripts_say(names)
     state = str(config.state)
     assert [os.path.realpath(one["PWD"]) for one in said.values()] == [
-        f"{state}/{folder}".rstrip("/") for folder in ("flink", "kafka", "", "", "", "flink")
+        f"{state}/{folder}".rstrip("/") for folder in ("", "flink", "kafka", "", "", "", "flink")
     ]
     for name in ("kafka", "jobmanager", "taskmanager"):
         tmp = f"{state}/{'kafka' if name == 'kafka' else 'flink'}/tmp"
         assert f"-Djava.io.tmpdir={tmp}" in said[name]["command"]
     assert f"{state}/postgres/data" in said["postgres"]["command"]
     assert f"{state}/slack" in said["slack"]["command"]
+    assert f"{state}/keys" in said["flinkpage"]["command"]
     assert said["notifier"]["CPUWATCH_STATE"] == state
     for name, main in (("jobmanager", flink.JOBMANAGER), ("taskmanager", flink.TASKMANAGER)):
         assert said[name]["PGPASSFILE"] == str(config.pgpass)
@@ -212,13 +214,17 @@ def assert_supervisor_runs_what_was_meant(
         assert command[-5:] == ["-cp", "lib/*", main, "--configDir", "conf"]
 
 
+#: Where a script lies that another user reads.
+SCRIPTS = {"postgres": "postgres"}
+
+
 def what_the_scripts_say(names: list[str]) -> dict[str, dict[str, Any]]:
     """What each script would run, where, and with which variables."""
     variables = ("PWD", "PGPASSFILE", "CPUWATCH_STATE")
     asked = " ".join(f'"${name}"' for name in variables)
     # Said, instead of becoming it.
     texts = [
-        Path("programs", f"{name}.sh").read_text("utf-8").replace(
+        Path(SCRIPTS.get(name, "programs"), f"{name}.sh").read_text("utf-8").replace(
             "\nexec ", f"\nprintf '%s\\0' '=NEXT=' {asked} "
         )
         for name in names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cpuwatch.flink import environment
+from cpuwatch.flink import cluster, environment
 from cpuwatch.stack import jars
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,8 @@ def test_the_page_explains_each_variable_that_the_script_takes() -> None:
 
 
 def test_the_script_sets_what_the_helper_sets() -> None:
-    helper = Path(environment.__file__).read_text(encoding="utf-8")
+    modules = [Path(one.__file__) for one in (environment, cluster)]
+    helper = "".join(module.read_text(encoding="utf-8") for module in modules)
     set_by_script = re.findall(r'^    "([\w.-]+)": ', SCRIPT, re.MULTILINE)
     for name in set_by_script:
         if name.count(".") and not name.startswith("pipeline."):

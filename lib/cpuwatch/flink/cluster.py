@@ -17,6 +17,7 @@ from cpuwatch import sql, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
+from cpuwatch.stack import keys
 
 #: A job in one of these states has ended for good.
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
@@ -77,9 +78,17 @@ def status(job: Job) -> Job:
         ) from None
 
 
+def client_options() -> dict[str, str]:
+    """The options by which Flink's own client finds the cluster, and is let in."""
+    config = settings()
+    place = urllib.parse.urlsplit(config.flink_address)
+    where = {"rest.address": str(place.hostname), "rest.port": str(place.port)}
+    return where if config.outside("flink") else {**where, **keys.flink_options(config.keys)}
+
+
 def page(job: Job) -> str:
     """The address of a job's page in Flink's own web interface."""
-    return f"{settings().flink_address}/#/job/running/{job.id}/overview"
+    return f"{settings().flink_page}/#/job/running/{job.id}/overview"
 
 
 def cancel(*names: str) -> int:
@@ -276,9 +285,11 @@ def rest(path: str, method: str = "GET", body: Any = None) -> Any:
     web.HTTPError
         If its answer is an error.
     """
-    address = settings().flink_address
+    config = settings()
+    address = config.flink_address
     try:
-        return web.ask(address, path, method, body)
+        context = None if config.outside("flink") else keys.context(config.keys)
+        return web.ask(address, path, method, body, context=context)
     except web.HTTPError:
         raise
     except (OSError, ValueError) as error:

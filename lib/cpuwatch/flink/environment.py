@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from py4j.protocol import Py4JError
 from pyflink.java_gateway import get_gateway
@@ -21,7 +20,7 @@ from pyflink.util.exceptions import JavaException
 
 from cpuwatch import sql
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import explain, java
+from cpuwatch.flink import cluster, explain, gateway, java
 from cpuwatch.progress import Line
 from cpuwatch.settings import settings
 from cpuwatch.stack.flink import client_environment
@@ -61,7 +60,6 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
         If the cluster has never been started here.
     """
     config = settings()
-    address = urlsplit(config.flink_address)
     if not config.client_folder.exists():
         raise CpuwatchError(
             "The stack has never been started here: run the notebook's first cell, or"
@@ -75,8 +73,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
         options = environment.get_config()
         for name, value in {
             "execution.target": "remote",
-            "rest.address": address.hostname,
-            "rest.port": address.port,
+            **cluster.client_options(),
             "parallelism.default": 1,
             CHECKPOINTS: EVERY,
             # Windows are aligned to the epoch, and times are written in UTC, wherever we are.
@@ -172,12 +169,13 @@ def _prepare() -> None:
     thread. Py4j has a thread for each connection, and takes another connection whenever the
     usual one is busy: then planning fails, and goes on failing.
     """
-    gateway = get_gateway()
+    ours = get_gateway()
+    gateway.lock(ours)  # if it was started before this package was imported
     # Python's garbage collector would tell Java of each object that has gone, at any moment
     # and from any thread, and make more connections. What it tells is worth some kilobytes.
-    gateway._gateway_client.garbage_collect_object = lambda *_: None
-    java.make_patient(gateway._gateway_client)
-    thread = gateway.jvm.java.lang.Thread.currentThread().getId()
+    ours._gateway_client.garbage_collect_object = lambda *_: None
+    java.make_patient(ours._gateway_client)
+    thread = ours.jvm.java.lang.Thread.currentThread().getId()
     if thread not in _PREPARED:
         TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
         _PREPARED.add(thread)

@@ -18,9 +18,8 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
 from pyflink.util.exceptions import JavaException
 
-from cpuwatch.flink.cluster import PREVIEW
+from cpuwatch.flink.cluster import PREVIEW, client_options
 from cpuwatch.flink.tables import identifier
-from cpuwatch.settings import settings
 
 #: The catalogue that every environment has from its beginning; the mirror's own stays empty.
 _UNUSED = "unused"
@@ -93,11 +92,9 @@ def of(
 def _copy_options(
     environment: TableEnvironment, mirror: TableEnvironment, own: dict[str, str]
 ) -> None:
-    address = settings().flink_address.rpartition(":")
-    cluster = {"rest.address": address[0].rpartition("/")[2], "rest.port": address[2]}
     configuration = mirror.get_config().get_configuration()
     theirs = environment.get_config().get_configuration().to_dict()
-    wanted = {**theirs, **cluster, **_ALWAYS, **own}
+    wanted = {**theirs, **client_options(), **_ALWAYS, **own}
     for name in {*configuration.to_dict(), *_WITHOUT} - (set(wanted) - set(_WITHOUT)):
         configuration.remove_config(name)
     for name, value in wanted.items():

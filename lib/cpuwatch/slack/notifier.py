@@ -243,7 +243,7 @@ class Notifier:
     def _save(self) -> None:
         if self._memory is None:
             return
-        self._memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.folder(self._memory.parent)
         kept = [one.as_dict() for one in self._rolled.notices.values()]
         files.write(self._memory, orjson.dumps(kept))
 

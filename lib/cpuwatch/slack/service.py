@@ -39,7 +39,7 @@ def _memory_file(channel: Channel) -> Path:
 def _alone() -> Iterator[None]:
     """Two notifiers would tell everything twice: the kernel lets only one in."""
     path = settings().slack_folder / "notifier.lock"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files.folder(path.parent)
     with files.only_one(
         path,
         "A notifier is already at work here, and two would tell everything twice. One that stays"

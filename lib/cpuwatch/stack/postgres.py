@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg2
 
+from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, passwords
@@ -71,9 +72,12 @@ def prepare(folder: Path, ports: dict[str, int], pgpass: Path) -> list[Program]:
         If the cluster cannot be created.
     """
     user = unprivileged_user() if os.geteuid() == 0 else None
-    folder.mkdir(parents=True, exist_ok=True)
+    files.folder(folder).chmod(0o700)
     if user is not None:
-        os.chmod(folder, 0o755)  # not secret; the data folder below stays 0700
+        # Its own folder is all that it gets; through the one above it may only pass.
+        shutil.chown(folder, user)
+        shutil.chown(folder.parent, group=group_of(user))
+        folder.parent.chmod(0o710)
         _check_reachable(folder, user)
     binaries = binaries_for(folder, user)
     data = folder / "data"
@@ -83,7 +87,7 @@ def prepare(folder: Path, ports: dict[str, int], pgpass: Path) -> list[Program]:
     for name, value in _OPTIONS.items():
         command += ["-c", f"{name}={value}"]
     # INT is PostgreSQL's "fast" shutdown; TERM would wait for clients to leave.
-    return [Program("postgres", command, {"TZ": "UTC"}, user, stop_signal="INT", order=10)]
+    return [Program("postgres", command, {"TZ": "UTC"}, user, "INT", order=10, script=folder.name)]
 
 
 def unprivileged_user() -> str:
@@ -165,6 +169,10 @@ def binaries_for(folder: Path, user: str | None) -> Path:
         libraries = _PACKAGE.with_name(_PACKAGE.name + ".libs")
         if libraries.exists():
             shutil.copytree(libraries, copy / libraries.name)
+        for path in (copy, *copy.rglob("*")):
+            if not path.is_symlink():
+                shutil.chown(path, user)
+                path.chmod(path.stat().st_mode & 0o700)
         done.write_text(str(_PACKAGE.stat().st_mtime_ns))
     return wanted
 
@@ -270,7 +278,7 @@ def refusal(config: Settings) -> str | None:
     return None
 
 
-def _answers(config: Settings, _marker: str) -> bool:
+def _answers(config: Settings) -> bool:
     if config.outside("postgres"):
         return refusal(config) is None
     data = config.state / "postgres" / "data"

@@ -29,6 +29,8 @@ class Program:
     folder
         Where it runs. What it is told by a relative path cannot be misread, whatever the
         folders above are called.
+    script
+        The folder in the state folder where its script lies: one that its user may enter.
     """
 
     name: str
@@ -39,3 +41,4 @@ class Program:
     order: int = 10
     autostart: bool = True
     folder: Path | None = None
+    script: str = "programs"

@@ -28,8 +28,8 @@ class Service:
     address
         Where it is, without a secret.
     answers
-        Whether it answers its own protocol there, asked with the stack's marker: by that an
-        embedded one's Java is recognised as this stack's.
+        Whether it answers its own protocol there; an embedded one also proves that it is this
+        stack's.
     prepare
         Writes what the embedded one needs, and describes its processes; starts nothing. It is
         given the chosen ports by name, the jars that `data/jars.lock` has for it, and the marker
@@ -45,7 +45,7 @@ class Service:
     ports: dict[str, int]
     programs: tuple[str, ...]
     address: Callable[[Settings], str]
-    answers: Callable[[Settings, str], bool]
+    answers: Callable[[Settings], bool]
     prepare: Callable[[Settings, dict[str, int], list[Path], str], list[Program]]
     refusal: Callable[[Settings], str | None] = lambda _: None
     needed: bool = True

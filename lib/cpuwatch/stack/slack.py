@@ -45,7 +45,7 @@ def secrets_in(folder: Path) -> Secrets:
     """The stand-in's secrets: made once, kept in a 0600 file alone."""
     path = folder / "secrets.json"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.folder(folder)
         made = Secrets("xoxb-standin-" + token_urlsafe(24), token_urlsafe(24))
         files.write(path, json.dumps(made._asdict()), private=True)
     return Secrets(**json.loads(path.read_text()))
@@ -144,7 +144,7 @@ def _test_the_real(token: str) -> Any:
         return None  # it is refused, or what answers there is no Slack
 
 
-def _answers(config: Settings, _marker: str) -> bool:
+def _answers(config: Settings) -> bool:
     if config.slack_bot_token is not None:
         return answers(REAL, config.slack_bot_token.get_secret_value())
     token = secrets_in(config.slack_folder).token

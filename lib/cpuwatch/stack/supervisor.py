@@ -5,12 +5,14 @@ from __future__ import annotations
 import configparser
 import hashlib
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,20 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from cpuwatch import waiting
+from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.stack.program import Program
 
 #: A unix socket's path may hold about 100 characters, and supervisor adds some of its own.
 _LONGEST_SOCKET = 85
+
+#: What the services need of our environment. All else may be a secret of somebody's, or an
+#: option that Java, Flink, PostgreSQL, Python or a shell would take for its own.
+_PASSED_ON = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|(DY)?LD_LIBRARY_PATH"
+    # By these the notifier finds the real Slack.
+    r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)"
+)
 
 #: In supervisor's own environment, since what its file refers to by a name is taken as it is.
 _SOCKET = "SUPERVISOR_SOCKET"
@@ -64,12 +74,9 @@ class Supervisor:
         All its paths are relative to the state folder, and each command stands in a script
         of its own: to supervisor a '%', a ' ;' or a quote in a folder's name means something.
         """
-        scripts = self.state / "programs"
-        for folder in (self.folder, self.state / "logs", self.socket.parent):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # PostgreSQL's user reads its script, too: no secret stands there.
-        scripts.mkdir(exist_ok=True)
-        scripts.chmod(0o755)
+        for name in ("supervisor", "logs", "programs"):
+            files.folder(self.state / name)
+        self._make_socket_folder()
         parser = configparser.RawConfigParser()
         parser["unix_http_server"] = {"file": f"%(ENV_{_SOCKET})s", "chmod": "0600"}
         parser["supervisord"] = {
@@ -87,9 +94,10 @@ class Supervisor:
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
         }
         for program in programs:
-            script = scripts / f"{program.name}.sh"
-            script.write_bytes(os.fsencode(_script(program)))
-            script.chmod(0o644)
+            script = self.state / program.script / f"{program.name}.sh"
+            files.write(script, os.fsencode(_script(program)), private=True)
+            if program.user is not None:
+                shutil.chown(script, program.user)
             parser[f"program:{program.name}"] = _section(program)
         with self.configuration.open("w", encoding="ascii") as file:
             file.write("; Written by cpuwatch up.\n")
@@ -99,14 +107,7 @@ class Supervisor:
         """Start supervisor, and through it all programs, detached from this process."""
         self.socket.unlink(missing_ok=True)
         environment = {
-            name: value
-            for name, value in os.environ.items()
-            # The services need no secrets of ours, and Java takes options from these.
-            if not name.startswith(
-                ("SLACK_", "CPUWATCH_", "POSTGRES_", "PG", "JAVA_", "_JAVA", "JDK_", "FLINK_")
-            )
-            # Shells read the last two: CDPATH makes 'cd' go elsewhere, and say so.
-            and name not in ("JVM_ARGS", "CLASSPATH", "PYTHONSTARTUP", "BASH_ENV", "CDPATH")
+            name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)
         } | {_SOCKET: str(self.socket)}
         log = (self.state / "logs" / "supervisor.out").open("w")
         with log:
@@ -134,6 +135,17 @@ class Supervisor:
 
         waiting.until(is_there, 15, sentence)
 
+    def _make_socket_folder(self) -> None:
+        place = self.socket.parent
+        with suppress(FileExistsError):
+            place.mkdir(mode=0o700)  # in one step: nobody comes between
+        if not files.is_ours(place):
+            raise CpuwatchError(
+                f"The folder {place}, where supervisor's socket belongs, was made by somebody"
+                " else. Set CPUWATCH_STATE to a folder with a shorter path, so that the socket"
+                " has room there, or remove that folder."
+            )
+
     @contextmanager
     def _call(self) -> Iterator[Any]:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
@@ -145,7 +157,7 @@ class Supervisor:
 
     def is_running(self) -> bool:
         """Whether this stack's supervisor answers."""
-        if not self.socket.exists():
+        if not self.socket.exists() or not files.is_ours(self.socket.parent):
             return False
         try:
             with self._call() as supervisor:
@@ -265,7 +277,7 @@ def _script(program: Program) -> str:
 
 def _section(program: Program) -> dict[str, str]:
     section = {
-        "command": f"/bin/sh programs/{program.name}.sh",
+        "command": f"/bin/sh {program.script}/{program.name}.sh",
         "priority": str(program.order),
         "stopsignal": program.stop_signal,
         "stopwaitsecs": "15",

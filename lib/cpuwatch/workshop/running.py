@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from html import escape
 from typing import Any
@@ -96,10 +97,17 @@ def job(name: str) -> flink.Job:
 
 
 def link(job: flink.Job) -> Any:
-    """A link to a job's page in Flink's own web interface."""
+    """A link to a job's page in Flink's own web interface.
+
+    In the JupyterLab of `make lab` it leads there by way of JupyterLab, which knows who is let
+    in; elsewhere the page says how to get in.
+    """
     from IPython.display import HTML
 
-    address = escape(flink.page(job), quote=True)
+    address = flink.page(job)
+    if os.environ.get("CPUWATCH_LAB") and not settings().outside("flink"):
+        address = f"{os.environ['CPUWATCH_LAB']}/cpuwatch/flink#{address.partition('#')[2]}"
+    address = escape(address, quote=True)
     style = "font-size: 1.3em"
     text = f'<a href="{address}" target="_blank" style="{style}">{escape(job.name)} in Flink</a>'
     return HTML(text)  # type: ignore[no-untyped-call]

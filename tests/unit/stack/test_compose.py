@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.settings import settings as current_settings
-from cpuwatch.stack import containers, flink, jars, kafka, postgres
+from cpuwatch.stack import containers, flink, flinkpage, jars, kafka, postgres
 
 SERVICES = compose_file.load()["services"]
 
@@ -80,7 +80,7 @@ def test_every_port_is_on_loopback_alone_and_the_usual_one() -> None:
     assert published == {
         "kafka": [f"127.0.0.1:{kafka.PORTS['kafka']}:9092"],
         "postgres": [f"127.0.0.1:{postgres.PORTS['postgres']}:5432"],
-        "jobmanager": [f"127.0.0.1:{flink.PORTS['flink_rest']}:8081"],
+        "jobmanager": [f"127.0.0.1:{flinkpage.PORTS['flink_page']}:8081"],
         "taskmanager": [],
     }
 

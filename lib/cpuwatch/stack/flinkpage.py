@@ -1,0 +1,82 @@
+"""Flink's own web page behind a token, as a process of the stack."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from secrets import token_urlsafe
+
+from cpuwatch import files, web
+from cpuwatch.settings import Settings
+from cpuwatch.stack.program import Program
+from cpuwatch.stack.service import Service
+
+#: Where it listens by default, always on 127.0.0.1: where Flink's page is everywhere.
+PORTS = {"flink_page": 8081}
+
+#: Its name among supervisor's programs.
+NAME = "flinkpage"
+
+
+def token_in(keys: Path) -> str:
+    """What lets into the page: made once, kept in a 0600 file alone."""
+    path = keys / "page-token"
+    if not path.exists():
+        files.write(files.folder(keys) / path.name, token_urlsafe(24), private=True)
+    return path.read_text()
+
+
+def link(config: Settings) -> str:
+    """The address that lets a browser in; it holds the token."""
+    if config.outside("flink"):
+        return config.flink_page
+    return f"{config.flink_page}/?token={token_in(config.keys)}"
+
+
+def prepare(config: Settings, ports: dict[str, int], marker: str) -> list[Program]:
+    """Make the token once, and describe the process.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    ports
+        The chosen ports by name.
+    marker
+        An argument by which the process is recognised as this stack's.
+    """
+    token_in(config.keys)
+    command = [
+        sys.executable, "-m", "cpuwatch.flinkpage",
+        "--port", str(ports["flink_page"]),
+        "--flink", f"https://127.0.0.1:{ports['flink_rest']}",
+        "--keys", str(config.keys), marker,
+    ]  # fmt: skip
+    return [Program(NAME, command, order=25)]
+
+
+def answers(config: Settings) -> bool:
+    """Whether it answers there, knows the token, and shows this stack's Flink."""
+    if config.outside("flink"):
+        return True  # whoever runs that Flink shows its page, or does not
+    name = f"cpuwatch-flink-{config.port('flink_page')}"
+    headers = {"Cookie": f"{name}={token_in(config.keys)}"}
+    try:
+        web.ask(config.flink_page, "/overview", headers=headers, timeout=2.0)
+    except web.HTTPError as error:
+        return error.status == 502  # it is there; that Flink is not says Flink's own line
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+SERVICE = Service(
+    name="flink_page",
+    title="Flink's page",
+    ports=PORTS,
+    programs=(NAME,),
+    address=lambda config: config.flink_page,
+    answers=answers,
+    prepare=lambda config, ports, _jars, marker: prepare(config, ports, marker),
+    needed=False,
+)
