@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cpuwatch import files, pipeline, signals, sql
+from cpuwatch import files, pipeline, signals, sql, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Parameters
 
@@ -47,7 +47,7 @@ def main() -> None:
     try:
         app(prog_name="cpuwatch")
     except CpuwatchError as error:
-        err.print(f"[bold red]Error:[/] {escape(str(error))}")
+        err.print(f"[bold red]Error:[/] {_text(str(error))}")
         sys.exit(1)
     except SystemExit as end:
         if end.code != _INTERRUPTED:
@@ -60,10 +60,15 @@ def main() -> None:
     except Exception as error:
         err.print(
             f"[bold red]Error:[/] something went wrong that should not have"
-            f" ({escape(type(error).__name__)}: {escape(str(error).split(chr(10))[0][:200])})."
+            f" ({_text(type(error).__name__)}: {_text(str(error).split(chr(10))[0][:200])})."
             f" The details are in {_keep_trace()}; please report them."
         )
         sys.exit(1)
+
+
+def _text(value: object, longest: int = 100_000) -> str:
+    """Any text as it can be printed: no markup of Rich's, and nothing that a terminal obeys."""
+    return escape("\n".join(words.shorten(line, longest) for line in str(value).split("\n")))
 
 
 def _keep_trace() -> str:
@@ -166,7 +171,7 @@ def _services_table(services: list[Status]) -> Table:
         table.add_column(column)
     for service in services:
         state = "[green]answers[/]" if service.answers else "[red]does not answer[/]"
-        table.add_row(service.title, service.where, escape(service.address or "-"), state)
+        table.add_row(service.title, service.where, _text(service.address or "-"), state)
     return table
 
 
@@ -223,7 +228,7 @@ def demo(
         return
     written = write(result, folder or Path("out"))
     _show_result(result)
-    out.print(f"\nThe plot is in {escape(str(written[-1]))}, the tables beside it.")
+    out.print(f"\nThe plot is in {_text(str(written[-1]))}, the tables beside it.")
 
 
 @contextmanager
@@ -249,14 +254,14 @@ def _show_result(result: Result) -> None:
     numbers = result.parameters
     rejected = result.given.rejected
     for line, reason in rejected[["line", "reason"]].head(5).itertuples(index=False):
-        out.print(f"  line {line}: {escape(str(reason))}")
+        out.print(f"  line {line}: {_text(str(reason))}")
     if len(rejected) > 5:
         out.print(f"  … and {len(rejected) - 5} more, in rejected.csv")
     if result.unknown_hosts:
-        names = ", ".join(result.unknown_hosts[:5])
+        names = ", ".join(words.shorten(host, 60) for host in result.unknown_hosts[:5])
         more = len(result.unknown_hosts) - 5
         out.print(
-            f"No threshold of their own, so {numbers.default_top:g}% counts: {escape(names)}"
+            f"No threshold of their own, so {numbers.default_top:g}% counts: {_text(names)}"
             + (f" and {more} more" if more > 0 else "")
         )
     if result.late:
@@ -280,7 +285,7 @@ def _show_result(result: Result) -> None:
     for host in order[:20]:
         found = by_host.get_group(host)
         table.add_row(
-            escape(str(host)),
+            _text(host, 60),
             f"{found['allowed_top'].iloc[0]:g}",
             f"{len(found)}",
             f"{found['cpu'].nunique()}",
@@ -344,9 +349,9 @@ def produce(
     if as_json:
         print(orjson.dumps(summary).decode())
         return
-    out.print(f"{sent:,} readings from {escape(source.name)} are in the topic {topics.READINGS}.")
+    out.print(f"{sent:,} readings from {_text(source.name)} are in the topic {topics.READINGS}.")
     for line, reason in source.rejected[["line", "reason"]].head(5).itertuples(index=False):
-        out.print(f"  line {line} rejected: {escape(str(reason))}")
+        out.print(f"  line {line} rejected: {_text(str(reason))}")
     if len(source.rejected):
         out.print(f"{len(source.rejected):,} rejected rows are in {topics.BAD_READINGS}.")
 
@@ -372,12 +377,12 @@ def notify(
         return
     if stay:
         slack.start()
-        out.print(f"The notifier runs; the channel is at {escape(settings().slack_address)}")
+        out.print(f"The notifier runs; the channel is at {_text(settings().slack_address)}")
         return
     until = "" if once else ", until Ctrl-C"
-    out.print(f"Telling the channel at {escape(settings().slack_address)}{until}")
+    out.print(f"Telling the channel at {_text(settings().slack_address)}{until}")
     with signals.stop_event() as stop:
-        posted = slack.follow(lambda line: out.print(escape(line)), once, stop)
+        posted = slack.follow(lambda line: out.print(_text(line)), once, stop)
     out.print(f"{posted:,} message{'' if posted == 1 else 's'} posted.")
 
 
@@ -402,11 +407,11 @@ def lab(
     with _telling(quiet=False) as tell:
         control.up(tell)
         tell("Starting JupyterLab")
-    out.print(f"Your own copy of the notebooks is in {escape(str(folder))}.", soft_wrap=True)
+    out.print(f"Your own copy of the notebooks is in {_text(str(folder))}.", soft_wrap=True)
     for sentence in said:
-        out.print(escape(sentence), soft_wrap=True)
+        out.print(_text(sentence), soft_wrap=True)
     ask = (lambda question: typer.confirm(f"\n{question}")) if sys.stdin.isatty() else None
-    if run(port, folder, browser, lambda line: out.print(escape(line)), ask):
+    if run(port, folder, browser, lambda line: out.print(_text(line)), ask):
         with err.status("Stopping the services"):
             control.down()
         out.print("The services are stopped.")
@@ -445,7 +450,7 @@ def reset() -> None:
     out.print("The jobs are stopped, the topics and the table are gone.")
     for what, names in gone.items():
         if names:
-            out.print(f"{what.title()}: {escape(', '.join(names))}.")
+            out.print(f"{what.title()}: {_text(', '.join(names))}.")
 
 
 @app.command()
@@ -458,9 +463,9 @@ def doctor(as_json: AsJson = False) -> None:
         findings.append(finding)
         if not as_json:
             mark = "[green]well [/]" if finding.well else "[red]wrong[/]"
-            out.print(f"{mark}  {finding.what}: {escape(finding.says)}")
+            out.print(f"{mark}  {finding.what}: {_text(finding.says)}")
             if finding.next:
-                out.print(f"       Next: {escape(finding.next)}")
+                out.print(f"       Next: {_text(finding.next)}")
     if as_json:
         print(doctor.as_json(findings))
     if not all(finding.well for finding in findings):

@@ -13,7 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from cpuwatch.figures.style import INCIDENT, TEXT, colour, hosts_in_order, plain, time_axis, times
+from cpuwatch.figures.style import (
+    INCIDENT,
+    TEXT,
+    as_it_is,
+    colour,
+    hosts_in_order,
+    plain,
+    time_axis,
+    times,
+)
 from cpuwatch.words import length, shorten
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -26,6 +35,7 @@ _SHADE: dict[str, Any] = {"facecolor": INCIDENT, "alpha": 0.4, "edgecolor": "0.5
 _NAME_LENGTH = 28  # characters of a host's name that fit over a panel
 
 
+@as_it_is
 def alerts_figure(
     windows: pd.DataFrame,
     alerts: pd.DataFrame,
@@ -151,10 +161,7 @@ def _middle(windows: pd.DataFrame, window: pd.Timedelta) -> Array:
 
 def _name(axes: Axes, host: str) -> None:
     name = shorten(host, _NAME_LENGTH)
-    # Without parse_math a $ in a name would begin a formula.
-    axes.set_title(
-        name, loc="left", fontweight="bold", fontsize=TEXT + 2, pad=_TITLE_PAD, parse_math=False
-    )
+    axes.set_title(name, loc="left", fontweight="bold", fontsize=TEXT + 2, pad=_TITLE_PAD)
 
 
 def _threshold(axes: Axes, top: float, known: bool) -> None:
@@ -195,7 +202,6 @@ def _incidents(axes: Axes, incidents: pd.DataFrame, host: str, span: _Span) -> N
             textcoords="offset points",
             va="baseline",
             fontsize=TEXT,
-            parse_math=False,
         )
 
 

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from cpuwatch import words
 from cpuwatch.figures.style import (
     TEXT,
+    as_it_is,
     colour,
     draw_incident,
     host_axis,
@@ -26,6 +27,7 @@ from cpuwatch.figures.style import (
 from cpuwatch.readings import HOSTS
 
 
+@as_it_is
 def fleet_figure(readings: pd.DataFrame) -> Figure:
     """Draw each host's usage over time, averaged over its cpus.
 
@@ -59,6 +61,7 @@ def fleet_figure(readings: pd.DataFrame) -> Figure:
     return figure
 
 
+@as_it_is
 def timeline_figure(rules: dict[str, pd.DataFrame], incidents: pd.DataFrame) -> Figure:
     """Draw what rules reported, host by host, over what really happened.
 
@@ -99,6 +102,7 @@ def timeline_figure(rules: dict[str, pd.DataFrame], incidents: pd.DataFrame) -> 
     return figure
 
 
+@as_it_is
 def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
     """Draw episodes as bars, a thin one for each cpu, over what really happened.
 
@@ -137,6 +141,7 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
     return figure
 
 
+@as_it_is
 def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30) -> Figure:
     """Draw events as they arrive, the watermark behind them, and the windows they fall into.
 
@@ -191,6 +196,7 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
     return figure
 
 
+@as_it_is
 def averages_figure(
     readings: pd.DataFrame, averages: pd.DataFrame, hostname: str, cpu: str, limit: float
 ) -> Figure:
@@ -207,7 +213,8 @@ def averages_figure(
     limit : float
         A fixed limit for single readings, in percent; dashed.
     """
-    figure, axes = new(6.2, f"{hostname} {cpu}: readings, and each window's average and maximum")
+    name = " ".join(words.shorten(one) for one in (hostname, cpu))
+    figure, axes = new(6.2, f"{name}: readings, and each window's average and maximum")
     single = readings[(readings["hostname"] == hostname) & (readings["cpu"] == cpu)]
     windows = averages[(averages["hostname"] == hostname) & (averages["cpu"] == cpu)]
     at = pd.to_datetime(single["occurred_at"], unit="ms", utc=True)
@@ -240,6 +247,7 @@ def _length(windows: pd.DataFrame) -> str:
     return words.length(longest.total_seconds(), mixed=False)
 
 
+@as_it_is
 def heat_map(windows: pd.DataFrame, alerts: pd.DataFrame) -> Figure:
     """Draw the highest average of each host in each window as a colour; alerts are framed.
 
@@ -273,6 +281,7 @@ def heat_map(windows: pd.DataFrame, alerts: pd.DataFrame) -> Figure:
     return figure
 
 
+@as_it_is
 def score_figure(scores: pd.DataFrame) -> Figure:
     """Draw precision and recall of rules side by side.
 

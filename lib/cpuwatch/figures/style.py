@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter, DateLocator, MinuteLocator
@@ -34,6 +35,11 @@ TEXT = 16
 
 #: The colour of an incident.
 INCIDENT = "#F0E442"
+
+
+#: Around whatever makes a figure: a text is text, also where it looks like a formula. A host
+#: may be called '$x'.
+as_it_is = rc_context({"text.parse_math": False})
 
 
 def colour(hostname: str) -> str:

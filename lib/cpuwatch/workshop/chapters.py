@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import pandas as pd
 from pyflink.table import TableEnvironment
 from sqlalchemy import inspect
 
@@ -55,6 +56,8 @@ def begin(chapter: str, keep: bool = False) -> None:
         If that cannot be done: the cause, and what to do.
     """
     explain_errors()
+    # A host's name is text, also if it looks like a formula: '$x^2$'.
+    pd.set_option("display.html.use_mathjax", False)
     _check(chapter)
     line = Line(summary(chapter))
     start = time.monotonic()
