@@ -64,6 +64,21 @@ def test_an_endless_stream_ends_when_asked_and_loses_nothing(stack: Path, number
     assert set(found["hostname"]) == set(readings.HOSTS)
 
 
+def test_what_was_missed_in_a_pause_is_sent_each_with_its_own_time(stack: Path) -> None:
+    def ticks() -> Iterator[list[readings.Reading]]:
+        for number in range(8):
+            if number == 2:
+                time.sleep(3)  # as a frozen process, or a laptop that was closed
+            yield [readings.Reading(hostname="doc", cpu="cpu1", usage=50.0, occurred_at=0)]
+
+    topics.empty(topics.READINGS)
+    topics.send(readings.Source("live", ticks(), live=True), rate=4)
+    moments = topics.read(topics.READINGS)["occurred_at"].diff().dropna()
+    # At the pace that was asked for, as if there had been no pause.
+    assert len(moments) == 7
+    assert moments.between(150, 350).all(), moments.tolist()
+
+
 def _wait_for_readings(count: int) -> None:
     deadline = time.monotonic() + 60
     while len(topics.read(topics.READINGS)) < count:

