@@ -11,6 +11,17 @@ CPUWATCH := $(BIN)/python -m cpuwatch.cli
 # uv installs in seconds what pip installs in a minute; pinned, from the same index.
 UV := uv==0.9.5
 
+# A .venv works where it was made, with the Python that it was made from. Its services are found
+# by the checkout's place. So a checkout that was moved or renamed, and a Python that has gone,
+# are noticed before anything else.
+ifeq ($(shell [ -e .venv/made-at ] && \
+  { [ "$$(cat .venv/made-at)" != "$$(pwd -P)" ] || ! .venv/bin/python -c ""; } 2>/dev/null && \
+  echo yes),yes)
+$(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has gone: .venv is made anew."; \
+  PYTHONPATH=lib .venv/bin/python -m cpuwatch.stack.moved "$$(cat .venv/made-at)" || true; \
+  rm -rf .venv; } >&2)
+endif
+
 .PHONY: help lab demo containers test test-unit lint clean audit lock jars-lock notebooks
 
 help:  ## Show the commands
@@ -68,6 +79,7 @@ define install
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-index --no-deps --no-build-isolation --editable .
+	@pwd -P > .venv/made-at
 	@touch $@
 endef
 

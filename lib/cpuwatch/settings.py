@@ -31,10 +31,14 @@ DATA = ROOT / "data"
 _OWN_NAMES = ("POSTGRES_PASSWORD", "SLACK_BOT_TOKEN", "SLACK_CHANNEL")
 
 
-def _default_state() -> Path:
-    # One folder a checkout, so that two checkouts on one machine do not disturb each other.
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", ROOT.name)[:20]
-    name = f"{plain}-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+def default_state(checkout: Path = ROOT) -> Path:
+    """Where a checkout's services keep their data, if nobody says where.
+
+    One folder a checkout, so that two checkouts on one machine do not disturb each other.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", checkout.name)[:20]
+    whole = os.fsencode(checkout)
+    name = f"{plain}-{hashlib.sha256(whole).hexdigest()[:8]}"
     if sys.platform != "win32" and os.geteuid() == 0:
         # PostgreSQL refuses to run as root, and the user that it runs as instead
         # cannot enter root's home.
@@ -93,7 +97,7 @@ class Settings(BaseSettings):
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     slack_channel: str | None = Field(default=None, validation_alias="SLACK_CHANNEL")
     #: Where the embedded services keep configuration, data and logs.
-    state: Path = Field(default_factory=_default_state)
+    state: Path = Field(default_factory=default_state)
     #: Where downloaded jars are kept; shared between checkouts.
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("cpuwatch"))
 
