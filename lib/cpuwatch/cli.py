@@ -338,7 +338,15 @@ def produce(
         def progress(sent: int) -> None:
             shown.update(f"{sent:,} readings sent" + (", until Ctrl-C" if source.endless else ""))
 
-        sent = topics.send(source, count or None, rate, progress)
+        def tell(sentence: str) -> None:
+            if err.is_terminal:
+                shown.update(_text(sentence))
+            elif not told or not sentence.startswith(told[-1][:20]):
+                err.print(_text(sentence))  # in a log once, not each second
+            told.append(sentence)
+
+        told: list[str] = []
+        sent = topics.send(source, count or None, rate, progress, tell=tell)
     summary = {
         "source": source.name,
         "topic": topics.READINGS,

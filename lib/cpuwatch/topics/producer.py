@@ -20,6 +20,15 @@ from cpuwatch.topics.admin import create, require
 from cpuwatch.topics.client import client_settings
 from cpuwatch.topics.known import BAD_READINGS, LIVE, READINGS
 
+#: So long Kafka may owe an answer before somebody is told, in seconds.
+_SILENCE = 2.0
+
+#: So many readings may wait for Kafka in memory. More of them wait to be made.
+_MOST_WAITING = 50_000
+
+#: How long an endless producer that is told to stop waits for what it sent, in seconds.
+_LAST_PATIENCE = 30.0
+
 
 class Sender:
     """A producer that counts what was delivered, and says what was not.
@@ -33,12 +42,14 @@ class Sender:
         Where to; it has to be there.
     patience
         How long a record may wait for the broker before it counts as not delivered,
-        in seconds.
+        in seconds; None for as long as it takes. A record that is given up may have arrived
+        all the same, and then comes twice if it is sent again.
     """
 
-    def __init__(self, topic: str, patience: float = 30.0) -> None:
+    def __init__(self, topic: str, patience: float | None = 30.0) -> None:
         self.topic = topic
         self.delivered = 0
+        self._answered = time.monotonic()
         self._failures: list[str] = []
         self._producer = Producer(
             client_settings(
@@ -48,7 +59,7 @@ class Sender:
                     "partitioner": "murmur2_random",
                     "linger.ms": 20,
                     "compression.type": "lz4",
-                    "message.timeout.ms": int(patience * 1000),
+                    "message.timeout.ms": 0 if patience is None else int(patience * 1000),
                 }
             ),
             logger=QUIET,
@@ -58,6 +69,8 @@ class Sender:
         """Send one record as JSON; waits when the local queue is full."""
         encoded = orjson.dumps(value)
         encoded_key = None if key is None else orjson.dumps(key)
+        if not len(self._producer):
+            self._answered = time.monotonic()  # nothing was asked before
         while True:
             try:
                 self._producer.produce(
@@ -70,13 +83,31 @@ class Sender:
             return
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+        self._answered = time.monotonic()
         if error is None:
             self.delivered += 1
         else:
             self._failures.append(error.str())
 
-    def flush(self) -> int:
+    @property
+    def waiting(self) -> int:
+        """How many records have not been confirmed yet."""
+        self._producer.poll(0)
+        return len(self._producer)
+
+    @property
+    def silence(self) -> float:
+        """For how long Kafka has owed an answer, in seconds; 0 if it owes none."""
+        return time.monotonic() - self._answered if self.waiting else 0.0
+
+    def flush(self, patience: float | None = None) -> int:
         """Wait until every record sent is delivered.
+
+        Parameters
+        ----------
+        patience
+            For how long at most, in seconds; by default until each is delivered or has waited
+            for as long as the sender's own patience.
 
         Returns
         -------
@@ -88,8 +119,12 @@ class Sender:
         CpuwatchError
             If any record was not delivered; it says how many and why.
         """
-        while self._producer.flush(1.0):
-            pass  # ends: each record is delivered, or fails after message.timeout.ms
+        deadline = None if patience is None else time.monotonic() + patience
+        while self._producer.flush(0.5):
+            if deadline is not None and time.monotonic() > deadline:
+                self._failures += [f"no answer for {self.silence:.0f} s"] * len(self._producer)
+                self._producer.purge()
+                break
         if self._failures:
             count, reason = len(self._failures), self._failures[0]
             self._failures.clear()
@@ -167,6 +202,7 @@ def send(
     progress: Callable[[int], None] = lambda _: None,
     stop: threading.Event | None = None,
     topic: str = READINGS,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Send readings until they end, `count` is reached, or somebody stops it.
 
@@ -185,6 +221,9 @@ def send(
         Ends it from another thread. By default Ctrl-C and SIGTERM do.
     topic
         Where to; it is made if it is not there.
+    tell
+        Called with a sentence when Kafka does not answer for a while, again and again, and
+        when it does again. An endless source waits for it as long as it takes.
 
     Returns
     -------
@@ -198,7 +237,8 @@ def send(
     """
     create(topic)
     keep_rejected(source.rejected, source.name)
-    sender = Sender(topic)
+    sender = Sender(topic, patience=None if source.endless else 30.0)
+    watch = _Watch(sender, tell)
     sent = 0
     with signals.stop_event() if stop is None else nullcontext(stop) as stopped:
         start = time.monotonic()
@@ -212,6 +252,8 @@ def send(
                 due = 0.0
             if due > 0 and stopped.wait(max(0.0, due - time.monotonic())):
                 break
+            while watch.look() and sender.waiting > _MOST_WAITING and not stopped.wait(0.1):
+                pass
             # After a pause the ticks that were missed follow at once, each with its own moment.
             late = max(0.0, time.monotonic() - due)
             now = int((time.time() - late) * 1000)
@@ -224,7 +266,31 @@ def send(
                 progress(sent)
             if stopped.is_set() or sent == count:
                 break
-        return sender.flush()
+        # After Ctrl-C nobody waits for ever; what was sent before has its time to arrive.
+        return sender.flush(_LAST_PATIENCE if source.endless else None)
+
+
+class _Watch:
+    """Tells when Kafka does not answer, for how long, and when it does again."""
+
+    def __init__(self, sender: Sender, tell: Callable[[str], None]) -> None:
+        self._sender = sender
+        self._tell = tell
+        self._told = 0.0
+
+    def look(self) -> bool:
+        """Look now; always True."""
+        silence = self._sender.silence
+        if silence > _SILENCE and silence > self._told + 1.0:
+            self._told = silence
+            self._tell(
+                f"Kafka has not answered for {silence:.0f} s; {self._sender.waiting:,} readings"
+                " wait for it. See 'cpuwatch status'."
+            )
+        elif self._told and silence < _SILENCE:
+            self._tell(f"Kafka answers again, after {self._told:.0f} s; nothing is lost.")
+            self._told = 0.0
+        return True
 
 
 class Stream:
