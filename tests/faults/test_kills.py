@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
 
 from cpuwatch import demo, flink, readings, thresholds, topics, web
 from cpuwatch.flink.cluster import rest
+from cpuwatch.settings import settings
 from cpuwatch.stack.supervisor import Supervisor
 
 
@@ -147,3 +149,17 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(stack: Path) -> None:
     assert _running("cpu_") == []
     assert [name for name in topics.names() if "-demo-" in name] == []
     assert thresholds.schemas("demo_") == []
+
+
+def test_a_kernel_s_java_leaves_nothing_behind_however_it_ends(stack: Path) -> None:
+    place = settings().client_folder / "tmp"
+    connect = "from cpuwatch import flink; flink.connect(quiet=True)"
+    for end in ("", "; import os; os.kill(os.getpid(), 9)"):
+        # In a folder of its own, so that others' files there are none of its.
+        with subprocess.Popen([sys.executable, "-c", connect + end], env=os.environ) as process:
+            process.wait(120)
+        left = {path.name for path in place.glob("*")} - {str(os.getpid())}
+        assert left == ({str(process.pid)} if end else set())
+    with subprocess.Popen([sys.executable, "-c", connect], env=os.environ) as process:
+        process.wait(120)
+    assert {path.name for path in place.glob("*")} - {str(os.getpid())} == set()
