@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from book import BOOKS
@@ -16,6 +18,8 @@ from browser_path import chromium
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cpuwatch import flink, lab
+from cpuwatch.settings import settings
+from cpuwatch.stack import flinkpage
 
 RESULTS = Path(__file__).parents[2] / "test-results"
 SIZE: Any = {"width": 1280, "height": 720}  # a projector's
@@ -98,6 +102,22 @@ def test_the_welcome_runs_and_its_diagram_is_drawn(page: Page, server: lab.Serve
     assert any("answers" in text for text in _texts(page, OUTPUTS))
 
 
+def test_the_way_to_flink_s_page_is_for_who_is_let_in_to_jupyterlab(server: lab.Server) -> None:
+    token = flinkpage.token_in(settings().keys)
+    place = urlsplit(server.base)
+    answers = []
+    for headers in ({}, {"Authorization": f"token {server.token}"}):
+        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
+        connection.request("GET", "/cpuwatch/flink", headers=headers)
+        answer = connection.getresponse()
+        answers.append((answer.status, str(answer.getheader("Location"))))
+        assert token.encode() not in answer.read()
+        connection.close()
+    (refused, elsewhere), (sent_on, there) = answers
+    assert refused in (302, 403) and token not in elsewhere
+    assert (sent_on, there) == (302, f"{settings().flink_page}/?token={token}")
+
+
 def test_the_filter_runs_and_its_plot_is_there(page: Page, server: lab.Server) -> None:
     _open(page, server, "02-filter.ipynb")
     _run_all(page, "02-filter.ipynb")
@@ -107,6 +127,14 @@ def test_the_filter_runs_and_its_plot_is_there(page: Page, server: lab.Server) -
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 500
     assert str(picture.get_attribute("alt")).startswith("readings over 80%, host by host")
+    # The link to the job lets this browser in; the token stands nowhere in the notebook.
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="cpu_filter in Flink").click()
+    flinks = opened.value
+    expect(flinks.get_by_text("RUNNING", exact=True).first).to_be_visible(timeout=60_000)
+    assert flinks.url.startswith(f"{settings().flink_page}/#/job/running/")
+    token = flinkpage.token_in(settings().keys)
+    assert token not in page.content() + flinks.url
     # SQL in the strings of Python is coloured, and nothing else is.
     for piece in ("CREATE", "SELECT", "WATERMARK"):
         assert page.locator(".cpuwatch-sql-keyword", has_text=piece).count() > 0, piece
