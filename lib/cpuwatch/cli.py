@@ -320,7 +320,8 @@ def produce(
     same fleet, live.
     """
     from cpuwatch import readings, topics
-    from cpuwatch.stack import control
+    from cpuwatch.settings import settings
+    from cpuwatch.stack import control, failures
 
     if csv is not None and machine:
         raise typer.BadParameter("--csv and --machine exclude each other")
@@ -331,7 +332,7 @@ def produce(
         raise typer.BadParameter("a CSV file ends: leave --endless out")
     source = readings.open_source(csv, machine, endless, seed, count)
     if not next(service for service in control.status() if service.name == "kafka").answers:
-        raise CpuwatchError("Kafka does not run: start it with 'cpuwatch up'.")
+        raise CpuwatchError(f"Kafka does not run. {failures.remedy(settings().state)}")
     start = time.monotonic()
     with err.status("Sending" + (", until Ctrl-C" if source.endless else "")) as shown:
 

@@ -27,6 +27,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import DATA, settings
+from cpuwatch.stack import failures
 
 #: The workshop's thresholds.
 FILE = DATA / "thresholds.csv"
@@ -181,6 +182,5 @@ def schemas(prefix: str) -> list[str]:
 def _unreachable(error: OperationalError) -> CpuwatchError:
     reason = str(error.orig).strip().splitlines()[0]
     return CpuwatchError(
-        f"PostgreSQL does not answer ({reason}). See 'cpuwatch status', and start it with"
-        " 'cpuwatch up'."
+        f"PostgreSQL does not answer ({reason}). {failures.remedy(settings().state)}"
     )

@@ -20,7 +20,7 @@ from cpuwatch.stack import control
 
 
 def is_supervisor(process: psutil.Process) -> bool:
-    return "supervisor.supervisord" in process.cmdline()
+    return "cpuwatch.stack.supervised" in process.cmdline()
 
 
 def is_java(process: psutil.Process) -> bool:

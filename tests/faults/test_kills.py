@@ -49,7 +49,7 @@ def test_a_killed_supervisor_is_replaced_and_its_services_too(
     stack: Path, story: Callable[..., demo.Result]
 ) -> None:
     before = {process.pid for process in processes_of(stack)}
-    (supervisor,) = [p for p in processes_of(stack) if "supervisor.supervisord" in p.cmdline()]
+    (supervisor,) = [p for p in processes_of(stack) if "cpuwatch.stack.supervised" in p.cmdline()]
     supervisor.kill()
     supervisor.wait(10)
     up = cpuwatch("up")

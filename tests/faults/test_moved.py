@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import processes_of
+from conftest import cpuwatch, processes_of
 
 from cpuwatch.settings import ROOT, default_state
 from cpuwatch.stack.supervisor import Supervisor
@@ -97,3 +97,16 @@ def test_of_a_copy_the_first_one_s_services_are_left_alone(checkout: Path, tmp_p
         assert old.exists() and (checkout / ".venv").exists()
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def test_what_runs_on_under_a_deleted_state_folder_is_stopped(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    running = subprocess.Popen(["sh", "-c", "sleep 600; true", Supervisor(state).marker])
+    try:
+        done = cpuwatch("down", CPUWATCH_STATE=str(state))
+        assert (done.returncode, done.stdout) == (0, "The services are stopped.\n")
+        running.wait(20)
+        assert not state.exists()
+    finally:
+        running.kill()
+        running.wait()

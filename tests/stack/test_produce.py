@@ -112,4 +112,6 @@ def test_this_machines_own_cpus(stack: Path) -> None:
 def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
     done = cpuwatch("produce", CPUWATCH_STATE=str(tmp_path / "state"))
     assert done.returncode == 1
-    assert done.stderr == "Error: Kafka does not run: start it with 'cpuwatch up'.\n"
+    assert done.stderr == (
+        "Error: Kafka does not run. See 'cpuwatch status', and start it with 'cpuwatch up'.\n"
+    )

@@ -17,7 +17,7 @@ from cpuwatch import sql, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
-from cpuwatch.stack import keys
+from cpuwatch.stack import failures, keys
 
 #: A job in one of these states has ended for good.
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
@@ -294,6 +294,5 @@ def rest(path: str, method: str = "GET", body: Any = None) -> Any:
         raise
     except (OSError, ValueError) as error:
         raise CpuwatchError(
-            f"Flink at {address} does not answer ({error})."
-            " See 'cpuwatch status', and start it with 'cpuwatch up'."
+            f"Flink at {address} does not answer ({error}). {failures.remedy(config.state)}"
         ) from error

@@ -108,13 +108,15 @@ def down(wipe: bool = False) -> bool:
         Whether there was anything to stop.
     """
     config = settings()
-    if not config.state.exists():
+    supervisor = Supervisor(config.state)
+    # Somebody may have deleted the folder under what runs.
+    was_there = config.state.exists()
+    if not was_there and not supervisor.strays():
         return False
     with files.only_one(config.state / "up.lock"):
-        supervisor = Supervisor(config.state)
         had = supervisor.is_running() or bool(supervisor.strays())
         supervisor.stop()
-        if wipe:
+        if wipe or not was_there:
             for child in config.state.iterdir():
                 if child.is_dir() and not child.is_symlink():
                     shutil.rmtree(child)

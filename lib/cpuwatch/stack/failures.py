@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 _FULL = re.compile(r"no space left|disk (is )?full|disk quota|not enough space", re.IGNORECASE)
+
+#: With less than this, in bytes, a disk counts as full.
+_LEAST_FREE = 32 * 1024**2
 
 #: Lines that tell of a cause, rather than of where in the program it was.
 _CAUSE = re.compile(r"\b(error|fatal|panic|exception)\b|(Error|Exception)\b", re.IGNORECASE)
@@ -31,6 +36,24 @@ def cause(output: str) -> str:
 def is_full(text: str) -> bool:
     """Whether a program failed because there was no room on the disk."""
     return _FULL.search(text) is not None
+
+
+def remedy(state: Path) -> str:
+    """What to do about a service of ours that does not answer, as the end of an error's text.
+
+    Parameters
+    ----------
+    state
+        The state folder: on a full disk Kafka, Flink and PostgreSQL fall silent one by one.
+    """
+    there = next(one for one in (state, *state.parents) if one.exists())
+    free = shutil.disk_usage(there).free
+    if free < _LEAST_FREE:
+        return (
+            f"The disk that holds {state} is full: {free // 1024**2} MB are free. Free some space;"
+            " the services go on by themselves then."
+        )
+    return "See 'cpuwatch status', and start it with 'cpuwatch up'."
 
 
 def next_step(reason: str) -> str:

@@ -135,7 +135,7 @@ class Supervisor:
         log = (self.state / "logs" / "supervisor.out").open("w")
         with log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c",
+                [sys.executable, "-m", "cpuwatch.stack.supervised", "-n", "-c",
                  str(self.configuration)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, cwd=self.state, env=environment,
@@ -252,7 +252,7 @@ class Supervisor:
         return None
 
     def _is_supervisor(self, command: list[str]) -> bool:
-        return "supervisor.supervisord" in command and str(self.configuration) in command
+        return str(self.configuration) in command and "-c" in command
 
     def strays(self) -> list[psutil.Process]:
         """Processes of this stack, recognised by their own arguments, alive right now.

@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
+from cpuwatch.stack import failures
 from cpuwatch.stack.kafka import QUIET
 
 #: How long Kafka may take to answer, in seconds.
@@ -26,8 +27,8 @@ def admin() -> AdminClient:
 
 def unreachable(error: object) -> CpuwatchError:
     """The sentence that says that Kafka does not answer, and what to do."""
-    address = settings().kafka_address
+    config = settings()
     return CpuwatchError(
-        f"Kafka at {address} does not answer ({error}). See 'cpuwatch status', and start it with"
-        " 'cpuwatch up'."
+        f"Kafka at {config.kafka_address} does not answer ({error})."
+        f" {failures.remedy(config.state)}"
     )

@@ -15,6 +15,8 @@ from confluent_kafka import KafkaError, Message, Producer
 from cpuwatch import signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import COLUMNS, Source, live_fleet
+from cpuwatch.settings import settings
+from cpuwatch.stack import failures
 from cpuwatch.stack.kafka import QUIET
 from cpuwatch.topics.admin import create, require
 from cpuwatch.topics.client import client_settings
@@ -130,7 +132,8 @@ class Sender:
             self._failures.clear()
             raise CpuwatchError(
                 f"{count} of {count + self.delivered} records were not delivered to"
-                f" {self.topic} ({reason}). Check 'cpuwatch status' and send them again."
+                f" {self.topic} ({reason}). {failures.remedy(settings().state)} Then send them"
+                " again."
             )
         return self.delivered
 
@@ -285,7 +288,7 @@ class _Watch:
             self._told = silence
             self._tell(
                 f"Kafka has not answered for {silence:.0f} s; {self._sender.waiting:,} readings"
-                " wait for it. See 'cpuwatch status'."
+                f" wait for it. {failures.remedy(settings().state)}"
             )
         elif self._told and silence < _SILENCE:
             self._tell(f"Kafka answers again, after {self._told:.0f} s; nothing is lost.")
