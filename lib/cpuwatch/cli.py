@@ -156,7 +156,7 @@ def page() -> None:
 
     config = settings()
     link = flinkpage.link(config)
-    if not flinkpage.answers(config):
+    if not config.outside("flink") and not flinkpage.answers(config):
         raise CpuwatchError(
             f"Flink's page at {config.flink_page} does not answer: start it with 'cpuwatch up'."
         )

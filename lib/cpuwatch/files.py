@@ -46,21 +46,15 @@ def owner_only() -> Iterator[None]:
 def folder(path: Path) -> Path:
     """Make a folder for its owner alone, and those above it, where they are not there.
 
-    Through those above root's, another user may pass: PostgreSQL's is one.
-
     Returns
     -------
     Path
         The same.
     """
-    above = 0o711 if os.geteuid() == 0 else 0o700
-    for one in reversed(path.parents):
+    for one in (*reversed(path.parents), path):
         if not one.exists():
             with suppress(FileExistsError):
                 one.mkdir(mode=0o700)
-                one.chmod(above)
-    with owner_only():
-        path.mkdir(exist_ok=True)
     return path
 
 

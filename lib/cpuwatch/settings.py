@@ -31,6 +31,10 @@ DATA = ROOT / "data"
 _OWN_NAMES = ("POSTGRES_PASSWORD", "SLACK_BOT_TOKEN", "SLACK_CHANNEL")
 
 
+#: Where root's state folders are.
+ROOTS_HOME = Path("/var/lib/cpuwatch")
+
+
 def default_state(checkout: Path = ROOT) -> Path:
     """Where a checkout's services keep their data, if nobody says where.
 
@@ -42,7 +46,7 @@ def default_state(checkout: Path = ROOT) -> Path:
     if sys.platform != "win32" and os.geteuid() == 0:
         # PostgreSQL refuses to run as root, and the user that it runs as instead
         # cannot enter root's home.
-        return Path("/var/lib/cpuwatch") / name
+        return ROOTS_HOME / name
     # Not the system's own idea of such a folder: on macOS that is hidden from its user.
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(home).expanduser() / "cpuwatch" / name

@@ -336,7 +336,7 @@ print("end")
     ]  # fmt: skip
     assert pythons, "no Python here may be run by the user nobody"
     found = subprocess.run(
-        [pythons[0], "-I", "-c", script],
+        [pythons[0], "-I", "-"], input=script,
         capture_output=True, text=True, check=False, timeout=120, **nobody,
     )  # fmt: skip
     assert (found.stdout, found.stderr) == ("end\n", "")

@@ -157,7 +157,7 @@ def assert_java_reads_what_was_meant(jvm: Any, config: Settings, password: str) 
     values = dict(read.toMap())
     assert values["rest.port"] == str(config.port("flink_rest"))
     assert values["io.tmp.dirs"] == "tmp"
-    assert values["security.ssl.rest.keystore"] == str(config.keys / "flink.p12")
+    assert values["security.ssl.rest.keystore"] == "../keys/flink.p12"
     for key, name in (("dir", "checkpoints"), ("savepoint-dir", "savepoints")):
         path = jvm.org.apache.flink.core.fs.Path(values[f"execution.checkpointing.{key}"])
         assert path.getFileSystem().getUri().getScheme() == "file"

@@ -111,7 +111,10 @@ def preview(
     try:
         # Planning and collecting are one call: of two threads in Java at once, the next call
         # might meet the wrong one (see java.call).
-        ask(one.run, query, watch=watch, stop=one.give_up)
+        try:
+            ask(one.run, query, watch=watch, stop=one.give_up)
+        except CpuwatchError as error:
+            raise one.really(error) from error
         one.check_end()
         (lines or [Line("")])[0].end()
     except BaseException:
@@ -324,6 +327,13 @@ class _Preview:
                 why = failure(self._job)
                 if why is not None:
                     raise CpuwatchError(f"The preview failed: {why}.")
+
+    def really(self, error: CpuwatchError) -> CpuwatchError:
+        """What an error means: a job that began anew says only that, and not why."""
+        if self._job is None or "Job restarted" not in str(error):
+            return error
+        cancel_all([self._job])
+        return CpuwatchError(f"The preview failed: {failure(self._job) or 'no cause is given'}.")
 
     def check_end(self) -> None:
         """Raise if the rows came to an end because the job did, before its time."""

@@ -24,7 +24,7 @@ _NAME = r"[\w.:-]+"
 #: Everything that the page asks for, and nothing that changes anything: Flink cancels a job on a
 #: GET of …/yarn-cancel, too.
 _READS = re.compile(
-    rf"""/
+    rf"""(?! .* /\.\.? (/|$) ) /
     ( [\w-]+ (\.[\w-]+)* \. (js|css|html|ico|svg|png|woff2?|ttf)     # the page itself
     | assets/ [\w/-]+ (\.[\w-]+)+
     | config | overview | datasets

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import Settings, settings
+from cpuwatch.settings import ROOTS_HOME, Settings, settings
 from cpuwatch.stack import flink, flinkpage, jars, kafka, passwords, ports, postgres, slack
 from cpuwatch.stack.ports import Collisions
 from cpuwatch.stack.program import Program
@@ -150,8 +150,9 @@ def status() -> list[Status]:
         )
 
     # At the same time: each may take its two seconds to find that nobody answers.
-    with ThreadPoolExecutor(len(SERVICES)) as pool:
-        return list(pool.map(one, SERVICES))
+    there = [each for each in SERVICES if not (each.ours_alone and config.outside(each.name))]
+    with ThreadPoolExecutor(len(there)) as pool:
+        return list(pool.map(one, there))
 
 
 def as_json(services: list[Status]) -> str:
@@ -169,7 +170,13 @@ def as_json(services: list[Status]) -> str:
 def make_state(config: Settings) -> None:
     """Make the state folder, or say why it cannot be."""
     try:
+        above = [one for one in config.state.parents if not one.exists()]
         found = files.folder(config.state).stat()
+        if os.geteuid() == 0:
+            # PostgreSQL, which runs as another user, has to pass through what is ours above.
+            home = config.state.parent
+            for one in {*above, *([home] if home == ROOTS_HOME else [])}:
+                one.chmod(0o711)
         if found.st_uid == os.geteuid() and found.st_mode & 0o067:
             # As an earlier version left it, or somebody else made it.
             files.close(config.state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,10 @@ def prepare(
     keys.make(key)
     for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    settings = {**configuration(ports, folder), **keys.flink_options(key)}
+    # By a relative path, which no name of a folder above can spoil: Java's stores are opened by
+    # an address, in which some characters mean something.
+    own = keys.flink_options(os.path.relpath(key, folder))
+    settings = {**configuration(ports, folder), **own}
     _write_yaml(folder / "conf" / "config.yaml", settings)
     (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="ascii")
     # A function in Python is run by what PyFlink has for it, in a process beside the TaskManager

@@ -56,9 +56,7 @@ def prepare(config: Settings, ports: dict[str, int], marker: str) -> list[Progra
 
 
 def answers(config: Settings) -> bool:
-    """Whether it answers there, knows the token, and shows this stack's Flink."""
-    if config.outside("flink"):
-        return True  # whoever runs that Flink shows its page, or does not
+    """Whether it answers there, and knows the token."""
     name = f"cpuwatch-flink-{config.port('flink_page')}"
     headers = {"Cookie": f"{name}={token_in(config.keys)}"}
     try:
@@ -79,4 +77,5 @@ SERVICE = Service(
     answers=answers,
     prepare=lambda config, ports, _jars, marker: prepare(config, ports, marker),
     needed=False,
+    ours_alone=True,
 )

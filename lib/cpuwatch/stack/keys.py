@@ -83,15 +83,15 @@ def make(folder: Path) -> None:
     files.write(folder / PEM, plain + pem, private=True)  # the last one: both are there
 
 
-def flink_options(folder: Path) -> dict[str, str]:
+def flink_options(folder: Path | str) -> dict[str, str]:
     """The options by which a part of Flink shows the key, and asks others for it.
 
     Parameters
     ----------
     folder
-        As given to `make`.
+        As given to `make`, or how that is called from where the part runs.
     """
-    store = str(folder / PKCS12)
+    store = f"{folder}/{PKCS12}"
     options = {
         "security.ssl.protocol": "TLSv1.3",
         "security.ssl.algorithms": "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384",

@@ -38,6 +38,8 @@ class Service:
         Why an outside one lets us not in, if it says.
     needed
         Whether `cpuwatch up` fails if an outside one does not answer.
+    ours_alone
+        Whether there is none where somebody else runs what it belongs to.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Service:
     prepare: Callable[[Settings, dict[str, int], list[Path], str], list[Program]]
     refusal: Callable[[Settings], str | None] = lambda _: None
     needed: bool = True
+    ours_alone: bool = False
 
     def log(self, config: Settings) -> Path:
         """The log that tells why the embedded one does not start."""
