@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from cpuwatch.stack import keys
+from cpuwatch.stack import flinkpage, keys
 
 _ID = "[0-9a-f]{32}"
 _NAME = r"[\w.:-]+"
@@ -94,8 +94,7 @@ class FlinkPage:
         self._flink = urlsplit(flink)
         self._key = key
         self._token = token
-        # Cookies know no ports: those of another stack's page on this machine are apart.
-        self._cookie = f"cpuwatch-flink-{port}"
+        self._cookie = flinkpage.cookie(port)
 
     def app(self) -> Starlette:
         """The web application."""

@@ -26,6 +26,11 @@ def token_in(keys: Path) -> str:
     return path.read_text()
 
 
+def cookie(port: int) -> str:
+    """The cookie's name. Cookies know no ports: those of another stack's page here are apart."""
+    return f"cpuwatch-flink-{port}"
+
+
 def link(config: Settings) -> str:
     """The address that lets a browser in; it holds the token."""
     if config.outside("flink"):
@@ -57,7 +62,7 @@ def prepare(config: Settings, ports: dict[str, int], marker: str) -> list[Progra
 
 def answers(config: Settings) -> bool:
     """Whether it answers there, and knows the token."""
-    name = f"cpuwatch-flink-{config.port('flink_page')}"
+    name = cookie(config.port("flink_page"))
     headers = {"Cookie": f"{name}={token_in(config.keys)}"}
     try:
         web.ask(config.flink_page, "/overview", headers=headers, timeout=2.0)

@@ -252,7 +252,9 @@ class Supervisor:
         return None
 
     def _is_supervisor(self, command: list[str]) -> bool:
-        return str(self.configuration) in command and "-c" in command
+        # By the program, too: a reader of that file is none. An earlier version's was the first.
+        programs = {"supervisor.supervisord", "cpuwatch.stack.supervised"}
+        return bool(programs.intersection(command)) and str(self.configuration) in command
 
     def strays(self) -> list[psutil.Process]:
         """Processes of this stack, recognised by their own arguments, alive right now.

@@ -255,8 +255,9 @@ def send(
                 due = 0.0
             if due > 0 and stopped.wait(max(0.0, due - time.monotonic())):
                 break
-            while watch.look() and sender.waiting > _MOST_WAITING and not stopped.wait(0.1):
-                pass
+            watch.look()
+            while sender.waiting > _MOST_WAITING and not stopped.wait(0.1):
+                watch.look()
             # After a pause the ticks that were missed follow at once, each with its own moment.
             late = max(0.0, time.monotonic() - due)
             now = int((time.time() - late) * 1000)
@@ -281,8 +282,8 @@ class _Watch:
         self._tell = tell
         self._told = 0.0
 
-    def look(self) -> bool:
-        """Look now; always True."""
+    def look(self) -> None:
+        """Look now."""
         silence = self._sender.silence
         if silence > _SILENCE and silence > self._told + 1.0:
             self._told = silence
@@ -293,7 +294,6 @@ class _Watch:
         elif self._told and silence < _SILENCE:
             self._tell(f"Kafka answers again, after {self._told:.0f} s; nothing is lost.")
             self._told = 0.0
-        return True
 
 
 class Stream:
