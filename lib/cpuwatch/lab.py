@@ -38,6 +38,9 @@ _CONFIG = Path(__file__).parent / "labconfig"
 #: In each kernel's environment: where the JupyterLab is that it runs in.
 ADDRESS = "CPUWATCH_LAB"
 
+#: Below that: the way to Flink's page, see `labserver`.
+TO_FLINK = "cpuwatch/flink"
+
 _FIRST_PORT = 8888
 _PORTS = 100
 

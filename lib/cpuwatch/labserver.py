@@ -12,8 +12,9 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-#: Below the server's own address.
-PATH = "cpuwatch/flink"
+from cpuwatch.lab import TO_FLINK
+from cpuwatch.settings import settings
+from cpuwatch.stack import flinkpage
 
 
 class FlinkHandler(JupyterHandler):
@@ -22,9 +23,6 @@ class FlinkHandler(JupyterHandler):
     @web.authenticated
     def get(self) -> None:
         """Answer a click on a link."""
-        from cpuwatch.settings import settings
-        from cpuwatch.stack import flinkpage
-
         self.set_header("Cache-Control", "no-store")
         self.set_header("Referrer-Policy", "no-referrer")
         settings.cache_clear()  # the services may have been started, or others, since
@@ -36,5 +34,5 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    path = url_path_join(server.web_app.settings["base_url"], PATH)
+    path = url_path_join(server.web_app.settings["base_url"], TO_FLINK)
     server.web_app.add_handlers(".*$", [(path, FlinkHandler)])

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine
 
-from cpuwatch import flink, pipeline, results, slack, sql, thresholds, topics
+from cpuwatch import flink, lab, pipeline, results, slack, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted
 from cpuwatch.flink.cluster import cancel_all
@@ -105,8 +105,9 @@ def link(job: flink.Job) -> Any:
     from IPython.display import HTML
 
     address = flink.page(job)
-    if os.environ.get("CPUWATCH_LAB") and not settings().outside("flink"):
-        address = f"{os.environ['CPUWATCH_LAB']}/cpuwatch/flink#{address.partition('#')[2]}"
+    ours = os.environ.get(lab.ADDRESS)
+    if ours and not settings().outside("flink"):
+        address = f"{ours}/{lab.TO_FLINK}#{address.partition('#')[2]}"
     address = escape(address, quote=True)
     style = "font-size: 1.3em"
     text = f'<a href="{address}" target="_blank" style="{style}">{escape(job.name)} in Flink</a>'
