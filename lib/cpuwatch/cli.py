@@ -366,6 +366,42 @@ def produce(
 
 
 @app.command()
+def bad(as_json: AsJson = False) -> None:
+    """Show what came and is no reading: where it stands, why, and how it begins."""
+    import pandas as pd
+
+    from cpuwatch import results, topics
+    from cpuwatch.flink import cluster
+
+    found = results.bad()
+    if as_json:
+        rows = [
+            {name: value for name, value in row.items() if not pd.isna(value)}
+            for row in found.astype(object).to_dict("records")
+        ]
+        print(orjson.dumps({"bad": len(rows), "records": rows}).decode())
+        return
+    if not any(job.name == "cpu_bad" for job in cluster.jobs(running_only=True)):
+        err.print(
+            f"The job cpu_bad does not run, so nobody looks at what comes to {topics.READINGS}:"
+            " 'cpuwatch catch-up 04' deploys it."
+        )
+    count = len(found)
+    out.print(
+        f"{count:,} record{' is no reading' if count == 1 else 's are no readings'}"
+        f" ({topics.BAD_READINGS})."
+    )
+    for row in found.head(50).itertuples():
+        place = f"partition {row.partition}, offset {row.offset}"
+        where = f"{row.source}, line {row.line}" if pd.isna(row.offset) else place
+        out.print(f"  {_text(where, 80)}: {_text(row.reason, 100)}")
+        if row.text:
+            out.print(f"    {_text(row.text, 80)}")
+    if count > 50:
+        out.print(f"… and {count - 50:,} more: 'cpuwatch bad --json' has them all.")
+
+
+@app.command()
 def notify(
     once: Annotated[bool, typer.Option("--once", help="Deliver what is there, and end.")] = False,
     stay: Annotated[

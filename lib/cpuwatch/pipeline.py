@@ -85,7 +85,8 @@ JOBS = (
         reads=("cpu_in",),
         writes="cpu_out_filter",
         chapter="02",
-        hint="Every row of cpu_in, four of its columns, and one condition: WHERE usage > …",
+        hint="Every row of cpu_in, four of its columns, and two conditions: WHERE usage > … AND"
+        " time_ltz IS NOT NULL.",
     ),
     Job(
         "cpu_agg",
@@ -95,6 +96,14 @@ JOBS = (
         parameters=("window",),
         hint="FROM TABLE(TUMBLE(TABLE cpu_in, DESCRIPTOR(…), INTERVAL '…' SECOND)), and GROUP"
         " BY window_start, window_end and what else you want an average for.",
+    ),
+    Job(
+        "cpu_bad",
+        reads=("cpu_in", "cpu_placed", "cpu_raw"),
+        writes="cpu_out_bad",
+        chapter="03",
+        hint="Two queries, put together by UNION ALL: the records of cpu_raw that are no JSON"
+        " object, and the rows of cpu_placed WHERE time_ltz IS NULL. CASE gives the reason.",
     ),
     Job(
         "cpu_over",

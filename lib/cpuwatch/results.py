@@ -6,7 +6,10 @@ import re
 
 import pandas as pd
 
-from cpuwatch import sql, topics
+from cpuwatch import sql, topics, words
+
+#: So much of a record that is no reading is shown, in characters.
+_SHOWN = 200
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
 
@@ -32,6 +35,46 @@ def read(table: str, topic: str | None = None) -> pd.DataFrame:
         If there is no such topic, or Kafka does not answer.
     """
     return typed(topics.read(topic or sql.topic(table) or table), table)
+
+
+def bad(most: int = 1000) -> pd.DataFrame:
+    """What came and is no reading: records of the topic of readings, and rows of files.
+
+    Parameters
+    ----------
+    most
+        Of so many records at most the beginning is looked up, from the first on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        source (the topic, or the file), partition and offset or else line, reason, and text: the
+        beginning of the record or row. In the order of their places.
+
+    Raises
+    ------
+    CpuwatchError
+        If Kafka does not answer.
+    """
+    columns = ["source", "partition", "offset", "line", "reason", "text"]
+    if not topics.partitions_of(topics.BAD_READINGS):
+        return pd.DataFrame(columns=columns)
+    rows = [topics.decode(one.value()) or {} for one in topics.messages(topics.BAD_READINGS)]
+    # A record that JSON's reader begins to read, and finds broken later, is noted by both queries.
+    once = {(row["partition"], row["offset"]): row for row in reversed(rows) if "offset" in row}
+    rows = [*once.values(), *(row for row in rows if "offset" not in row)]
+    there = bool(once) and bool(topics.partitions_of(topics.READINGS))
+    records = topics.values(topics.READINGS, sorted(once)[:most]) if there else {}
+    for row in rows:
+        if "offset" in row:
+            value = records.get((row["partition"], row["offset"]))
+            text = None if value is None else value[: 4 * _SHOWN].decode("utf-8", "replace")
+            row |= {"source": topics.READINGS, "text": text}
+        row["text"] = None if row.get("text") is None else words.shorten(row["text"], _SHOWN)
+    found = pd.DataFrame(rows, columns=columns)
+    for name in ("partition", "offset", "line"):
+        found[name] = found[name].astype("Int64")
+    return found.sort_values(["source", "partition", "offset", "line"], ignore_index=True)
 
 
 def typed(records: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -43,6 +43,8 @@ def alerts_figure(
     default_threshold: float,
     incidents: pd.DataFrame | None,
     window: pd.Timedelta,
+    bad: int = 0,
+    late: int = 0,
 ) -> Figure:
     """Draw the averages of each host against its threshold, with the alerts marked.
 
@@ -61,6 +63,10 @@ def alerts_figure(
         As `cpuwatch.readings.incidents` returns them; shaded. None if nobody knows them.
     window : pandas.Timedelta
         Length of a window.
+    bad : int
+        How many records are no readings, for the footnote.
+    late : int
+        How many readings came too late for their window, for the footnote.
 
     Returns
     -------
@@ -94,6 +100,7 @@ def alerts_figure(
         _threshold(axes, thresholds[host] if known else default_threshold, known)
         if incidents is not None:
             _incidents(axes, incidents, host, span)
+    _footnote(figure, bad, late)
     _legend(figure, incidents is not None and bool(incidents["hostname"].isin(shown).any()))
     return figure
 
@@ -214,6 +221,21 @@ def _axes_of_time(grid: Array, span: _Span, shown: int) -> None:
         if index + columns >= shown:  # the lowest panel of its column
             axes.tick_params(axis="x", labelbottom=True)
             time_axis(axes, "time (UTC)", AutoDateLocator(tz="UTC", minticks=3, maxticks=7))
+
+
+def _footnote(figure: Figure, bad: int, late: int) -> None:
+    """Say what is in no average."""
+    left_out = [
+        f"{count:,} {one if count == 1 else many}"
+        for count, one, many in (
+            (bad, "record that is no reading", "records that are no readings"),
+            (late, "reading that came too late", "readings that came too late"),
+        )
+        if count
+    ]
+    if left_out:
+        text = f"in no average: {' and '.join(left_out)}"
+        figure.text(0.99, 0.005, text, ha="right", va="bottom", fontsize=TEXT - 2, color="0.35")
 
 
 def _legend(figure: Figure, with_incidents: bool) -> None:

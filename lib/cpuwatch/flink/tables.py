@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from html import escape
 from typing import Any
@@ -80,13 +80,20 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
                 "column": column,
                 "type": kind.replace("VARCHAR(2147483647)", "STRING"),
                 "key": key or "",
-                "computed as": (more or "").removeprefix("AS ").replace("`", ""),
+                "computed as": _plainly(more),
                 "watermark": (mark or "").replace("`", ""),
             }
             for column, kind, _null, key, more, mark, *_ in described
         ]
     )
     return table.loc[:, (table != "").any()]
+
+
+def _plainly(more: str | None) -> str:
+    """How a column is computed, without what Flink adds."""
+    return (
+        (more or "").removeprefix("AS ").replace("`", "").replace("BETWEEN ASYMMETRIC", "BETWEEN")
+    )
 
 
 def create_view(environment: TableEnvironment, name: str, query: str) -> None:
@@ -180,6 +187,9 @@ def create(environment: TableEnvironment, name: str, text: str | None = None) ->
         Its statement, if it is not the workshop's own.
     """
     text = sql.taught(name) if text is None else text
+    base = sql.base_in(text)
+    if base is not None and base not in environment.list_tables():
+        create(environment, base)
     view = re.match(r"\s*CREATE\s+TEMPORARY\s+VIEW\b", text, re.IGNORECASE)
     kind = "TEMPORARY VIEW" if view else "TABLE"
     execute(environment, f"DROP {kind} IF EXISTS `{name}`")
@@ -206,6 +216,16 @@ def _let_watermark_follow(environment: TableEnvironment, name: str) -> None:
 
 def _remember(environment: TableEnvironment, name: str, text: str) -> None:
     _TEXTS.setdefault(environment, {})[name] = text.strip()
+
+
+def with_bases(environment: TableEnvironment, names: Iterable[str]) -> list[str]:
+    """The same tables, and before each the one that it is made LIKE."""
+    known = _TEXTS.get(environment, {})
+    found: list[str] = []
+    for name in names:
+        base = sql.base_in(known.get(name, ""))
+        found += [base, name] if base else [name]
+    return list(dict.fromkeys(found))
 
 
 def texts(environment: TableEnvironment, names: Iterable[str]) -> dict[str, str | None]:
@@ -240,6 +260,15 @@ def options(environment: TableEnvironment, table: str) -> dict[str, str]:
     if found is None or table in environment.list_views():
         return {}
     return dict(found.getResolvedTable().getOptions())
+
+
+def may_chain(tables: Iterable[Mapping[str, str]]) -> bool:
+    """Whether a job on tables of these options may chain its operators: see `CHAINS`."""
+    return not any(
+        name.endswith("ignore-parse-errors") and value.lower() == "true"
+        for used in tables
+        for name, value in used.items()
+    )
 
 
 def fields(environment: TableEnvironment, table: str) -> dict[str, str]:

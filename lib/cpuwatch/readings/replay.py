@@ -15,7 +15,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME
+from cpuwatch.readings.reading import (
+    COLUMNS,
+    END_OF_TIME,
+    FIRST_TIME,
+    PIPELINE_TIMES,
+    wrong_names,
+)
 from cpuwatch.words import shorten, shown
 
 _TIME_NAMES = ("occurred_at", "timestamp", "time")
@@ -84,7 +90,7 @@ class _RejectedError(Exception):
     """A row is no reading; the message is the reason."""
 
 
-def read_csv(path: str | Path) -> CsvReadings:
+def read_csv(path: str | Path, for_pipeline: bool = False) -> CsvReadings:
     """Read a CSV file of readings; keep what is wrong apart, with its line and reason.
 
     The header names the columns, in any case and order: the time (occurred_at, timestamp or
@@ -98,6 +104,9 @@ def read_csv(path: str | Path) -> CsvReadings:
     Parameters
     ----------
     path : str or Path
+    for_pipeline : bool
+        Whether to reject also what the pipeline takes for no reading: times before 1971 and
+        from 2100 on, and names that are too long.
 
     Returns
     -------
@@ -135,7 +144,10 @@ def read_csv(path: str | Path) -> CsvReadings:
     kept: list[tuple[str, str, float, int]] = []
     for number, fields in rows:
         try:
-            kept.append(_reading(fields, header, to_ms, _shown_stem(path)))
+            reading = _reading(fields, header, to_ms, _shown_stem(path))
+            if for_pipeline:
+                _refuse(reading, fields[header.time].strip(), header)
+            kept.append(reading)
         except _RejectedError as reason:
             rejected.append((number, str(reason)))
     rejected.sort()
@@ -269,6 +281,18 @@ def _reading(
     hostname = stem if header.host is None else _name(fields, header, header.host)
     cpu = "cpu1" if header.cpu is None else _name(fields, header, header.cpu)
     return hostname, cpu, usage, occurred_at
+
+
+def _refuse(reading: tuple[str, str, float, int], when: str, header: _Header) -> None:
+    """Reject what the pipeline takes for no reading."""
+    hostname, cpu, _, occurred_at = reading
+    wrong = wrong_names(hostname, cpu)
+    if wrong is not None:
+        raise _RejectedError(wrong)
+    first, last = PIPELINE_TIMES
+    if not first <= occurred_at <= last:
+        column_name = shorten(header.names[header.time])
+        raise _RejectedError(f"{column_name} {shown(when)} is not between 1971 and 2100")
 
 
 def _name(fields: list[str], header: _Header, index: int) -> str:

@@ -55,7 +55,7 @@ def open_source(
         If the CSV cannot be used.
     """
     if csv is not None:
-        found = read_csv(csv)
+        found = read_csv(csv, for_pipeline=True)
         return Source(csv.name, _rows(found.readings), rejected=found.rejected)
     if machine:
         ticks: Iterable[list[Reading]] = this_machine()

@@ -229,6 +229,8 @@ def columns(table: str) -> list[Column]:
         name, kind = words[1].strip("`"), words[2].upper()
         if name.upper() in ("PRIMARY", "WATERMARK", "CONSTRAINT", "UNIQUE") or kind == "AS":
             continue
+        if re.search(r"\bMETADATA\b.*\bVIRTUAL\b", part, re.IGNORECASE):
+            continue  # Kafka's, and no field
         found.append(Column(name, kind))
     return found
 
@@ -246,13 +248,31 @@ def topic(table: str) -> str | None:
 
 
 def topics() -> list[str]:
-    """The topics of all tables of the pipeline."""
-    return [name for table in pipeline.tables() if (name := topic(table)) is not None]
+    """The topics of all tables of the pipeline, each once."""
+    found = (topic(table) for table in pipeline.tables())
+    return list(dict.fromkeys(name for name in found if name is not None))
 
 
 def table_of(topic_name: str) -> str | None:
-    """The pipeline's table on a topic; None if it has none."""
-    return next((table for table in pipeline.tables() if topic(table) == topic_name), None)
+    """The pipeline's first table on a topic; None if it has none."""
+    return next(iter(tables_of(topic_name)), None)
+
+
+def tables_of(topic_name: str) -> list[str]:
+    """The pipeline's tables on a topic, also those that are like another one there."""
+    there = pipeline.tables()
+    return [one for one in there if topic_name in (topic(one), topic(base(one) or one))]
+
+
+def base(table: str) -> str | None:
+    """The table that another one is made LIKE; None if it stands by itself."""
+    return base_in(source(table))
+
+
+def base_in(text: str) -> str | None:
+    """The same, of a CREATE TABLE."""
+    found = re.search(r"\)\s*LIKE\s+`?(\w+)", _without_comments(text), re.IGNORECASE)
+    return found[1] if found else None
 
 
 def _body(text: str) -> str:

@@ -10,5 +10,5 @@ SELECT
 FROM TABLE(
     TUMBLE(TABLE cpu_in, DESCRIPTOR(time_ltz), ${window})
 )
-WHERE usage IS NOT NULL AND time_ltz IS NOT NULL
+WHERE time_ltz IS NOT NULL
 GROUP BY window_start, window_end, hostname, cpu

@@ -12,7 +12,7 @@ from cpuwatch.topics.admin import (
     states,
 )
 from cpuwatch.topics.client import admin, client_settings, unreachable
-from cpuwatch.topics.consumer import Follower, count, decode, follow, messages, read
+from cpuwatch.topics.consumer import Follower, count, decode, follow, messages, read, values
 from cpuwatch.topics.known import (
     ALERTS,
     AVERAGES,
@@ -23,7 +23,15 @@ from cpuwatch.topics.known import (
     READINGS,
     UNDELIVERED,
 )
-from cpuwatch.topics.producer import Sender, Stream, keep_rejected, produce, send
+from cpuwatch.topics.producer import (
+    Sender,
+    Stream,
+    keep,
+    keep_rejected,
+    produce,
+    rejected_rows,
+    send,
+)
 
 __all__ = [
     "ALERTS",
@@ -48,13 +56,16 @@ __all__ = [
     "delete",
     "empty",
     "follow",
+    "keep",
     "keep_rejected",
     "messages",
     "names",
     "partitions_of",
     "produce",
     "read",
+    "rejected_rows",
     "send",
     "states",
     "unreachable",
+    "values",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import orjson
@@ -79,8 +79,8 @@ def read(topic: str, timeout: float = 60.0) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The records' fields, then `partition` and `offset`. A record that is no JSON
-        object has None for every field.
+        The records' fields, then `partition` and `offset`, unless these are fields of
+        theirs. A record that is no JSON object has None for every field.
 
     Raises
     ------
@@ -89,13 +89,47 @@ def read(topic: str, timeout: float = 60.0) -> pd.DataFrame:
     """
     rows = []
     for message in messages(topic, timeout):
-        row = decode(message.value()) or {}
-        row["partition"] = message.partition()
-        row["offset"] = message.offset()
-        rows.append(row)
+        place = {"partition": message.partition(), "offset": message.offset()}
+        rows.append({**place, **(decode(message.value()) or {})})
     frame = pd.DataFrame(rows)
     fields = [name for name in frame.columns if name not in ("partition", "offset")]
     return frame.reindex(columns=[*fields, "partition", "offset"])
+
+
+def values(topic: str, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes | None]:
+    """The values of single records.
+
+    Parameters
+    ----------
+    topic
+        The topic's name.
+    places
+        Partitions and offsets.
+
+    Returns
+    -------
+    dict
+        By partition and offset, as they were sent; what is not there is left out.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or Kafka does not answer.
+    """
+    require(topic)
+    found: dict[tuple[int, int], bytes | None] = {}
+    consumer = _consumer()
+    try:
+        for partition, offset in places:
+            consumer.assign([TopicPartition(topic, partition, offset)])
+            message = consumer.poll(TIMEOUT)
+            if message is None:
+                raise unreachable(f"{topic} was not read in {TIMEOUT:.0f} seconds")
+            if message.error() is None and message.offset() == offset:
+                found[partition, offset] = message.value()
+    finally:
+        consumer.close()
+    return found
 
 
 def count(topic: str) -> int:

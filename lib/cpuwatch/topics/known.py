@@ -17,8 +17,8 @@ AVERAGES = _of("cpu_out_agg")
 OVER = _of("cpu_out_over")
 ALERTS = _of("cpu_out_alerts")
 
-#: Readings that are none, with their place and the reason.
-BAD_READINGS = "cpu_bad_readings"
+#: Records that are no readings, with their place and the reason; and rows of files that are none.
+BAD_READINGS = _of("cpu_out_bad")
 #: Alerts that Slack refused for good.
 UNDELIVERED = "cpu_undelivered_alerts"
 #: The endless stream of chapter 01; not the one that the jobs read, so that the results of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,8 +18,9 @@ from cpuwatch.readings import COLUMNS, Source, live_fleet
 from cpuwatch.settings import settings
 from cpuwatch.stack import failures
 from cpuwatch.stack.kafka import QUIET
-from cpuwatch.topics.admin import create, require
+from cpuwatch.topics.admin import create, partitions_of, require
 from cpuwatch.topics.client import client_settings
+from cpuwatch.topics.consumer import read
 from cpuwatch.topics.known import BAD_READINGS, LIVE, READINGS
 
 #: So long Kafka may owe an answer before somebody is told, in seconds.
@@ -189,13 +190,37 @@ def keep_rejected(rejected: pd.DataFrame, source: str) -> None:
     source
         The name of the file that they stand in.
     """
-    if rejected.empty:
-        return
-    create(BAD_READINGS)
-    sender = Sender(BAD_READINGS)
-    for line, reason, text in rejected[["line", "reason", "text"]].itertuples(index=False):
-        sender.send({"source": source, "line": line, "reason": reason, "text": text})
-    sender.flush()
+    rows = rejected[["line", "reason", "text"]].itertuples(index=False)
+    keep(
+        {"source": source, "line": line, "reason": reason, "text": text}
+        for line, reason, text in rows
+    )
+
+
+def keep(rows: Iterable[dict[str, Any]]) -> None:
+    """Put rows, as `keep_rejected` makes them, into the dead-letter topic."""
+    sender = None
+    for row in rows:
+        if sender is None:
+            create(BAD_READINGS)
+            sender = Sender(BAD_READINGS)
+        sender.send(row)
+    if sender is not None:
+        sender.flush()
+
+
+def rejected_rows() -> list[dict[str, Any]]:
+    """The rows of files that the dead-letter topic holds, in the order of their arrival."""
+    if not partitions_of(BAD_READINGS):
+        return []
+    found = read(BAD_READINGS)
+    if "line" not in found.columns:
+        return []
+    rows = found.loc[found["line"].notna(), ["source", "line", "reason", "text"]]
+    return [
+        {"source": source, "line": int(line), "reason": reason, "text": text}
+        for source, line, reason, text in rows.itertuples(index=False)
+    ]
 
 
 def send(

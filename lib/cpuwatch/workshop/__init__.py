@@ -12,6 +12,7 @@ from cpuwatch.workshop.chapters import begin, catch_up
 from cpuwatch.workshop.errors import explain_errors, trace
 from cpuwatch.workshop.exercises import hint, solution
 from cpuwatch.workshop.running import (
+    bad,
     database,
     first_record,
     fresh_topic,
@@ -26,6 +27,7 @@ from cpuwatch.workshop.running import (
 
 __all__ = [
     "Stream",
+    "bad",
     "begin",
     "catch_up",
     "database",

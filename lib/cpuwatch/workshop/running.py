@@ -162,6 +162,19 @@ def result(topic: str) -> pd.DataFrame:
     return found.sort_values(order, kind="stable", ignore_index=True) if order else found
 
 
+def bad() -> pd.DataFrame:
+    """What came and is no reading, with its place and the reason; see `results.bad`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        source, partition, offset, line, reason, text: only those columns in which something
+        stands.
+    """
+    found = results.bad()
+    return found.loc[:, found.notna().any() | found.columns.isin(["source", "reason", "text"])]
+
+
 def stop_jobs(*names: str) -> pd.DataFrame:
     """Stop jobs.
 

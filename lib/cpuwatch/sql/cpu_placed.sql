@@ -1,0 +1,5 @@
+CREATE TABLE cpu_placed (
+    `partition` INT METADATA VIRTUAL,
+    `offset` BIGINT METADATA VIRTUAL
+)
+LIKE cpu_in (EXCLUDING WATERMARKS)
