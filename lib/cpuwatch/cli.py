@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -374,14 +374,18 @@ def bad(as_json: AsJson = False) -> None:
     from cpuwatch.flink import cluster
 
     found = results.bad()
+    running = {}
+    with suppress(CpuwatchError):  # also while Flink does not run
+        running = {job.name: job for job in cluster.jobs(running_only=True)}
+    late = cluster.late(running["cpu_agg"]) if "cpu_agg" in running else 0
     if as_json:
         rows = [
             {name: value for name, value in row.items() if not pd.isna(value)}
             for row in found.astype(object).to_dict("records")
         ]
-        print(orjson.dumps({"bad": len(rows), "records": rows}).decode())
+        print(orjson.dumps({"bad": len(rows), "late": late, "records": rows}).decode())
         return
-    if not any(job.name == "cpu_bad" for job in cluster.jobs(running_only=True)):
+    if "cpu_bad" not in running:
         err.print(
             f"The job cpu_bad does not run, so nobody looks at what comes to {topics.READINGS}:"
             " 'cpuwatch catch-up 04' deploys it."
@@ -399,6 +403,9 @@ def bad(as_json: AsJson = False) -> None:
             out.print(f"    {_text(row.text, 80)}")
     if count > 50:
         out.print(f"… and {count - 50:,} more: 'cpuwatch bad --json' has them all.")
+    if late:
+        what = "reading came too late for its" if late == 1 else "readings came too late for their"
+        out.print(f"{late:,} {what} window, since cpu_agg began.")
 
 
 @app.command()

@@ -14,8 +14,9 @@ import pytest
 import twin
 from conftest import cpuwatch_here
 
-from cpuwatch import flink, readings, results, sql, topics, workshop
+from cpuwatch import flink, readings, results, sql, topics, waiting, workshop
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import cluster
 from cpuwatch.flink.tables import create
 
 FLEET = readings.fleet(ticks=240)
@@ -280,6 +281,17 @@ def test_a_person_sees_them_in_the_notebook_and_in_the_terminal(
         "source": topics.READINGS, "partition": partition, "offset": offset, "reason": RANGE,
         "text": hostile,
     }  # fmt: skip
+
+    # A reading of long ago: its window has closed.
+    topics.produce(FLEET[: 35 * 60])
+    flink.wait_until_settled(jobs[1], quiet=True)
+    topics.produce(FLEET[:1])
+    flink.wait_until_settled(jobs[1], quiet=True)
+    waiting.until(lambda: cluster.late(jobs[1]) == 1, 20, "its metric does not say so")
+    assert cpuwatch_here("bad").stdout.splitlines()[-1] == (
+        "1 reading came too late for its window, since cpu_agg began."
+    )
+    assert json.loads(cpuwatch_here("bad", "--json").stdout)["late"] == 1
 
     # Deployed anew the job notes them anew; the file's row is nobody's to note again.
     environment = flink.connect(fresh=True)

@@ -41,6 +41,9 @@ OFFSET = re.compile(
 #: The metric that says how many records a source has read.
 _SOURCE_READ = re.compile(r"^(?P<source>\d+\.Source__.*)\.numRecordsIn$")
 
+#: The metric that says how many records came after their window had closed.
+_LATE = re.compile(r"\.numLateRecordsDropped$")
+
 #: Causes that no patience mends.
 _HOPELESS = re.compile(
     r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException"
@@ -174,6 +177,11 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
 def records_read(job: Job) -> int:
     """How many records a job has read from its sources so far, as far as the cluster knows."""
     return sum(int(float(value)) for value in metrics(job, _SOURCE_READ).values())
+
+
+def late(job: Job) -> int:
+    """How many readings came too late for their window since the job began or began anew."""
+    return sum(int(float(value)) for value in metrics(job, _LATE).values())
 
 
 def free_slots() -> int:
