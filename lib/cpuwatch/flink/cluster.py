@@ -33,13 +33,19 @@ PAUSE = 0.1
 _PATIENCE = 60.0
 
 #: The metric that says how far a source has read a partition.
-OFFSET = re.compile(r"topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.currentOffset$")
+OFFSET = re.compile(
+    r"^(?P<source>\d+\.Source__.*?)\.\w+\.topic\.(?P<topic>.+)"
+    r"\.partition\.(?P<partition>\d+)\.currentOffset$"
+)
 
 #: The metric that says how many records a source has read.
-_SOURCE_READ = re.compile(r"^\d+\.Source__.*\.numRecordsIn$")
+_SOURCE_READ = re.compile(r"^(?P<source>\d+\.Source__.*)\.numRecordsIn$")
 
 #: Causes that no patience mends.
-_HOPELESS = re.compile(r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException")
+_HOPELESS = re.compile(
+    r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException"
+    r"|CAST fails on|divides by zero"
+)
 
 
 @dataclass(frozen=True)
@@ -138,11 +144,30 @@ def readers(topic: str) -> list[Job]:
 
 
 def offsets(job: Job) -> dict[tuple[str, int], int]:
-    """For each topic and partition that a job reads the offset of the last record it has read."""
+    """For each topic and partition that a job reads the offset of the last record it has read.
+
+    If it reads one more than once, as a join of a table with itself does, the earliest counts;
+    -1 if it has read none. Empty as long as a source has not begun.
+    """
+    by_source: dict[str, dict[tuple[str, int], int]] = {}
+    begun: dict[str, bool] = {}
+    either = re.compile(f"{OFFSET.pattern}|{_SOURCE_READ.pattern.replace('source', 'other')}")
+    for name, value in metrics(job, either).items():
+        if found := OFFSET.search(name):
+            place = found["topic"], int(found["partition"])
+            by_source.setdefault(found["source"], {})[place] = int(value)
+        elif found := _SOURCE_READ.search(name):
+            begun[found["source"]] = int(float(value)) > 0
+    if not all(source in by_source or begun[source] for source in begun):
+        return {}
+    places = {(topic, number) for one in by_source.values() for topic, number in one}
     return {
-        (found["topic"], int(found["partition"])): int(value)
-        for name, value in metrics(job, OFFSET).items()
-        if (found := OFFSET.search(name))
+        (topic, number): min(
+            one.get((topic, number), -1)
+            for one in by_source.values()
+            if any(topic == name for name, _ in one)
+        )
+        for topic, number in places
     }
 
 

@@ -232,6 +232,15 @@ _TABLE: list[tuple[str, Meaning]] = [
         " Restart the stack ('cpuwatch down', 'cpuwatch up'), or put the jar on the cluster, too.",
     ),
     (
+        r"For input string: ['\"]([^'\"\n]*)['\"]",
+        "CAST fails on '{1}', which is no number. TRY_CAST makes NULL of what it cannot read.",
+    ),
+    (
+        r"ArithmeticException: (?:/|Division) by zero",
+        "Some row divides by zero. NULLIF(x, 0) makes NULL of the divisor 0, and the result NULL,"
+        " too.",
+    ),
+    (
         r"Cannot run program \"([^\"]*python[^\"]*)\"",
         "The cluster has no Python at {1}, which a function in Python needs: run it on the embedded"
         " Flink, or install Python there",

@@ -20,7 +20,7 @@ from pyflink.util.exceptions import JavaException
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, explain, mirror, ordering, remarks, tables
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel_all, failure, status
-from cpuwatch.flink.environment import ask, clean
+from cpuwatch.flink.environment import CHAINS, ask, clean
 from cpuwatch.progress import LINE, Line
 from cpuwatch.settings import settings
 
@@ -114,7 +114,10 @@ def preview(
         try:
             ask(one.run, query, watch=watch, stop=one.give_up)
         except CpuwatchError as error:
-            raise one.really(error) from error
+            why = one.failed_by(error)
+            if why is None:
+                raise
+            raise CpuwatchError(f"The preview failed: {why}.") from error
         one.check_end()
         (lines or [Line("")])[0].end()
     except BaseException:
@@ -224,6 +227,8 @@ class _Preview:
             if options.get("connector") in ("kafka", "upsert-kafka")
         ]
         self._mirror = mirror.of(self._environment, batch=batch, bounded=kafka)
+        if tables.may_chain(self.used.values()):
+            self._mirror.get_config().set(CHAINS, "true")
         table = self._mirror.sql_query(self.query)
         self._columns = _columns(table)
         return table
@@ -328,12 +333,12 @@ class _Preview:
                 if why is not None:
                     raise CpuwatchError(f"The preview failed: {why}.")
 
-    def really(self, error: CpuwatchError) -> CpuwatchError:
-        """What an error means: a job that began anew says only that, and not why."""
+    def failed_by(self, error: CpuwatchError) -> str | None:
+        """Why the job failed, if the error says only that it began anew, and not why."""
         if self._job is None or "Job restarted" not in str(error):
-            return error
+            return None
         cancel_all([self._job])
-        return CpuwatchError(f"The preview failed: {failure(self._job) or 'no cause is given'}.")
+        return failure(self._job) or "no cause is given"
 
     def check_end(self) -> None:
         """Raise if the rows came to an end because the job did, before its time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from html import escape
 from typing import Any
@@ -240,6 +240,15 @@ def options(environment: TableEnvironment, table: str) -> dict[str, str]:
     if found is None or table in environment.list_views():
         return {}
     return dict(found.getResolvedTable().getOptions())
+
+
+def may_chain(tables: Iterable[Mapping[str, str]]) -> bool:
+    """Whether a job on tables of these options may chain its operators: see `CHAINS`."""
+    return not any(
+        name.endswith("ignore-parse-errors") and value.lower() == "true"
+        for used in tables
+        for name, value in used.items()
+    )
 
 
 def fields(environment: TableEnvironment, table: str) -> dict[str, str]:
