@@ -22,8 +22,6 @@ for name, value in {
     "parallelism.default": "1",
     "execution.checkpointing.interval": "1 s",  # the sinks show their rows at checkpoints
     "table.local-time-zone": "UTC",
-    # A reader that skips what it cannot parse also skips what fails behind it in its own chain.
-    "pipeline.operator-chaining.enabled": "false",
     "table.optimizer.agg-phase-strategy": "ONE_PHASE",  # sums in the order of arrival, always
 }.items():
     env.get_config().set(name, value)

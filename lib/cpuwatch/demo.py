@@ -31,7 +31,7 @@ from cpuwatch import (
 )
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.environment import warm_up
-from cpuwatch.flink.tables import create, keep_apart, may_chain, options, refuse_hints
+from cpuwatch.flink.tables import create, keep_apart, refuse_hints
 from cpuwatch.pipeline import WORKSHOP, Parameters, Run
 from cpuwatch.slack.notices import count_messages
 
@@ -343,15 +343,12 @@ class _Place:
 
     def finish(self, *names: str) -> None:
         """Run jobs side by side, each to the end of its input."""
-        environment = self._environment
-        assert environment is not None, "connect first"
-        jobs = []
-        for job in (one for one in pipeline.JOBS if one.name in names):
-            chained = may_chain(options(environment, table) for table in job.reads)
-            text = self._text(job.name)
-            jobs.append(flink.submit(environment, self._run.job(job.name), text, chained))
-        for started in jobs:
-            flink.wait_until_finished(started)
+        assert self._environment is not None, "connect first"
+        jobs = [
+            flink.submit(self._environment, self._run.job(name), self._text(name)) for name in names
+        ]
+        for job in jobs:
+            flink.wait_until_finished(job)
 
     def _text(self, name: str) -> str:
         text = sql.taught(name, self._parameters)

@@ -13,7 +13,7 @@ from cpuwatch import pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted, tables
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel, cancel_all, readers, wait_until_running
-from cpuwatch.flink.environment import CHAINS, PHASES, ask, clean
+from cpuwatch.flink.environment import PHASES, ask, clean
 from cpuwatch.progress import Line
 
 _NO_JOB = "That statement starts no job: a job is an INSERT INTO … SELECT."
@@ -108,15 +108,12 @@ def replace(
     for output in outputs:
         stopped += renew(output, spare)
     try:
-        job = submit(environment, name, statement, tables.may_chain(used.values()))
+        job = submit(environment, name, statement)
         written = statement if isinstance(statement, str) else None
         views = [] if written is None else tables.views_in(environment, written)
         noted.note_job(
             job,
-            {
-                name: written,
-                **tables.texts(environment, [*views, *plan.reads, *plan.writes]),
-            },
+            {name: written, **tables.texts(environment, [*views, *plan.reads, *plan.writes])},
             {one["topic"] for one in used.values() if "topic" in one},
             outputs,
             str(environment.get_config().get("pipeline.auto-watermark-interval", "")),
@@ -164,12 +161,7 @@ def _inserts(text: str) -> list[str]:
     return [one[1] for one in found if one] if all(found) else []
 
 
-def submit(
-    environment: TableEnvironment,
-    name: str,
-    statement: str | TablePipeline,
-    chained: bool = False,
-) -> Job:
+def submit(environment: TableEnvironment, name: str, statement: str | TablePipeline) -> Job:
     """Submit an INSERT as a job; a running job of the same name is replaced.
 
     Parameters
@@ -180,8 +172,6 @@ def submit(
         The job's name on the cluster.
     statement
         The INSERT statement, or a Table API pipeline.
-    chained
-        Whether it may chain its operators: see `tables.may_chain`.
 
     Returns
     -------
@@ -197,11 +187,11 @@ def submit(
 
     def start() -> Job:
         environment.get_config().set("pipeline.name", name)
-        with _options(environment, _wanted(environment, statement, chained)):
-            if isinstance(statement, str):
+        if isinstance(statement, str):
+            with _summed_in_order(environment, statement):
                 result = environment.execute_sql(clean(statement))
-            else:
-                result = statement.execute()
+        else:
+            result = statement.execute()
         client = result.get_job_client()
         if client is None:
             raise CpuwatchError(_NO_JOB)
@@ -210,43 +200,28 @@ def submit(
     return ask(start, statement, lambda job: cancel_all([job]))
 
 
-def _wanted(
-    environment: TableEnvironment, statement: str | TablePipeline, chained: bool
-) -> dict[str, str]:
-    """The options that one statement has beside those of its environment.
+@contextmanager
+def _summed_in_order(environment: TableEnvironment, statement: str) -> Iterator[None]:
+    """Let the sums of a window be made in the order of arrival, where that can be done.
 
-    Sums of a window are made in the order of arrival, where that can be done. By itself Flink
-    adds up parts of a window between checkpoints, and then the parts, so that the last digit of
-    an average depends on when the checkpoints were. In one phase it does not; but then a record
-    without a time stops the job for ever, unless the statement leaves it out.
+    By itself Flink adds up parts of a window between checkpoints, and then the parts, so that the
+    last digit of an average depends on when the checkpoints were. In one phase it does not; but
+    then a record without a time stops the job for ever, unless the statement leaves it out.
     """
-    wanted = {CHAINS: "true"} if chained else {}
-    text = sql.normal(statement) if isinstance(statement, str) else ""
+    text = sql.normal(statement)
     times = re.findall(r"\bDESCRIPTOR\s*\(\s*`?(\w+)", text, re.IGNORECASE)
     left_out = all(
         re.search(rf"\b{time}`?\s+IS\s+NOT\s+NULL\b", text, re.IGNORECASE) for time in times
     )
-    theirs = environment.get_config().get_configuration()
-    if times and left_out and not theirs.contains_key(PHASES):
-        wanted[PHASES] = "ONE_PHASE"
-    return wanted
-
-
-@contextmanager
-def _options(environment: TableEnvironment, wanted: dict[str, str]) -> Iterator[None]:
-    """Set options of an environment for one statement."""
     options = environment.get_config().get_configuration()
-    before = {name: value for name, value in options.to_dict().items() if name in wanted}
-    for name, value in wanted.items():
-        options.set_string(name, value)
+    if not times or not left_out or options.contains_key(PHASES):
+        yield
+        return
+    options.set_string(PHASES, "ONE_PHASE")
     try:
         yield
     finally:
-        for name in wanted:
-            if name in before:
-                options.set_string(name, before[name])
-            else:
-                options.remove_config(name)
+        options.remove_config(PHASES)
 
 
 def renew(topic: str, spare: bool = False) -> list[str]:

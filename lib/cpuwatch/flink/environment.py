@@ -29,11 +29,6 @@ from cpuwatch.stack.flink import client_environment
 CHECKPOINTS = "execution.checkpointing.interval"
 EVERY = "500 ms"
 
-#: Whether operators that follow each other call each other within one task. Tables whose format
-#: skips what it cannot read must not be read in such a chain: the reader takes whatever fails
-#: behind it, a cast or a function of yours, for a record that it cannot read, and skips it.
-CHAINS = "pipeline.operator-chaining.enabled"
-
 #: Whether sums are made in one phase: in the order of arrival.
 PHASES = "table.optimizer.agg-phase-strategy"
 
@@ -81,7 +76,6 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             **cluster.client_options(),
             "parallelism.default": 1,
             CHECKPOINTS: EVERY,
-            CHAINS: "false",
             # Windows are aligned to the epoch, and times are written in UTC, wherever we are.
             "table.local-time-zone": "UTC",
             # Functions in Python run as they would here.

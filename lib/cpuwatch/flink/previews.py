@@ -20,7 +20,7 @@ from pyflink.util.exceptions import JavaException
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, explain, mirror, ordering, remarks, tables
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel_all, failure, status
-from cpuwatch.flink.environment import CHAINS, ask, clean
+from cpuwatch.flink.environment import ask, clean
 from cpuwatch.progress import LINE, Line
 from cpuwatch.settings import settings
 
@@ -227,8 +227,8 @@ class _Preview:
             if options.get("connector") in ("kafka", "upsert-kafka")
         ]
         self._mirror = mirror.of(self._environment, batch=batch, bounded=kafka)
-        if tables.may_chain(self.used.values()):
-            self._mirror.get_config().set(CHAINS, "true")
+        if not tables.may_chain(self.used.values()):
+            self._mirror.get_config().set(mirror.CHAINS, "false")
         table = self._mirror.sql_query(self.query)
         self._columns = _columns(table)
         return table

@@ -243,7 +243,7 @@ def options(environment: TableEnvironment, table: str) -> dict[str, str]:
 
 
 def may_chain(tables: Iterable[Mapping[str, str]]) -> bool:
-    """Whether a job on tables of these options may chain its operators: see `CHAINS`."""
+    """Whether a preview of tables with these options may chain its operators: see `mirror`."""
     return not any(
         name.endswith("ignore-parse-errors") and value.lower() == "true"
         for used in tables
