@@ -1,0 +1,48 @@
+"""A preview's reader skips what it cannot parse, and nothing else; a topic may be read twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cpuwatch import flink, readings, sql, topics, workshop
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import cluster
+
+NUMBER = "SELECT time_ltz, hostname, cpu, CAST(hostname AS DOUBLE) AS usage FROM cpu_in"
+WHY = r"CAST fails on '\w+', which is no number"
+
+
+@pytest.fixture
+def environment(stack: Path) -> Any:
+    topics.empty(topics.READINGS)
+    topics.produce(readings.fleet(ticks=20))
+    made = flink.connect(fresh=True)
+    flink.import_tables(made, "cpu_in", "cpu_out_filter")
+    return made
+
+
+def test_a_preview_says_what_fails(environment: Any) -> None:
+    with pytest.raises(CpuwatchError, match=WHY):
+        flink.preview(environment, NUMBER)
+    with pytest.raises(CpuwatchError, match="Some row divides by zero"):
+        flink.preview(environment, "SELECT SUM(1 / CAST(usage * 0 AS INT)) AS n FROM cpu_in")
+
+
+def test_a_topic_that_a_job_reads_twice_is_read_when_both_have(environment: Any) -> None:
+    twice = (
+        "INSERT INTO cpu_out_filter SELECT time_ltz, hostname, cpu, usage FROM cpu_in UNION ALL"
+        " SELECT time_ltz, hostname, cpu, usage FROM cpu_again"
+    )
+    again = sql.taught("cpu_in").replace("TABLE cpu_in", "TABLE cpu_again")
+    flink.create_table(environment, again)
+    job = flink.deploy(environment, "my_job", twice)
+    flink.wait_until_settled(job, quiet=True)
+    assert len(workshop.result(topics.FILTERED)) == 2 * 20 * 35
+    ends = topics.states(topics.READINGS)[topics.READINGS].ends
+    assert cluster.offsets(job) == {
+        (topics.READINGS, number): end - 1 for number, end in ends.items()
+    }
+    flink.cancel("my_job")
