@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+#: The signals that ask a process to end, as far as it may answer them.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def stop_event() -> Iterator[threading.Event]:
@@ -54,6 +57,30 @@ def not_lost() -> Iterator[Callable[[], None]]:
             remembered.check()
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold back what asks us to end while something runs that must not be torn.
+
+    Kafka's clients are written in C. A KeyboardInterrupt that is raised while one of them polls
+    or ends comes out as a SystemError, or in the midst of what runs next. What came meanwhile is
+    answered at the end of the `with`; so that should be soon.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are answered by the main thread alone
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    before = {number: found for number in _ENDING if callable(found := signal.getsignal(number))}
+    for number in before:
+        signal.signal(number, lambda *args: came.append(args))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for args in came:
+            before[signal.Signals(args[0])](*args)
 
 
 class _Remembered:

@@ -464,6 +464,17 @@ def test_a_name_from_a_cell_that_was_not_run() -> None:
     )
 
 
+def test_what_the_stop_button_makes_of_a_client_of_kafkas_in_a_cell() -> None:
+    stopped = explain.error(KeyboardInterrupt())
+    assert stopped is not None and stopped.startswith("Stopped.")
+    torn = SystemError("<built-in function exec> returned a result with an exception set")
+    torn.__cause__ = KeyboardInterrupt()
+    assert explain.error(torn) == stopped
+    lost = "<method 'poll' of 'cimpl.Producer' objects> returned NULL without setting an exception"
+    assert explain.error(SystemError(lost)) == stopped
+    assert explain.error(SystemError("bad argument to internal function")) is None
+
+
 def test_an_error_of_somebody_else_speaks_for_itself() -> None:
     assert explain.error(ZeroDivisionError("division by zero")) is None
 

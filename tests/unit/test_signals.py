@@ -92,3 +92,22 @@ def test_where_a_signal_asks_to_stop_a_wait_is_not_torn() -> None:
     with signals.stop_event() as stop:
         signal.raise_signal(signal.SIGINT)
         assert waiting.until(stop.is_set, 5, "It was not asked.")
+
+
+def test_what_must_not_be_torn_runs_to_its_end_first() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    done = []
+    with pytest.raises(KeyboardInterrupt), signals.held():
+        with signals.held():
+            signal.raise_signal(signal.SIGINT)
+            done.append("inner")
+        done.append("outer")
+    assert done == ["inner", "outer"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_was_held_back_does_what_it_did_before() -> None:
+    with signals.stop_event() as stop, signals.held():
+        signal.raise_signal(signal.SIGTERM)
+        assert not stop.is_set()
+    assert stop.is_set()

@@ -89,9 +89,21 @@ def error(value: BaseException) -> str | None:
             f"There is no '{name}' here: a cell above was not run, or the name is misspelt."
             " Choose 'Run', 'Run All Above Selected Cell', then run this cell again."
         )
-    if isinstance(value, KeyboardInterrupt):
+    if isinstance(value, KeyboardInterrupt) or _was_interrupted(value):
         return "Stopped. The kernel is well: run this cell again whenever you like."
     return None
+
+
+def _was_interrupted(value: BaseException) -> bool:
+    """Whether this is what the Stop button makes of a client of Kafka's in a cell.
+
+    These are written in C: an interrupt within them comes out as Python's word that something
+    in C breaks the rules.
+    """
+    return isinstance(value, SystemError) and (
+        isinstance(value.__cause__ or value.__context__, KeyboardInterrupt)
+        or re.search(r"of 'cimpl\.\w+' objects> returned NULL", str(value)) is not None
+    )
 
 
 def _database(value: SQLAlchemyError) -> str:

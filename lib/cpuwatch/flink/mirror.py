@@ -35,11 +35,6 @@ _ALWAYS = {
     "client.heartbeat.timeout": "20000",
 }
 
-#: Whether operators that follow each other call each other within one task. Tables whose format
-#: skips what it cannot read must not be read in such a chain: the reader takes whatever fails
-#: behind it, a cast or a function of yours, for a record that it cannot read, and skips it.
-CHAINS = "pipeline.operator-chaining.enabled"
-
 #: What makes a batch job run on this cluster from its sources to its end in one go: with the
 #: adaptive scheduler, and with parts of a plan that are used twice, a later stage would wait
 #: for an earlier one for ever.

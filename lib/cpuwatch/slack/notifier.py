@@ -15,11 +15,9 @@ from pathlib import Path
 
 import orjson
 from confluent_kafka import (
-    Consumer,
     KafkaError,
     KafkaException,
     Message,
-    TopicCollection,
     TopicPartition,
 )
 
@@ -28,7 +26,6 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.slack.channel import Channel
 from cpuwatch.slack.errors import RefusedError, Stopped
 from cpuwatch.slack.notices import Notice, RollUp
-from cpuwatch.stack.kafka import QUIET
 from cpuwatch.words import iso
 
 #: The consumer group, by whose offsets it is seen what was delivered.
@@ -83,7 +80,7 @@ class Notifier:
         self._memory = memory
         self._tell = tell
         self._stop = stop or threading.Event()
-        self._consumer = consumer(group)
+        self._consumer = topics.PatientConsumer(**{"group.id": group})
         self._rolled = RollUp()
         self._topic_id = ""
         channel.on_trouble = tell
@@ -155,9 +152,9 @@ class Notifier:
         """Whether the topic was deleted and made again, with other records at the old offsets."""
         try:
             now = _topic_id(self.topic)
-        except (CpuwatchError, KafkaException):
-            return False  # the broker is away, or the topic between two lives
-        return now != self._topic_id
+        except CpuwatchError:
+            return False  # the broker is away
+        return now not in ("", self._topic_id)  # without an id it is between two lives
 
     # --- Delivering ------------------------------------------------------------------------
 
@@ -197,10 +194,10 @@ class Notifier:
     def _keep_undelivered(self, reason: str, more: dict[str, object]) -> None:
         self.undelivered += 1
         topics.create(topics.UNDELIVERED)
-        sender = topics.Sender(topics.UNDELIVERED)
         now = iso(datetime.now(timezone.utc), "seconds")
-        sender.send({"reason": reason, "refused_at": now, **more})
-        sender.flush()
+        with topics.Sender(topics.UNDELIVERED) as sender:
+            sender.send({"reason": reason, "refused_at": now, **more})
+            sender.flush()
 
     def _commit(self, batch: list[Message]) -> None:
         if self._memory is None:
@@ -248,26 +245,9 @@ class Notifier:
         files.write(self._memory, orjson.dumps(kept))
 
 
-def consumer(group: str) -> Consumer:
-    """A consumer that commits only when it is told to."""
-    return Consumer(
-        topics.client_settings(
-            **{
-                "group.id": group,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 50,
-            }
-        ),
-        logger=QUIET,
-    )
-
-
 def _topic_id(topic: str) -> str:
-    client = topics.admin()  # its futures end with it
-    return str(client.describe_topics(TopicCollection([topic]))[topic].result(20).topic_id)
+    """Kafka's own id of the topic; empty if it is not there."""
+    return "".join(one.id for one in topics.states(topic).values())
 
 
 def _read(memory: Path) -> list[Notice]:

@@ -18,13 +18,14 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
+from confluent_kafka.admin import AdminClient
 from dotenv import dotenv_values
 
 from cpuwatch import files, signals, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.slack.channel import Channel, connect
-from cpuwatch.slack.notifier import GROUP, Notifier, Tell, consumer
+from cpuwatch.slack.notifier import GROUP, Notifier, Tell
 from cpuwatch.stack.slack import NOTIFIER
 from cpuwatch.stack.supervisor import Supervisor
 from cpuwatch.waiting import until
@@ -116,19 +117,22 @@ def forget() -> None:
     with _alone():
         for file in settings().slack_folder.glob("notified-*.json"):
             file.unlink()
-        client = topics.admin()
-        try:
-            client.delete_consumer_groups([GROUP])[GROUP].result(20)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-                raise topics.unreachable(error.args[0].str()) from error
+        topics.ask(_forget_group)
+
+
+def _forget_group(client: AdminClient) -> None:
+    try:
+        client.delete_consumer_groups([GROUP])[GROUP].result(20)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+            raise
 
 
 def waiting() -> int:
     """How many transitions in cpu_alerts no channel was told of yet."""
     if topics.ALERTS not in topics.names():
         return 0
-    reader = consumer(GROUP)
+    reader = topics.PatientConsumer(**{"group.id": GROUP})
     try:
         parts = [TopicPartition(topics.ALERTS, number) for number in range(topics.PARTITIONS)]
         count = 0

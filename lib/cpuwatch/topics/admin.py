@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from cpuwatch import waiting
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.topics.client import TIMEOUT, admin, unreachable
+from cpuwatch.topics.client import TIMEOUT, ask
 
 #: Enough to show what a key is for, few enough that no partition stays without a host.
 PARTITIONS = 2
@@ -18,10 +20,7 @@ PARTITIONS = 2
 
 def names() -> list[str]:
     """The names of all topics, Kafka's own left out."""
-    try:
-        found = admin().list_topics(timeout=TIMEOUT).topics
-    except KafkaException as error:
-        raise unreachable(error.args[0].str()) from error
+    found = ask(lambda client: client.list_topics(timeout=TIMEOUT).topics)
     return sorted(name for name in found if not name.startswith("__"))
 
 
@@ -38,13 +37,13 @@ def create(name: str, partitions: int = PARTITIONS) -> bool:
     CpuwatchError
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
-    client = admin()  # its futures end with it
-    futures = client.create_topics([NewTopic(name, partitions, 1)], operation_timeout=TIMEOUT)
-    try:
-        futures[name].result(TIMEOUT)
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise unreachable(error.args[0].str()) from error
+    wanted = [NewTopic(name, partitions, 1)]
+    if not ask(
+        lambda client: _done(
+            client.create_topics(wanted, operation_timeout=TIMEOUT),
+            unless=KafkaError.TOPIC_ALREADY_EXISTS,
+        )
+    ):
         there = len(partitions_of(name))
         if there != partitions:
             raise CpuwatchError(
@@ -62,13 +61,12 @@ def delete(*topics: str) -> None:
     gone = [name for name in topics if name in there]
     if not gone:
         return
-    client = admin()
-    for future in client.delete_topics(gone, operation_timeout=TIMEOUT).values():
-        try:
-            future.result(TIMEOUT)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise unreachable(error.args[0].str()) from error
+    ask(
+        lambda client: _done(
+            client.delete_topics(gone, operation_timeout=TIMEOUT),
+            unless=KafkaError.UNKNOWN_TOPIC_OR_PART,
+        )
+    )
     _wait_until(lambda: not set(gone) & set(names()), f"{', '.join(gone)} to be gone")
 
 
@@ -80,15 +78,24 @@ def empty(name: str, partitions: int = PARTITIONS) -> None:
 
 def clear(name: str) -> None:
     """Take all records out of a topic that stays the same one: who reads it reads on."""
-    client = admin()  # its futures end with it
     ends = [
         TopicPartition(name, number, end) for number, end in states(name)[name].ends.items() if end
     ]
-    for future in client.delete_records(ends).values() if ends else ():
+    if ends:
+        ask(lambda client: _done(client.delete_records(ends)))
+
+
+def _done(futures: Mapping[Any, Future[Any]], unless: int | None = None) -> bool:
+    """Wait until all is done; whether nothing was refused with the code `unless`."""
+    all_done = True
+    for future in futures.values():
         try:
             future.result(TIMEOUT)
         except KafkaException as error:
-            raise unreachable(error.args[0].str()) from error
+            if error.args[0].code() != unless:
+                raise
+            all_done = False
+    return all_done
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -101,10 +108,7 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
 
 def partitions_of(name: str) -> list[int]:
     """The numbers of a topic's partitions; none if it is not there."""
-    try:
-        topic = admin().list_topics(name, timeout=TIMEOUT).topics[name]
-    except KafkaException as error:
-        raise unreachable(error.args[0].str()) from error
+    topic = ask(lambda client: client.list_topics(name, timeout=TIMEOUT).topics[name])
     return [] if topic.error is not None else sorted(topic.partitions)
 
 
@@ -144,24 +148,24 @@ def states(*names: str) -> dict[str, State]:
     """
     if not names:
         return {}
-    client = admin()  # its futures end with it
-    try:
-        described = {}
-        for name, future in client.describe_topics(TopicCollection(list(names))).items():
-            try:
-                described[name] = future.result(TIMEOUT)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise
-        wanted = {
-            TopicPartition(name, part.id): OffsetSpec.latest()
-            for name, one in described.items()
-            for part in one.partitions
-        }
-        ends: dict[str, dict[int, int]] = {name: {} for name in described}
-        if wanted:
-            for place, found in client.list_offsets(wanted).items():
-                ends[place.topic][place.partition] = found.result(TIMEOUT).offset
-    except KafkaException as error:
-        raise unreachable(error.args[0].str()) from error
+    return ask(lambda client: _states(client, names))
+
+
+def _states(client: AdminClient, names: Iterable[str]) -> dict[str, State]:
+    described = {}
+    for name, future in client.describe_topics(TopicCollection(list(names))).items():
+        try:
+            described[name] = future.result(TIMEOUT)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+    wanted = {
+        TopicPartition(name, part.id): OffsetSpec.latest()
+        for name, one in described.items()
+        for part in one.partitions
+    }
+    ends: dict[str, dict[int, int]] = {name: {} for name in described}
+    if wanted:
+        for place, found in client.list_offsets(wanted).items():
+            ends[place.topic][place.partition] = found.result(TIMEOUT).offset
     return {name: State(str(one.topic_id), ends[name]) for name, one in described.items()}

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeout
+from functools import wraps
+from typing import Any, TypeVar
 
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
+from cpuwatch import aside, signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.stack import failures
 from cpuwatch.stack.kafka import QUIET
+
+Result = TypeVar("Result")
 
 #: How long Kafka may take to answer, in seconds.
 TIMEOUT = 20.0
@@ -20,9 +27,88 @@ def client_settings(**more: Any) -> dict[str, Any]:
     return {"bootstrap.servers": settings().kafka_address, "log_level": 0, **more}
 
 
-def admin() -> AdminClient:
-    """A client for topics and groups."""
-    return AdminClient(client_settings(), logger=QUIET)
+def ask(question: Callable[[AdminClient], Result]) -> Result:
+    """What a client for topics and groups finds out or does.
+
+    Parameters
+    ----------
+    question
+        Called with the client, which ends with it. It is called aside: the Stop button need not
+        wait for Kafka, and the client's end is not torn by it.
+
+    Raises
+    ------
+    CpuwatchError
+        If Kafka refuses or does not answer.
+    """
+    try:
+        return aside.call(lambda: question(AdminClient(client_settings(), logger=QUIET)))
+    except KafkaException as error:
+        raise unreachable(error.args[0].str()) from error
+    except FutureTimeout as error:
+        raise unreachable(f"it took longer than {TIMEOUT:.0f} s") from error
+
+
+def _untorn(method: Callable[..., Result]) -> Callable[..., Result]:
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Result:
+        with signals.held():
+            return method(*args, **kwargs)
+
+    return call
+
+
+class PatientConsumer(Consumer):  # type: ignore[misc]
+    """A consumer of ours: an interrupt comes after a call, and never within it."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(
+            client_settings(
+                **{
+                    "enable.auto.commit": False,
+                    "auto.offset.reset": "earliest",
+                    # Only what Flink has committed: with its exactly-once sink nothing
+                    # appears that a restart would take back.
+                    "isolation.level": "read_committed",
+                    "enable.partition.eof": True,
+                    "fetch.wait.max.ms": 50,
+                    **more,
+                }
+            ),
+            logger=QUIET,
+        )
+
+    close = _untorn(Consumer.close)
+    commit = _untorn(Consumer.commit)
+    committed = _untorn(Consumer.committed)
+    consume = _untorn(Consumer.consume)
+    get_watermark_offsets = _untorn(Consumer.get_watermark_offsets)
+    poll = _untorn(Consumer.poll)
+
+
+class PatientProducer(Producer):  # type: ignore[misc]
+    """A producer of ours: an interrupt comes after a call, and never within it."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(
+            client_settings(
+                **{
+                    "acks": "all",
+                    "enable.idempotence": True,  # a resend makes no duplicate
+                    # As Java's clients hash a key, so that a host's records land in the same
+                    # partition whoever sends them.
+                    "partitioner": "murmur2_random",
+                    "linger.ms": 20,
+                    "compression.type": "lz4",
+                    **more,
+                }
+            ),
+            logger=QUIET,
+        )
+
+    close = _untorn(Producer.close)
+    flush = _untorn(Producer.flush)
+    poll = _untorn(Producer.poll)
 
 
 def unreachable(error: object) -> CpuwatchError:

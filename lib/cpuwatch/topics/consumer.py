@@ -10,31 +10,15 @@ from typing import Any
 
 import orjson
 import pandas as pd
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
-from cpuwatch.stack.kafka import QUIET
 from cpuwatch.topics.admin import require
-from cpuwatch.topics.client import TIMEOUT, client_settings, unreachable
+from cpuwatch.topics.client import TIMEOUT, PatientConsumer, unreachable
 
 
-def _consumer(**more: Any) -> Consumer:
-    return Consumer(
-        client_settings(
-            **{
-                # A group of its own: reading along takes nothing from anybody.
-                "group.id": f"cpuwatch-reader-{uuid.uuid4().hex[:8]}",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                # Only what Flink has committed: with its exactly-once sink nothing
-                # appears that a restart would take back.
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 50,
-            },
-            **more,
-        ),
-        logger=QUIET,
-    )
+def _consumer() -> PatientConsumer:
+    # A group of its own: reading along takes nothing from anybody.
+    return PatientConsumer(**{"group.id": f"cpuwatch-reader-{uuid.uuid4().hex[:8]}"})
 
 
 def messages(topic: str, timeout: float = 60.0) -> Generator[Message, None, None]:

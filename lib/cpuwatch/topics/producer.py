@@ -10,16 +10,15 @@ from typing import Any
 
 import orjson
 import pandas as pd
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 
 from cpuwatch import signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import COLUMNS, Source, live_fleet
 from cpuwatch.settings import settings
 from cpuwatch.stack import failures
-from cpuwatch.stack.kafka import QUIET
 from cpuwatch.topics.admin import create, partitions_of, require
-from cpuwatch.topics.client import client_settings
+from cpuwatch.topics.client import PatientProducer
 from cpuwatch.topics.consumer import read
 from cpuwatch.topics.known import BAD_READINGS, LIVE, READINGS
 
@@ -28,6 +27,9 @@ _SILENCE = 2.0
 
 #: So many readings may wait for Kafka in memory. More of them wait to be made.
 _MOST_WAITING = 50_000
+
+#: How often a sender hears what was delivered, in seconds.
+_POLLED_EVERY = 0.01
 
 #: How long an endless producer that is told to stop waits for what it sent, in seconds.
 _LAST_PATIENCE = 30.0
@@ -54,19 +56,21 @@ class Sender:
         self.delivered = 0
         self._answered = time.monotonic()
         self._failures: list[str] = []
-        self._producer = Producer(
-            client_settings(
-                **{
-                    "acks": "all",
-                    "enable.idempotence": True,  # a resend makes no duplicate
-                    "partitioner": "murmur2_random",
-                    "linger.ms": 20,
-                    "compression.type": "lz4",
-                    "message.timeout.ms": 0 if patience is None else int(patience * 1000),
-                }
-            ),
-            logger=QUIET,
+        self._producer = PatientProducer(
+            **{"message.timeout.ms": 0 if patience is None else int(patience * 1000)}
         )
+        self._polled = 0.0
+
+    def __enter__(self) -> Sender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the connection down; what was not flushed is given up."""
+        self._producer.purge()
+        self._producer.close()
 
     def send(self, value: dict[str, Any], key: dict[str, Any] | None = None) -> None:
         """Send one record as JSON; waits when the local queue is full."""
@@ -82,8 +86,10 @@ class Sender:
             except BufferError:
                 self._producer.poll(0.1)  # full: let some go first
                 continue
+            break
+        if time.monotonic() - self._polled > _POLLED_EVERY:
+            self._polled = time.monotonic()
             self._producer.poll(0)
-            return
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         self._answered = time.monotonic()
@@ -123,7 +129,7 @@ class Sender:
             If any record was not delivered; it says how many and why.
         """
         deadline = None if patience is None else time.monotonic() + patience
-        while self._producer.flush(0.5):
+        while self._producer.flush(0.1):
             if deadline is not None and time.monotonic() > deadline:
                 self._failures += [f"no answer for {self.silence:.0f} s"] * len(self._producer)
                 self._producer.purge()
@@ -166,16 +172,17 @@ def produce(
         If there is no such topic, or a reading was not delivered.
     """
     require(topic)
-    sender = Sender(topic)
     columns = [readings[name].tolist() for name in COLUMNS]
-    for number, (hostname, cpu, usage, occurred_at) in enumerate(zip(*columns, strict=True), 1):
-        sender.send(
-            {"hostname": hostname, "cpu": cpu, "usage": usage, "occurred_at": occurred_at},
-            {"hostname": hostname},
-        )
-        if number % 1000 == 0:
-            progress(number)
-    sent = sender.flush()
+    with Sender(topic) as sender:
+        for number, values in enumerate(zip(*columns, strict=True), 1):
+            hostname, cpu, usage, occurred_at = values
+            sender.send(
+                {"hostname": hostname, "cpu": cpu, "usage": usage, "occurred_at": occurred_at},
+                {"hostname": hostname},
+            )
+            if number % 1000 == 0:
+                progress(number)
+        sent = sender.flush()
     progress(sent)
     return sent
 
@@ -199,13 +206,13 @@ def keep_rejected(rejected: pd.DataFrame, source: str) -> None:
 
 def keep(rows: Iterable[dict[str, Any]]) -> None:
     """Put rows, as `keep_rejected` makes them, into the dead-letter topic."""
-    sender = None
-    for row in rows:
-        if sender is None:
-            create(BAD_READINGS)
-            sender = Sender(BAD_READINGS)
-        sender.send(row)
-    if sender is not None:
+    waiting = list(rows)
+    if not waiting:
+        return
+    create(BAD_READINGS)
+    with Sender(BAD_READINGS) as sender:
+        for row in waiting:
+            sender.send(row)
         sender.flush()
 
 
@@ -265,10 +272,13 @@ def send(
     """
     create(topic)
     keep_rejected(source.rejected, source.name)
-    sender = Sender(topic, patience=None if source.endless else 30.0)
-    watch = _Watch(sender, tell)
+    patience = None if source.endless else 30.0
     sent = 0
-    with signals.stop_event() if stop is None else nullcontext(stop) as stopped:
+    with (
+        signals.stop_event() if stop is None else nullcontext(stop) as stopped,
+        Sender(topic, patience) as sender,
+    ):
+        watch = _Watch(sender, tell)
         start = time.monotonic()
         for number, tick in enumerate(source.ticks):
             # Each tick has its own moment, so that a slow one does not delay all others.

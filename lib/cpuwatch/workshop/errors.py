@@ -33,7 +33,7 @@ def explain_errors() -> None:
     shell: Any = get_ipython()
     if shell is not None:
         kinds = (CpuwatchError, JavaException, Py4JError, KafkaException, SQLAlchemyError,
-                 NameError, KeyboardInterrupt)  # fmt: skip
+                 NameError, KeyboardInterrupt, SystemError)  # fmt: skip
         shell.set_custom_exc(kinds, _show)
 
 
@@ -43,7 +43,7 @@ def _show(shell: Any, kind: type, value: BaseException, tb: Any, tb_offset: Any 
         shell.showtraceback((kind, value, tb), tb_offset=tb_offset)
         return
     _last_error[:] = [value]
-    if not isinstance(value, (KeyboardInterrupt, NameError)):
+    if not isinstance(value, (KeyboardInterrupt, NameError, SystemError)):
         text += "\nThe whole trace: workshop.trace()"
     # JupyterLab would break a long line in the middle of a word.
     lines = [part for line in text.splitlines() for part in textwrap.wrap(line, LINE)]
