@@ -57,7 +57,7 @@ def test_every_table_of_the_pipeline_is_on_topics_of_the_run(environment: Any) -
     for table in pipeline.tables():
         used = options(environment, table)
         if used["connector"] == "kafka":
-            assert used["topic"] == f"{sql.topic(table)}-demo-1-abc"
+            assert used["topic"] == f"{sql.topic(sql.base(table) or table)}-demo-1-abc"
             prefix = used.get("sink.transactional-id-prefix")
             assert prefix is None or prefix.endswith("-demo-1-abc")
         else:

@@ -338,8 +338,9 @@ def test_the_password_is_in_closed_files_alone(folder: Path, outside: Outside) -
     assert files_with(SECRET, outside.folder) == {"pgpass": 0o600, "taskmanager/tmp/pgpass": 0o600}
     # What the cluster tells of its jobs, their plans and its own configuration.
     jobs = web.ask(given["CPUWATCH_FLINK"], "/jobs/overview")["jobs"]
+    # A file's bad rows are found when it is read, and not by a job.
     assert {job["name"].partition("-demo-")[0] for job in jobs} == {
-        job.name for job in pipeline.JOBS
+        job.name for job in pipeline.JOBS if job.name != "cpu_bad"
     }
     paths = [f"/jobs/{job['jid']}{more}" for job in jobs for more in ("", "/config", "/plan")]
     for path in ["/jobmanager/config", "/jobmanager/environment", *paths]:

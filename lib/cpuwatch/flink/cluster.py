@@ -32,14 +32,15 @@ PAUSE = 0.1
 #: a TaskManager that was killed is back well before.
 _PATIENCE = 60.0
 
-#: The metric that says how far a source has read a partition.
-OFFSET = re.compile(
-    r"^(?P<source>\d+\.Source__.*?)\.\w+\.topic\.(?P<topic>.+)"
-    r"\.partition\.(?P<partition>\d+)\.currentOffset$"
+#: The metrics that say how far a source has read a partition, and how many records in all.
+SOURCE_READ = re.compile(
+    r"^(?P<source>\d+\.Source__.*?)\.(?:"
+    r"\w+\.topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.currentOffset"
+    r"|numRecordsIn)$"
 )
 
-#: The metric that says how many records a source has read.
-_SOURCE_READ = re.compile(r"^(?P<source>\d+\.Source__.*)\.numRecordsIn$")
+#: The one of these that says how many records.
+_RECORDS_READ = re.compile(r"^\d+\.Source__.*\.numRecordsIn$")
 
 #: The metric that says how many records came after their window had closed.
 _LATE = re.compile(r"\.numLateRecordsDropped$")
@@ -154,13 +155,14 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
     """
     by_source: dict[str, dict[tuple[str, int], int]] = {}
     begun: dict[str, bool] = {}
-    either = re.compile(f"{OFFSET.pattern}|{_SOURCE_READ.pattern.replace('source', 'other')}")
-    for name, value in metrics(job, either).items():
-        if found := OFFSET.search(name):
+    for name, value in metrics(job, SOURCE_READ).items():
+        found = SOURCE_READ.search(name)
+        assert found is not None, "metrics are those that fit the pattern"
+        if found["topic"] is None:
+            begun[found["source"]] = int(float(value)) > 0
+        else:
             place = found["topic"], int(found["partition"])
             by_source.setdefault(found["source"], {})[place] = int(value)
-        elif found := _SOURCE_READ.search(name):
-            begun[found["source"]] = int(float(value)) > 0
     if not all(source in by_source or begun[source] for source in begun):
         return {}
     places = {(topic, number) for one in by_source.values() for topic, number in one}
@@ -176,7 +178,7 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
 
 def records_read(job: Job) -> int:
     """How many records a job has read from its sources so far, as far as the cluster knows."""
-    return sum(int(float(value)) for value in metrics(job, _SOURCE_READ).values())
+    return sum(int(float(value)) for value in metrics(job, _RECORDS_READ).values())
 
 
 def late(job: Job) -> int:

@@ -139,7 +139,10 @@ def _no_such_column(found: re.Match[str], statement: str) -> str:
 
 
 def _unknown(found: re.Match[str], statement: str) -> str:
-    if re.match(r"\s*CREATE\s", statement, re.IGNORECASE):
+    # A type stands behind the name of its column, and nothing else does.
+    place = rf"(?:[(,]\s*`?\w+`?\s+|<\s*|\bAS\s+(?=\w+\s*\))){re.escape(found[1])}\b"
+    of_a_table = re.match(r"\s*CREATE\s.*?\bTABLE\b", statement, re.IGNORECASE | re.DOTALL)
+    if of_a_table and re.search(place, statement, re.IGNORECASE):
         return (
             f"Flink knows no type '{found[1]}': this workshop uses STRING, DOUBLE, BIGINT and"
             " TIMESTAMP_LTZ(3)."
@@ -230,10 +233,6 @@ _TABLE: list[tuple[str, Meaning]] = [
         r"(?:ClassNotFoundException|NoClassDefFoundError|Could not load.*?class):? ([\w.$/]+)",
         "The cluster lacks the class {1}, which this notebook has: a jar is in one place only."
         " Restart the stack ('cpuwatch down', 'cpuwatch up'), or put the jar on the cluster, too.",
-    ),
-    (
-        r"For input string: ['\"]([^'\"\n]*)['\"]",
-        "CAST fails on '{1}', which is no number. TRY_CAST makes NULL of what it cannot read.",
     ),
     (
         r"ArithmeticException: (?:/|Division) by zero",
@@ -346,6 +345,10 @@ _TABLE: list[tuple[str, Meaning]] = [
     (
         r"RestClientException|Could not (?:connect|submit).*Connection refused",
         "Flink does not answer: start it with 'cpuwatch up'.",
+    ),
+    (
+        r"For input string: ['\"]([^'\"\n]*)['\"]",
+        "CAST fails on '{1}', which is no number. TRY_CAST makes NULL of what it cannot read.",
     ),
 ]
 #: The first whose pattern fits a Java stack trace counts; a meaning is a text, in which {1} is

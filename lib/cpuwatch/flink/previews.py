@@ -117,7 +117,7 @@ def preview(
             why = one.failed_by(error)
             if why is None:
                 raise
-            raise CpuwatchError(f"The preview failed: {why}.") from error
+            raise _failed(why) from error
         one.check_end()
         (lines or [Line("")])[0].end()
     except BaseException:
@@ -331,7 +331,7 @@ class _Preview:
             if now.state in ("RESTARTING", "FAILING", "FAILED"):
                 why = failure(self._job)
                 if why is not None:
-                    raise CpuwatchError(f"The preview failed: {why}.")
+                    raise _failed(why)
 
     def failed_by(self, error: CpuwatchError) -> str | None:
         """Why the job failed, if the error says only that it began anew, and not why."""
@@ -349,7 +349,7 @@ class _Preview:
             raise CpuwatchError("The preview was stopped by somebody else: run it again.")
         if now.state in ("RESTARTING", "FAILING", "FAILED"):
             cancel_all([self._job])
-            raise CpuwatchError(f"The preview failed: {failure(self._job) or 'no cause is given'}.")
+            raise _failed(failure(self._job) or "no cause is given")
 
     def progress(self) -> str:
         """How far the job has come, in a few words."""
@@ -407,6 +407,10 @@ class _Preview:
             *remarks.aliases(self.query, known),
             *remarks.empty_columns(table, self.used, self._fields),
         ]
+
+
+def _failed(why: str) -> CpuwatchError:
+    return CpuwatchError(f"The preview failed: {why}.")
 
 
 def _columns(table: Table) -> list[_Column]:
