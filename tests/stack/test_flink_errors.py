@@ -529,6 +529,18 @@ def test_a_field_of_another_type_is_remarked_on(
     assert said.endswith("' in the records of cpu_load_stats_real is no BIGINT.")
 
 
+def test_a_record_without_a_time_in_a_window_is_told() -> None:
+    trace = (
+        "org.apache.flink.runtime.JobException: Recovery is suppressed\n"
+        "Caused by: java.lang.RuntimeException: RowTime field should not be null, please convert"
+        " it to a non-null long value.\n"
+    )
+    assert explain.java(trace) == (
+        "A record has no time, and a window needs one. Leave such records out: add WHERE time_ltz"
+        " IS NOT NULL, or whatever your column of time is called."
+    )
+
+
 def test_a_class_that_the_cluster_lacks_is_told() -> None:
     trace = (
         "org.apache.flink.runtime.client.JobExecutionException: Job failed\n"

@@ -222,13 +222,13 @@ def _wanted(
     adds up parts of a window between checkpoints, and then the parts, so that the last digit of
     an average depends on when the checkpoints were. In one phase it does not; but then a record
     without a time stops the job for ever, unless the statement leaves it out.
+
+    In two phases it would as well, but for what the reader in its chain does: see `CHAINS`.
     """
-    wanted = {CHAINS: "true"} if chained else {}
-    text = sql.normal(statement) if isinstance(statement, str) else ""
-    times = re.findall(r"\bDESCRIPTOR\s*\(\s*`?(\w+)", text, re.IGNORECASE)
-    left_out = all(
-        re.search(rf"\b{time}`?\s+IS\s+NOT\s+NULL\b", text, re.IGNORECASE) for time in times
-    )
+    text = statement if isinstance(statement, str) else ""
+    times = tables.window_times(environment, text)
+    left_out = all(times.values())
+    wanted = {CHAINS: "true"} if chained or not left_out else {}
     theirs = environment.get_config().get_configuration()
     if times and left_out and not theirs.contains_key(PHASES):
         wanted[PHASES] = "ONE_PHASE"

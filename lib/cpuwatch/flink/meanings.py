@@ -235,6 +235,11 @@ _TABLE: list[tuple[str, Meaning]] = [
         " Restart the stack ('cpuwatch down', 'cpuwatch up'), or put the jar on the cluster, too.",
     ),
     (
+        r"RowTime field should not be null",
+        "A record has no time, and a window needs one. Leave such records out: add WHERE time_ltz"
+        " IS NOT NULL, or whatever your column of time is called.",
+    ),
+    (
         r"ArithmeticException: (?:/|Division) by zero",
         "Some row divides by zero. NULLIF(x, 0) makes NULL of the divisor 0, and the result NULL,"
         " too.",

@@ -227,7 +227,8 @@ class _Preview:
             if options.get("connector") in ("kafka", "upsert-kafka")
         ]
         self._mirror = mirror.of(self._environment, batch=batch, bounded=kafka)
-        if tables.may_chain(self.used.values()):
+        left_out = all(tables.window_times(self._environment, self.query).values())
+        if tables.may_chain(self.used.values()) or not (batch or left_out):
             self._mirror.get_config().set(CHAINS, "true")
         table = self._mirror.sql_query(self.query)
         self._columns = _columns(table)

@@ -262,6 +262,20 @@ def options(environment: TableEnvironment, table: str) -> dict[str, str]:
     return dict(found.getResolvedTable().getOptions())
 
 
+def window_times(environment: TableEnvironment, statement: str) -> dict[str, bool]:
+    """By which times a statement makes windows, and whether it leaves out rows without them.
+
+    In a stream Flink fails at a row whose time is NULL, again and again.
+    """
+    made = texts(environment, views_in(environment, statement)).values()
+    text = "\n".join(sql.normal(one) for one in (statement, *made) if one)
+    times = re.findall(r"\bDESCRIPTOR\s*\(\s*`?(\w+)", text, re.IGNORECASE)
+    return {
+        time: bool(re.search(rf"\b{time}`?\s+IS\s+NOT\s+NULL\b", text, re.IGNORECASE))
+        for time in times
+    }
+
+
 def may_chain(tables: Iterable[Mapping[str, str]]) -> bool:
     """Whether a job on tables of these options may chain its operators: see `CHAINS`."""
     return not any(
