@@ -33,7 +33,7 @@ def assert_it_works(story: Callable[..., demo.Result]) -> None:
     twin.assert_equal(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
 
 
-@pytest.mark.parametrize("program", ["kafka", "postgres", "taskmanager", "jobmanager"])
+@pytest.mark.parametrize("program", ["kafka", "postgres", "taskmanager", "jobmanager", "zookeeper"])
 def test_a_killed_service_is_back_after_up(
     stack: Path, story: Callable[..., demo.Result], program: str
 ) -> None:

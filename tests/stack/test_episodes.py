@@ -11,7 +11,20 @@ import pandas as pd
 import pytest
 import twin
 
-from cpuwatch import alerts, demo, flink, pipeline, readings, results, sql, thresholds, topics
+from cpuwatch import (
+    alerts,
+    demo,
+    flink,
+    pipeline,
+    readings,
+    results,
+    sql,
+    thresholds,
+    topics,
+    waiting,
+)  # fmt: skip
+from cpuwatch.flink.cluster import rest
+from cpuwatch.flink.environment import STATE_TTL
 from cpuwatch.flink.tables import create, set_options
 from cpuwatch.pipeline import Parameters
 
@@ -65,6 +78,7 @@ class Place:
     def __init__(self, windows: pd.DataFrame) -> None:
         self.name = f"episodes-{time.time_ns()}"
         self.averages = f"{topics.AVERAGES}-{self.name}"
+        self.alerts = f"{topics.ALERTS}-{self.name}"
         self.schema = self.name.replace("-", "_")
         thresholds.create_schema(self.schema)
         database = thresholds.engine(self.schema)
@@ -74,42 +88,43 @@ class Place:
         thresholds.write(database, own)
         database.dispose()
         topics.create(self.averages)
-        sender = topics.Sender(self.averages)
-        for row in windows.drop(columns="allowed_top").to_dict("records"):
-            times = {
-                name: f"{row[name]:%Y-%m-%dT%H:%M:%SZ}" for name in ("window_start", "window_end")
-            }
-            sender.send({**row, **times}, {"hostname": row["hostname"]})
-        sender.flush()
+        self.send(windows)
         self.environment = flink.connect(fresh=True)
         for table in ("cpu_out_agg", "cpu_thresholds"):
             create(self.environment, table)
-        set_options(
-            self.environment,
-            "cpu_out_agg",
-            {"topic": self.averages, "scan.bounded.mode": "latest-offset"},
-        )
         url = sql.fill("${postgres}") + f"&currentSchema={self.schema}"
         set_options(self.environment, "cpu_thresholds", {"url": url})
 
-    def transitions(self, cooldown: int, min_readings: int) -> pd.DataFrame:
-        topic = f"{topics.ALERTS}-{self.name}-{cooldown}-{min_readings}"
-        topics.create(topic)
+    def send(self, windows: pd.DataFrame) -> None:
+        with topics.Sender(self.averages) as sender:
+            for row in windows.drop(columns="allowed_top").to_dict("records"):
+                times = {
+                    name: f"{row[name]:%Y-%m-%dT%H:%M:%SZ}"
+                    for name in ("window_start", "window_end")
+                }
+                sender.send({**row, **times}, {"hostname": row["hostname"]})
+            sender.flush()
+
+    def submit(self, numbers: Parameters = pipeline.WORKSHOP, bounded: bool = True) -> flink.Job:
+        bound = {"scan.bounded.mode": "latest-offset" if bounded else "unbounded"}
+        set_options(self.environment, "cpu_out_agg", {"topic": self.averages, **bound})
+        topics.create(self.alerts)
         create(self.environment, "cpu_out_alerts")
-        options = {"topic": topic, "sink.transactional-id-prefix": topic}
+        options = {"topic": self.alerts, "sink.transactional-id-prefix": self.alerts}
         set_options(self.environment, "cpu_out_alerts", options)
-        numbers = Parameters(cooldown=cooldown, min_readings=min_readings)
         for view in JOB.views:
             create(self.environment, view, sql.taught(view, numbers))
         statement = sql.statement(JOB.name, numbers)
-        job = flink.submit(self.environment, f"{JOB.name}-{self.name}", statement)
+        return flink.submit(self.environment, f"{JOB.name}-{self.name}", statement)
+
+    def transitions(self, cooldown: int, min_readings: int) -> pd.DataFrame:
+        topics.delete(self.alerts)
+        job = self.submit(Parameters(cooldown=cooldown, min_readings=min_readings))
         flink.wait_until_finished(job)
-        found = results.read(JOB.writes, topic)
-        topics.delete(topic)
-        return found
+        return results.read(JOB.writes, self.alerts)
 
     def clear(self) -> None:
-        topics.delete(self.averages)
+        topics.delete(self.averages, self.alerts)
         thresholds.drop_schema(self.schema)
 
 
@@ -132,6 +147,45 @@ def test_flink_and_pandas_find_the_same_transitions(
         found, expected.sort_values(order, ignore_index=True), check_exact=True
     )
     assert not found.duplicated(["id", "event"]).any(), "ids are unique"
+
+
+def test_what_nobody_has_touched_for_long_is_forgotten(stack: Path) -> None:
+    start = readings.FLEET_START
+    cpus = pd.DataFrame({"hostname": [f"host-{number}" for number in range(500)]})
+    minutes = pd.DataFrame({"window_start": [start + n * WINDOW for n in range(3)]})
+    many = minutes.merge(cpus, how="cross").assign(
+        cpu="cpu1", usage_avg=99.0, usage_max=100.0, readings=30, allowed_top=80.0
+    )
+    many["window_end"] = many["window_start"] + WINDOW
+    place = Place(many)
+    try:
+        assert place.environment.get_config().get(STATE_TTL, "") == "7 d"
+        place.environment.get_config().set(STATE_TTL, "2 s")
+        job = place.submit(bounded=False)
+        flink.wait_until_settled(job, quiet=True)
+        before = _state_size(job)
+        assert before > 100_000
+        # What looks at some of the state clears a little of the rest away.
+        row, number = many.iloc[:1], 3
+
+        def smaller() -> bool:
+            nonlocal number
+            few = [row.assign(window_start=start + (number + n) * WINDOW) for n in range(300)]
+            number += 300
+            more = pd.concat(few)
+            place.send(more.assign(window_end=more["window_start"] + WINDOW))
+            flink.wait_until_settled(job, quiet=True)
+            return _state_size(job) < before / 2
+
+        waiting.until(smaller, 90, "it is kept for ever")
+        flink.cancel(job.name)
+    finally:
+        place.clear()
+
+
+def _state_size(job: flink.Job) -> int:
+    """How many bytes the job's last checkpoint holds."""
+    return int(rest(f"/jobs/{job.id}/checkpoints")["latest"]["completed"]["state_size"])
 
 
 def test_the_demo_counts_episodes_and_messages(stack: Path) -> None:

@@ -190,7 +190,10 @@ def assert_supervisor_runs_what_was_meant(
     assert options.configroot.supervisord.server_configs[0]["file"] == str(supervisor.socket)
     groups = options.configroot.supervisord.process_group_configs
     programs = [group.process_configs[0] for group in groups]
-    names = ["flinkpage", "jobmanager", "kafka", "notifier", "postgres", "slack", "taskmanager"]
+    names = [
+        "flinkpage", "jobmanager", "kafka", "notifier", "postgres", "slack", "taskmanager",
+        "zookeeper",
+    ]  # fmt: skip
     assert sorted(one.name for one in programs) == names
     for one in programs:
         assert one.stdout_logfile == f"logs/{one.name}.log"
@@ -198,20 +201,26 @@ def assert_supervisor_runs_what_was_meant(
     said = what_the_scripts_say(names)
     state = str(config.state)
     assert [os.path.realpath(one["PWD"]) for one in said.values()] == [
-        f"{state}/{folder}".rstrip("/") for folder in ("", "flink", "kafka", "", "", "", "flink")
+        f"{state}/{folder}".rstrip("/")
+        for folder in ("", "flink", "kafka", "", "", "", "flink", "flink")
     ]
-    for name in ("kafka", "jobmanager", "taskmanager"):
+    for name in ("kafka", "jobmanager", "taskmanager", "zookeeper"):
         tmp = f"{state}/{'kafka' if name == 'kafka' else 'flink'}/tmp"
         assert f"-Djava.io.tmpdir={tmp}" in said[name]["command"]
     assert f"{state}/postgres/data" in said["postgres"]["command"]
     assert f"{state}/slack" in said["slack"]["command"]
     assert f"{state}/keys" in said["flinkpage"]["command"]
     assert said["notifier"]["CPUWATCH_STATE"] == state
-    for name, main in (("jobmanager", flink.JOBMANAGER), ("taskmanager", flink.TASKMANAGER)):
+    told = {
+        "jobmanager": [flink.JOBMANAGER, "--configDir", "conf"],
+        "taskmanager": [flink.TASKMANAGER, "--configDir", "conf"],
+        "zookeeper": [flink.ZOOKEEPER, "conf/zoo.cfg"],
+    }
+    for name, end in told.items():
         assert said[name]["PGPASSFILE"] == str(config.pgpass)
         command = said[name]["command"]
         assert (command[0], supervisor.marker in command) == (str(JAVA), True)
-        assert command[-5:] == ["-cp", "lib/*", main, "--configDir", "conf"]
+        assert command[-len(end) - 2 :] == ["-cp", "lib/*", *end]
 
 
 #: Where a script lies that another user reads.

@@ -34,6 +34,9 @@ EVERY = "500 ms"
 #: behind it, a cast or a function of yours, for a record that it cannot read, and skips it.
 CHAINS = "pipeline.operator-chaining.enabled"
 
+#: How long a job remembers what no record has touched since, such as an episode long over.
+STATE_TTL = "table.exec.state.ttl"
+
 #: Whether sums are made in one phase: in the order of arrival.
 PHASES = "table.optimizer.agg-phase-strategy"
 
@@ -82,6 +85,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             "parallelism.default": 1,
             CHECKPOINTS: EVERY,
             CHAINS: "false",
+            STATE_TTL: "7 d",
             # Windows are aligned to the epoch, and times are written in UTC, wherever we are.
             "table.local-time-zone": "UTC",
             # Functions in Python run as they would here.

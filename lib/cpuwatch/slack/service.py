@@ -26,7 +26,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.slack.channel import Channel, connect
 from cpuwatch.slack.notifier import GROUP, Notifier, Tell
-from cpuwatch.stack.slack import NOTIFIER
+from cpuwatch.stack.slack import NOTIFIER, stays
 from cpuwatch.stack.supervisor import Supervisor
 from cpuwatch.waiting import until
 
@@ -172,14 +172,18 @@ def start() -> None:
     if not is_running():
         with _alone():
             pass
+    # It stays from now on, whatever dies meanwhile.
+    files.write(stays(config), b"", private=True)
     supervisor.restart(NOTIFIER)
     _wait(True)
 
 
 def stop() -> None:
     """Stop the notifier that runs under the stack's supervisor, if it does."""
+    config = settings()
+    stays(config).unlink(missing_ok=True)
     if is_running():
-        Supervisor(settings().state).stop_program(NOTIFIER)
+        Supervisor(config.state).stop_program(NOTIFIER)
         _wait(False)
 
 

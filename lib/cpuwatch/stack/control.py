@@ -252,7 +252,7 @@ def _start(
             tell("Preparing " + _names(wanted))
             prepare(config, supervisor, wanted, found, elsewhere=attempt > 0)
             tell("Starting " + _names(wanted))
-            collisions = Collisions(service.log(config) for service in wanted)
+            collisions = Collisions(log for service in wanted for log in service.logs(config))
             supervisor.start()
             if _wait(config, supervisor, wanted, collisions):
                 return
@@ -285,7 +285,8 @@ def prepare(
     programs: list[Program] = []
     for service in wanted:
         programs += service.prepare(config, chosen, found.get(service.name, []), marker)
-    programs.append(slack.notifier(_notifier_settings(config), marker))
+    stays = slack.stays(config).exists()
+    programs.append(slack.notifier(_notifier_settings(config), marker, stays))
     supervisor.write(programs)
 
 

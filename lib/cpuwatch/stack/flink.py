@@ -1,4 +1,9 @@
-"""A Flink session cluster of one JobManager and one TaskManager, run from the pip package."""
+"""A Flink session cluster of one JobManager and one TaskManager, run from the pip package.
+
+Beside them runs a ZooKeeper, which lies within Flink's own jar: in it the JobManager keeps which
+jobs there are and which checkpoint is each one's last, so that after its death, or the machine's,
+another one takes them up.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import glob
 import json
 import os
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +32,7 @@ PORTS = {
     "flink_blob": 6124,
     "flink_taskmanager_rpc": 6122,
     "flink_taskmanager_data": 6121,
+    "flink_zookeeper": 2181,
 }
 
 HOME = Path(pyflink.__file__).parent
@@ -33,11 +40,16 @@ HOME = Path(pyflink.__file__).parent
 JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 
+#: Where Flink's jar has ZooKeeper's classes.
+_SHADED = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper"
+ZOOKEEPER = f"{_SHADED}.server.ZooKeeperServerMain"
+
 #: As many jobs can run at once as there are slots: each of ours takes one.
 SLOTS = 10
 
 #: The sizes of both processes, in MiB: a laptop's, so small heaps. The state of these jobs lives
 #: on the heap; managed memory is what a window's rows wait in, and is taken only when needed.
+ZOOKEEPER_HEAP = 32
 JOBMANAGER_HEAP = 192
 JOBMANAGER_OFF_HEAP = 64
 TASKMANAGER_HEAP = {"framework": 64, "task": 256}
@@ -96,6 +108,17 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         # A killed TaskManager is noticed after ten seconds, not fifty.
         "heartbeat.interval": "2000",
         "heartbeat.timeout": "10000",
+        "high-availability.type": "zookeeper",
+        "high-availability.zookeeper.quorum": f"127.0.0.1:{ports['flink_zookeeper']}",
+        # What another version of Flink has kept, it alone can read.
+        "high-availability.cluster-id": f"/{version('apache-flink')}",
+        "high-availability.storageDir": f"file://{folder}/jobs",
+        "high-availability.jobmanager.port": str(ports["flink_rpc"]),
+        # A JobManager takes over when the one before it has been silent for so long.
+        "high-availability.zookeeper.client.session-timeout": "6 s",
+        "high-availability.zookeeper.client.tolerate-suspended-connections": True,
+        "high-availability.zookeeper.client.ensemble-tracker": False,
+        "zookeeper.sasl.disable": True,  # the stack's key is the way in
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "500 ms",
         "restart-strategy.exponential-delay.max-backoff": "10 s",
@@ -134,11 +157,12 @@ def prepare(
         whoever reaches a port, as any page in this machine's browsers does, could run code.
     """
     keys.make(key)
-    for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints"):
+    for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints", "jobs", "zookeeper"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     # By a relative path, which no name of a folder above can spoil: Java's stores are opened by
     # an address, in which some characters mean something.
-    own = keys.flink_options(os.path.relpath(key, folder))
+    here = os.path.relpath(key, folder)
+    own = keys.flink_options(here)
     settings = {**configuration(ports, folder), **own}
     _write_yaml(folder / "conf" / "config.yaml", settings)
     (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="ascii")
@@ -159,22 +183,56 @@ def prepare(
         "-cp",
         "lib/*",
     ]
+    lines = zookeeper(ports["flink_zookeeper"], here).items()
+    text = "".join(f"{name}={value}\n" for name, value in lines)
+    (folder / "conf" / "zoo.cfg").write_text(f"# Written by cpuwatch up.\n{text}", encoding="ascii")
+    to_zookeeper = [
+        "-Dzookeeper.client.secure=true",
+        f"-Dzookeeper.clientCnxnSocket={_SHADED}.ClientCnxnSocketNetty",
+        *(f"-Dzookeeper.{name}={value}" for name, value in keys.zookeeper_options(here).items()),
+    ]
     environment = {**UTF8, "JAVA_HOME": str(JAVA_HOME), "PGPASSFILE": str(pgpass)}
 
-    def program(name: str, order: int, heap: int, *memory: str, main: str) -> Program:
+    def program(name: str, order: int, heap: int, *more: str, main: list[str]) -> Program:
         command = [
-            str(JAVA), f"-Xms{heap}m", f"-Xmx{heap}m", *memory,
+            str(JAVA), f"-Xms{heap}m", f"-Xmx{heap}m", *more,
             f"-Dlog.file=../logs/{name}.log",  # what Flink's own page shows as its log
-            *common, main, "--configDir", "conf",
+            *common, *main,
         ]  # fmt: skip
         return Program(name, command, environment, order=order, folder=folder)
 
+    told = ["--configDir", "conf"]
     direct = f"-XX:MaxDirectMemorySize={sum(DIRECT.values()) + NETWORK}m"
     heap = sum(TASKMANAGER_HEAP.values())
     return [
-        program("jobmanager", 20, JOBMANAGER_HEAP, main=JOBMANAGER),
-        program("taskmanager", 30, heap, direct, main=TASKMANAGER),
+        program("zookeeper", 15, ZOOKEEPER_HEAP, main=[ZOOKEEPER, "conf/zoo.cfg"]),
+        program("jobmanager", 20, JOBMANAGER_HEAP, *to_zookeeper, main=[JOBMANAGER, *told]),
+        program("taskmanager", 30, heap, direct, *to_zookeeper, main=[TASKMANAGER, *told]),
     ]
+
+
+def zookeeper(port: int, key: str) -> dict[str, str]:
+    """ZooKeeper's configuration.
+
+    Parameters
+    ----------
+    port
+        Where it listens.
+    key
+        The folder of the stack's key, as it is called from where ZooKeeper runs.
+    """
+    return {
+        "dataDir": "zookeeper",
+        "secureClientPort": str(port),
+        "secureClientPortAddress": "127.0.0.1",
+        "serverCnxnFactory": f"{_SHADED}.server.NettyServerCnxnFactory",
+        **keys.zookeeper_options(key),
+        "ssl.clientAuth": "need",
+        "admin.enableServer": "false",
+        # A session may end after twice this, in milliseconds.
+        "tickTime": "1000",
+        "autopurge.purgeInterval": "1",
+    }
 
 
 def _write_yaml(path: Path, settings: dict[str, Any]) -> None:
@@ -252,7 +310,7 @@ SERVICE = Service(
     name="flink",
     title="Flink",
     ports=PORTS,
-    programs=("jobmanager", "taskmanager"),
+    programs=("jobmanager", "taskmanager", "zookeeper"),
     address=lambda config: config.flink_address,
     answers=lambda config: answers(
         config.flink_address, None if config.outside("flink") else config.keys

@@ -14,14 +14,17 @@ from pathlib import Path
 
 from cpuwatch import files
 
-#: For Python: the key and its certificate.
+#: For Python and ZooKeeper: the key and its certificate.
 PEM = "flink.pem"
 
-#: The same for Java.
+#: The same for Flink.
 PKCS12 = "flink.p12"
 
 #: Java wants one. It guards nothing: that only its owner can read the file does.
 PASSWORD = "cpuwatch"
+
+_PROTOCOL = "TLSv1.3"
+_CIPHERS = "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384"
 
 #: A laptop's clock may be wrong on the day of the first start.
 _FROM = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
@@ -93,8 +96,8 @@ def flink_options(folder: Path | str) -> dict[str, str]:
     """
     store = f"{folder}/{PKCS12}"
     options = {
-        "security.ssl.protocol": "TLSv1.3",
-        "security.ssl.algorithms": "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384",
+        "security.ssl.protocol": _PROTOCOL,
+        "security.ssl.algorithms": _CIPHERS,
         "security.ssl.rest.authentication-enabled": "true",
     }
     for part in ("rest", "internal"):
@@ -109,6 +112,23 @@ def flink_options(folder: Path | str) -> dict[str, str]:
             f"security.ssl.{part}.truststore-type": "PKCS12",
         }
     return options
+
+
+def zookeeper_options(folder: Path | str) -> dict[str, str]:
+    """The options by which ZooKeeper, and who asks it, show the key, and ask for it.
+
+    Parameters
+    ----------
+    folder
+        As for `flink_options`.
+    """
+    store = f"{folder}/{PEM}"
+    return {
+        "ssl.protocol": _PROTOCOL,
+        "ssl.ciphersuites": _CIPHERS,
+        "ssl.keyStore.location": store,
+        "ssl.trustStore.location": store,
+    }
 
 
 def context(folder: Path) -> ssl.SSLContext:

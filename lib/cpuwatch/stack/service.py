@@ -55,4 +55,8 @@ class Service:
 
     def log(self, config: Settings) -> Path:
         """The log that tells why the embedded one does not start."""
-        return config.state / "logs" / f"{self.programs[0]}.log"
+        return self.logs(config)[0]
+
+    def logs(self, config: Settings) -> list[Path]:
+        """The logs of all its processes."""
+        return [config.state / "logs" / f"{name}.log" for name in self.programs]

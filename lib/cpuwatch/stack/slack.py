@@ -68,7 +68,12 @@ def prepare(folder: Path, ports: dict[str, int], marker: str) -> list[Program]:
     return [Program("slack", [*command, "--port", str(ports["slack"]), marker], order=10)]
 
 
-def notifier(environment: dict[str, str], marker: str) -> Program:
+def stays(config: Settings) -> Path:
+    """The file that is there as long as somebody wants the notifier to run."""
+    return config.slack_folder / "notifier-stays"
+
+
+def notifier(environment: dict[str, str], marker: str, stays: bool) -> Program:
     """Describe the notifier's process, which runs only when somebody asks it to stay.
 
     Parameters
@@ -77,9 +82,11 @@ def notifier(environment: dict[str, str], marker: str) -> Program:
         The settings that it needs; no secret among them.
     marker
         An argument by which the process is recognised as this stack's.
+    stays
+        Whether somebody has asked it to, before the stack was stopped or died.
     """
     command = [sys.executable, "-m", "cpuwatch.slack", marker]
-    return Program(NOTIFIER, command, environment, order=40, autostart=False)
+    return Program(NOTIFIER, command, environment, order=40, autostart=stays)
 
 
 def client(
