@@ -94,3 +94,19 @@ def test_nothing_is_lost_and_nothing_comes_twice(
         twin.filtered(FLEET),
         check_dtype=False,
     )
+
+
+@pytest.mark.parametrize("what", ["jobs", "zookeeper"])
+def test_a_stack_whose_jobs_are_damaged_begins_without_them(
+    stack: Path, jobs: dict[str, str], what: str
+) -> None:
+    assert cpuwatch("down").returncode == 0
+    kept = [path for path in (stack / "flink" / what).rglob("*") if path.is_file()]
+    assert kept
+    for path in kept:
+        path.write_bytes(b"\x7fnonsense" * 100)
+    up = cpuwatch("up")
+    assert up.returncode == 0, up.stderr
+    assert "What Flink has kept of its jobs cannot be read" in up.stderr + up.stdout
+    assert flink.jobs(running_only=True) == []
+    assert topics.count(topics.READINGS) == MIDDLE

@@ -16,7 +16,7 @@ from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOTS_HOME, Settings, settings
 from cpuwatch.stack import flink, flinkpage, jars, kafka, passwords, ports, postgres, slack
-from cpuwatch.stack.ports import Collisions
+from cpuwatch.stack.logs import Watch
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
@@ -248,16 +248,23 @@ def _start(
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
     with files.only_one(config.cache / "ports.lock"):
-        for attempt in range(_ATTEMPTS):
+        taken = False
+        for _ in range(_ATTEMPTS):
             tell("Preparing " + _names(wanted))
-            prepare(config, supervisor, wanted, found, elsewhere=attempt > 0)
+            prepare(config, supervisor, wanted, found, elsewhere=taken)
             tell("Starting " + _names(wanted))
-            collisions = Collisions(log for service in wanted for log in service.logs(config))
+            logs = [log for service in wanted for log in service.logs(config)]
+            collisions, damage = Watch(logs, ports.TAKEN), Watch(logs, flink.DAMAGED)
             supervisor.start()
-            if _wait(config, supervisor, wanted, collisions):
+            if _wait(config, supervisor, wanted, lambda: collisions.saw() or damage.saw()):  # noqa: B023
                 return
-            tell("Somebody else has taken a port meanwhile: another is chosen")
             supervisor.stop()
+            if collisions.saw():  # which ends ZooKeeper as damage does
+                taken = True
+                tell("Somebody else has taken a port meanwhile: another is chosen")
+            else:
+                tell("What Flink has kept of its jobs cannot be read: it begins without them")
+                flink.forget_jobs(config.state / "flink")
     raise CpuwatchError(
         f"{_ATTEMPTS} times somebody else took a port between its choice and its use. Run"
         " 'cpuwatch up' again when fewer programs start at once."
@@ -301,14 +308,17 @@ def _record(config: Settings, chosen: dict[str, int]) -> None:
 
 
 def _wait(
-    config: Settings, supervisor: Supervisor, wanted: list[Service], collisions: Collisions
+    config: Settings,
+    supervisor: Supervisor,
+    wanted: list[Service],
+    in_vain: Callable[[], bool],
 ) -> bool:
-    """Wait until all answer; False if one of them cannot listen where it should."""
+    """Wait until all answer; False if it is in vain."""
     missing = list(wanted)
 
     def all_answer_or_cannot() -> bool:
         missing[:] = _silent(config, supervisor, missing)
-        return not missing or collisions.happened()
+        return not missing or in_vain()
 
     def sentence() -> str:
         return (

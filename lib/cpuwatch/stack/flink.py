@@ -10,6 +10,8 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
+import shutil
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -58,6 +60,12 @@ NETWORK = 48
 MANAGED = 24 * SLOTS
 METASPACE = 192
 OVERHEAD = 64
+
+#: Where they keep which jobs there are.
+_KEPT = ("jobs", "zookeeper")
+
+#: What the JobManager and ZooKeeper say when they cannot read what they have kept of the jobs.
+DAMAGED = re.compile(rb"Could not recover job|Unexpected exception, exiting abnormally")
 
 _LOG4J = """\
 monitorInterval = 0
@@ -116,6 +124,10 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "high-availability.jobmanager.port": str(ports["flink_rpc"]),
         # A JobManager takes over when the one before it has been silent for so long.
         "high-availability.zookeeper.client.session-timeout": "6 s",
+        # Both start at once: who asks too early asks again soon.
+        "high-availability.zookeeper.client.retry-wait": "200 ms",
+        "high-availability.zookeeper.client.max-retry-attempts": 25,
+        "high-availability.zookeeper.client.connection-timeout": "5 s",
         "high-availability.zookeeper.client.tolerate-suspended-connections": True,
         "high-availability.zookeeper.client.ensemble-tracker": False,
         "zookeeper.sasl.disable": True,  # the stack's key is the way in
@@ -157,7 +169,7 @@ def prepare(
         whoever reaches a port, as any page in this machine's browsers does, could run code.
     """
     keys.make(key)
-    for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints", "jobs", "zookeeper"):
+    for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints", *_KEPT):
         (folder / name).mkdir(parents=True, exist_ok=True)
     # By a relative path, which no name of a folder above can spoil: Java's stores are opened by
     # an address, in which some characters mean something.
@@ -233,6 +245,12 @@ def zookeeper(port: int, key: str) -> dict[str, str]:
         "tickTime": "1000",
         "autopurge.purgeInterval": "1",
     }
+
+
+def forget_jobs(folder: Path) -> None:
+    """Delete what the cluster in this folder has kept of its jobs, so that it begins without."""
+    for name in _KEPT:
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _write_yaml(path: Path, settings: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ import re
 import secrets
 import socket
 from collections.abc import Iterable
-from pathlib import Path
 
 #: Where ports at random begin, and how many beginnings there are: above those that are known for
 #: something, and below those that systems give to outgoing connections.
@@ -58,32 +57,6 @@ def elsewhere(usual: Iterable[str]) -> dict[str, int]:
     return {name: first + number for number, name in enumerate(usual)}
 
 
-#: As Java, PostgreSQL and Python say it.
-_TAKEN = re.compile(rb"address (is )?already in use|BindException|could not bind", re.IGNORECASE)
-
-
-class Collisions:
-    """Sees in logs whether a service found its port taken by somebody else.
-
-    Between the choice of a port and its use another program may take it, such as one that
-    another user of the machine starts.
-
-    Parameters
-    ----------
-    logs
-        The logs, as they are before the services start.
-    """
-
-    def __init__(self, logs: Iterable[Path]) -> None:
-        self._read = {log: log.stat().st_size if log.exists() else 0 for log in logs}
-
-    def happened(self) -> bool:
-        """Whether a log has come to speak of it since."""
-        return any(_TAKEN.search(self._new(log)) for log in self._read)
-
-    def _new(self, log: Path) -> bytes:
-        if not log.exists():
-            return b""
-        content = log.read_bytes()
-        # A log that is shorter than before was begun anew.
-        return content[self._read[log] if len(content) >= self._read[log] else 0 :]
+#: What a service says whose port was taken by somebody else, between our choice of it and its use:
+#: as Java, PostgreSQL and Python say it.
+TAKEN = re.compile(rb"address (is )?already in use|BindException|could not bind", re.IGNORECASE)
