@@ -248,7 +248,7 @@ def _start(
     # Two checkouts that start at once must not choose the same ports: the other
     # chooses when ours are taken.
     with files.only_one(config.cache / "ports.lock"):
-        taken = False
+        taken = forgotten = False
         for _ in range(_ATTEMPTS):
             tell("Preparing " + _names(wanted))
             prepare(config, supervisor, wanted, found, elsewhere=taken)
@@ -256,13 +256,19 @@ def _start(
             logs = [log for service in wanted for log in service.logs(config)]
             collisions, damage = Watch(logs, ports.TAKEN), Watch(logs, flink.DAMAGED)
             supervisor.start()
-            if _wait(config, supervisor, wanted, lambda: collisions.saw() or damage.saw()):  # noqa: B023
+            if _wait(config, supervisor, wanted, [collisions, damage]):
                 return
             supervisor.stop()
             if collisions.saw():  # which ends ZooKeeper as damage does
                 taken = True
                 tell("Somebody else has taken a port meanwhile: another is chosen")
+            elif forgotten:
+                raise CpuwatchError(
+                    f"Flink does not start. Its logs are in {config.state / 'logs'}; if that does"
+                    " not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
+                )
             else:
+                forgotten = True
                 tell("What Flink has kept of its jobs cannot be read: it begins without them")
                 flink.forget_jobs(config.state / "flink")
     raise CpuwatchError(
@@ -311,14 +317,14 @@ def _wait(
     config: Settings,
     supervisor: Supervisor,
     wanted: list[Service],
-    in_vain: Callable[[], bool],
+    in_vain: list[Watch],
 ) -> bool:
-    """Wait until all answer; False if it is in vain."""
+    """Wait until all answer; False once a log says that this is in vain."""
     missing = list(wanted)
 
     def all_answer_or_cannot() -> bool:
         missing[:] = _silent(config, supervisor, missing)
-        return not missing or in_vain()
+        return not missing or any(watch.saw() for watch in in_vain)
 
     def sentence() -> str:
         return (
