@@ -59,7 +59,7 @@ def elsewhere(usual: Iterable[str]) -> dict[str, int]:
 
 
 #: As Java, PostgreSQL and Python say it.
-_TAKEN = re.compile(rb"address (is )?already in use|BindException|could not bind", re.IGNORECASE)
+TAKEN = re.compile(rb"address (is )?already in use|BindException|could not bind", re.IGNORECASE)
 
 
 class Collisions:
@@ -79,7 +79,7 @@ class Collisions:
 
     def happened(self) -> bool:
         """Whether a log has come to speak of it since."""
-        return any(_TAKEN.search(self._new(log)) for log in self._read)
+        return any(TAKEN.search(self._new(log)) for log in self._read)
 
     def _new(self, log: Path) -> bytes:
         if not log.exists():
