@@ -377,7 +377,7 @@ def test_one_outside_and_the_rest_embedded(folder: Path, outside: Outside) -> No
         expected = {
             "kafka": ("outside", True, 0),
             "postgres": ("embedded", True, 1),
-            "flink": ("embedded", True, 2),
+            "flink": ("embedded", True, 3),
             "flink_page": ("embedded", True, 1),
             "slack": ("embedded", True, 1),
         }

@@ -7,6 +7,7 @@ a job that another process submitted.
 from __future__ import annotations
 
 import re
+import ssl
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
 from cpuwatch.stack import failures, keys
+from cpuwatch.stack.supervisor import Supervisor
 
 #: A job in one of these states has ended for good.
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
@@ -31,6 +33,12 @@ PAUSE = 0.1
 #: How long a failing job may go on trying, in seconds, before we give it up. A broker or
 #: a TaskManager that was killed is back well before.
 _PATIENCE = 60.0
+
+#: How long a JobManager may take to come back and to take up its jobs, in seconds.
+_TAKEOVER = 60.0
+
+#: How REST says that there is no JobManager yet, or that a job of its is just being taken up.
+_NOT_YET = 503
 
 #: The metrics that say how far a source has read a partition, and how many records in all.
 SOURCE_READ = re.compile(
@@ -77,14 +85,14 @@ def status(job: Job) -> Job:
     Raises
     ------
     CpuwatchError
-        If the cluster does not know it any more, as after a restart of the JobManager.
+        If the cluster does not know it any more, as after `down --wipe`.
     """
     try:
         return Job(job.id, job.name, str(rest(f"/jobs/{job.id}/status")["status"]))
     except web.HTTPError:
         raise CpuwatchError(
-            f"The cluster does not know the job {job.name} any more: its JobManager was"
-            " restarted. Submit the job again."
+            f"The cluster does not know the job {job.name} any more: it was begun anew without"
+            " its jobs. Submit the job again."
         ) from None
 
 
@@ -313,6 +321,8 @@ def wait(
 def rest(path: str, method: str = "GET", body: Any = None) -> Any:
     """Ask the cluster's REST interface; the parameters are those of `web.ask`.
 
+    A JobManager that died is started again and takes up its jobs; that is waited for.
+
     Raises
     ------
     CpuwatchError
@@ -322,12 +332,27 @@ def rest(path: str, method: str = "GET", body: Any = None) -> Any:
     """
     config = settings()
     address = config.flink_address
-    try:
-        context = None if config.outside("flink") else keys.context(config.keys)
-        return web.ask(address, path, method, body, context=context)
-    except web.HTTPError:
-        raise
-    except (OSError, ValueError) as error:
-        raise CpuwatchError(
-            f"Flink at {address} does not answer ({error}). {failures.remedy(config.state)}"
-        ) from error
+    reason = ""
+
+    def answer() -> list[Any] | None:
+        nonlocal reason
+        try:
+            context = None if config.outside("flink") else keys.context(config.keys)
+            return [web.ask(address, path, method, body, context=context)]
+        except web.HTTPError as error:
+            if error.status != _NOT_YET:
+                raise
+            reason = str(error)
+        except (ConnectionError, ssl.SSLEOFError) as error:
+            reason = str(error)
+            if config.outside("flink") or not Supervisor(config.state).is_running():
+                raise CpuwatchError(silent()) from error
+        except (OSError, ValueError) as error:
+            reason = str(error)
+            raise CpuwatchError(silent()) from error
+        return None
+
+    def silent() -> str:
+        return f"Flink at {address} does not answer ({reason}). {failures.remedy(config.state)}"
+
+    return waiting.until(answer, _TAKEOVER, silent, PAUSE)[0]

@@ -124,10 +124,12 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "high-availability.jobmanager.port": str(ports["flink_rpc"]),
         # A JobManager takes over when the one before it has been silent for so long.
         "high-availability.zookeeper.client.session-timeout": "6 s",
-        # Both start at once: who asks too early asks again soon.
+        # Both start at once: who asks too early asks again soon. But not for long, since each wait
+        # is twice as long as the one before; and a JobManager whose session has ended learns of
+        # that only after it has given up whatever it was asking.
         "high-availability.zookeeper.client.retry-wait": "200 ms",
-        "high-availability.zookeeper.client.max-retry-attempts": 25,
-        "high-availability.zookeeper.client.connection-timeout": "5 s",
+        "high-availability.zookeeper.client.max-retry-attempts": 4,
+        "high-availability.zookeeper.client.connection-timeout": "2 s",
         "high-availability.zookeeper.client.tolerate-suspended-connections": True,
         "high-availability.zookeeper.client.ensemble-tracker": False,
         "zookeeper.sasl.disable": True,  # the stack's key is the way in
