@@ -1,0 +1,86 @@
+"""What is asked of the cluster's REST interface while a JobManager takes over, or is dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cpuwatch import web
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import cluster
+from cpuwatch.settings import settings
+from cpuwatch.stack.supervisor import Supervisor
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """Let the cluster answer by these, one after the other; the last again and again."""
+
+    def give(*given: Any) -> list[Any]:
+        left = list(given)
+
+        def ask(*_: Any, **__: Any) -> Any:
+            one = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(one, Exception):
+                raise one
+            return one
+
+        monkeypatch.setattr(web, "ask", ask)
+        return left
+
+    monkeypatch.setenv("CPUWATCH_FLINK", "http://127.0.0.1:9")
+    return give
+
+
+NOT_YET = web.HTTPError(503, "Service Unavailable")
+
+
+def test_who_asks_while_a_jobmanager_takes_over_waits_for_it(
+    answers: Callable[..., list[Any]],
+) -> None:
+    left = answers(NOT_YET, NOT_YET, {"status": "RUNNING"})
+    job = cluster.Job("0", "cpu_filter", "INITIALIZING")
+    assert cluster.status(job).state == "RUNNING"
+    assert len(left) == 1
+
+
+def test_but_not_for_ever(
+    answers: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(NOT_YET)
+    monkeypatch.setattr(cluster, "_TAKEOVER", 0.3)
+    with pytest.raises(CpuwatchError, match=r"does not answer \(503 Service Unavailable\)"):
+        cluster.free_slots()
+
+
+def test_a_job_that_is_not_known_is_told_at_once(answers: Callable[..., list[Any]]) -> None:
+    left = answers(web.HTTPError(404, "Not Found"), {"status": "RUNNING"})
+    with pytest.raises(CpuwatchError, match=r"does not know the job cpu_filter any more"):
+        cluster.status(cluster.Job("0", "cpu_filter", "RUNNING"))
+    assert len(left) == 1
+
+
+@pytest.mark.parametrize("outside", [True, False], ids=["outside", "embedded"])
+def test_a_cluster_that_nobody_starts_again_is_not_waited_for(
+    answers: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch, outside: bool
+) -> None:
+    left = answers(ConnectionRefusedError("Connection refused"), {"slots-available": 1})
+    if not outside:
+        monkeypatch.setattr(type(settings()), "outside", lambda *_: False)
+    monkeypatch.setattr(Supervisor, "is_running", lambda _: outside)
+    monkeypatch.setattr("cpuwatch.stack.keys.context", lambda _: None)
+    with pytest.raises(CpuwatchError, match=r"does not answer \(Connection refused\)"):
+        cluster.free_slots()
+    assert len(left) == 1
+
+
+def test_one_that_supervisor_starts_again_is(
+    answers: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(ConnectionResetError("reset"), ConnectionRefusedError("no"), {"slots-available": 7})
+    monkeypatch.setattr(type(settings()), "outside", lambda *_: False)
+    monkeypatch.setattr(Supervisor, "is_running", lambda _: True)
+    monkeypatch.setattr("cpuwatch.stack.keys.context", lambda _: None)
+    assert cluster.free_slots() == 7
