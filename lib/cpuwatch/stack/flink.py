@@ -46,6 +46,10 @@ TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 _SHADED = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper"
 ZOOKEEPER = f"{_SHADED}.server.ZooKeeperServerMain"
 
+#: ZooKeeper removes the place of an election once nobody stands for it, and who had lost sight of
+#: it for a moment never stands again (CURATOR-724). So it looks for such places after 24 days.
+_EMPTY_STAYS = f"-Dznode.container.checkIntervalMs={2**31 - 1}"
+
 #: As many jobs can run at once as there are slots: each of ours takes one.
 SLOTS = 10
 
@@ -219,7 +223,7 @@ def prepare(
     direct = f"-XX:MaxDirectMemorySize={sum(DIRECT.values()) + NETWORK}m"
     heap = sum(TASKMANAGER_HEAP.values())
     return [
-        program("zookeeper", 15, ZOOKEEPER_HEAP, main=[ZOOKEEPER, "conf/zoo.cfg"]),
+        program("zookeeper", 15, ZOOKEEPER_HEAP, _EMPTY_STAYS, main=[ZOOKEEPER, "conf/zoo.cfg"]),
         program("jobmanager", 20, JOBMANAGER_HEAP, *to_zookeeper, main=[JOBMANAGER, *told]),
         program("taskmanager", 30, heap, direct, *to_zookeeper, main=[TASKMANAGER, *told]),
     ]
