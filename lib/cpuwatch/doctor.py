@@ -134,14 +134,23 @@ def _log(service: control.Status) -> str:
 def _jobs() -> Iterator[Finding]:
     from cpuwatch.flink import cluster
 
-    running = cluster.jobs(running_only=True)
+    try:
+        # A JobManager that takes over just now is a finding, and nothing to wait for.
+        running = cluster.jobs(running_only=True, patience=0)
+        why = {
+            job.id: cluster.failure(job, patience=0) or "Flink gives no cause"
+            for job in running
+            if job.state in ("RESTARTING", "FAILING")
+        }
+    except (CpuwatchError, OSError) as error:
+        yield Finding("Jobs", False, str(error), "Wait a moment, then 'cpuwatch up'.")
+        return
     if not running:
         yield Finding("Jobs", True, "none runs")
     for job in running:
-        if job.state in ("RESTARTING", "FAILING"):
-            why = cluster.failure(job) or "Flink gives no cause"
+        if job.id in why:
             yield Finding(
-                f"Job {job.name}", False, f"{job.state.lower()}: {why}",
+                f"Job {job.name}", False, f"{job.state.lower()}: {why[job.id]}",
                 "Run its chapter again, or 'cpuwatch reset'.",
             )  # fmt: skip
         else:

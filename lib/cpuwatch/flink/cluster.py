@@ -35,7 +35,7 @@ PAUSE = 0.1
 _PATIENCE = 60.0
 
 #: How long a JobManager may take to come back and to take up its jobs, in seconds.
-_TAKEOVER = 60.0
+TAKEOVER = 60.0
 
 #: How REST says that there is no JobManager yet, or that a job of its is just being taken up.
 _NOT_YET = 503
@@ -69,9 +69,10 @@ class Job:
     state: str
 
 
-def jobs(running_only: bool = False) -> list[Job]:
-    """The jobs that the cluster knows, oldest first."""
-    found = sorted(rest("/jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))
+def jobs(running_only: bool = False, patience: float = TAKEOVER) -> list[Job]:
+    """The jobs that the cluster knows, oldest first; `patience` as for `rest`."""
+    known = rest("/jobs/overview", patience=patience)["jobs"]
+    found = sorted(known, key=lambda job: int(job["start-time"]))
     return [
         Job(job["jid"], job["name"], job["state"])
         for job in found
@@ -268,9 +269,9 @@ def _all_tasks_run(job: Job) -> bool:
     return all(vertex["status"] in ("RUNNING", "FINISHED") for vertex in vertices)
 
 
-def failure(job: Job) -> str | None:
+def failure(job: Job, patience: float = TAKEOVER) -> str | None:
     """The cause of a job's latest failure, in one line; None if it never failed."""
-    found = rest(f"/jobs/{job.id}/exceptions?maxExceptions=1")
+    found = rest(f"/jobs/{job.id}/exceptions?maxExceptions=1", patience=patience)
     trace = found.get("root-exception") or ""
     for entry in found.get("exceptionHistory", {}).get("entries", []):
         trace = entry.get("stacktrace") or trace
@@ -318,10 +319,11 @@ def wait(
     return waiting.until(there, timeout, sentence, PAUSE)
 
 
-def rest(path: str, method: str = "GET", body: Any = None) -> Any:
+def rest(path: str, method: str = "GET", body: Any = None, patience: float = TAKEOVER) -> Any:
     """Ask the cluster's REST interface; the parameters are those of `web.ask`.
 
-    A JobManager that died is started again and takes up its jobs; that is waited for.
+    A JobManager that died is started again and takes up its jobs; that is waited for, at most
+    for `patience` seconds.
 
     Raises
     ------
@@ -355,4 +357,4 @@ def rest(path: str, method: str = "GET", body: Any = None) -> Any:
     def silent() -> str:
         return f"Flink at {address} does not answer ({reason}). {failures.remedy(config.state)}"
 
-    return waiting.until(answer, _TAKEOVER, silent, PAUSE)[0]
+    return waiting.until(answer, patience, silent, PAUSE)[0]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from cpuwatch import web
+from cpuwatch import doctor, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster
 from cpuwatch.settings import settings
+from cpuwatch.stack import control
 from cpuwatch.stack.supervisor import Supervisor
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Any]]]:
     """Let the cluster answer by these, one after the other; the last again and again."""
 
     def give(*given: Any) -> list[Any]:
@@ -31,7 +32,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
         return left
 
     monkeypatch.setenv("CPUWATCH_FLINK", "http://127.0.0.1:9")
-    return give
+    settings.cache_clear()
+    yield give
+    settings.cache_clear()
 
 
 NOT_YET = web.HTTPError(503, "Service Unavailable")
@@ -46,13 +49,20 @@ def test_who_asks_while_a_jobmanager_takes_over_waits_for_it(
     assert len(left) == 1
 
 
-def test_but_not_for_ever(
+def test_but_not_for_ever(answers: Callable[..., list[Any]]) -> None:
+    answers(NOT_YET)
+    with pytest.raises(CpuwatchError, match=r"does not answer \(503 Service Unavailable\)"):
+        cluster.rest("/overview", patience=0.3)
+
+
+def test_the_doctor_tells_of_it_and_does_not_wait(
     answers: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers(NOT_YET)
-    monkeypatch.setattr(cluster, "_TAKEOVER", 0.3)
-    with pytest.raises(CpuwatchError, match=r"does not answer \(503 Service Unavailable\)"):
-        cluster.free_slots()
+    left = answers(NOT_YET, {"jobs": []})
+    monkeypatch.setattr(control, "status", list)  # all answer
+    *_, finding = doctor.examine()
+    assert not finding.well and "503 Service Unavailable" in finding.says
+    assert len(left) == 1
 
 
 def test_a_job_that_is_not_known_is_told_at_once(answers: Callable[..., list[Any]]) -> None:
