@@ -20,6 +20,9 @@ Result = TypeVar("Result")
 
 _PAUSE = 0.1
 
+#: The name of the threads in which calls run.
+THREAD = "aside"
+
 
 class _Call(Generic[Result]):
     def __init__(
@@ -111,7 +114,7 @@ def call(
         Whatever `work` or `watch` raised, or the KeyboardInterrupt.
     """
     one = _Call(work, undo, turn or nullcontext())
-    thread = threading.Thread(target=one.run, name="aside", daemon=True)
+    thread = threading.Thread(target=one.run, name=THREAD, daemon=True)
     try:
         with signals.not_lost() as check_stop:
             thread.start()

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cpuwatch import flink, readings, sql, thresholds, topics, waiting, workshop
+from cpuwatch import aside, flink, readings, sql, thresholds, topics, waiting, workshop
 from cpuwatch.errors import CpuwatchError
 
 TICKS = 120
@@ -261,7 +261,7 @@ def previews() -> list[flink.Job]:
 
 def assert_all_is_free(env: Any) -> None:
     waiting.until(
-        lambda: not any(thread.name == "aside" for thread in threading.enumerate()),
+        lambda: not any(thread.name == aside.THREAD for thread in threading.enumerate()),
         20,
         "A thread still waits for the rows of a preview that was given up.",
     )

@@ -345,14 +345,14 @@ def rest(path: str, method: str = "GET", body: Any = None, patience: float = TAK
             if error.status != _NOT_YET:
                 raise
             reason = str(error)
-        except (ConnectionError, ssl.SSLEOFError) as error:
-            reason = str(error)
-            if config.outside("flink") or not Supervisor(config.state).is_running():
-                raise CpuwatchError(silent()) from error
         except (OSError, ValueError) as error:
             reason = str(error)
-            raise CpuwatchError(silent()) from error
+            if not (isinstance(error, (ConnectionError, ssl.SSLEOFError)) and is_begun_again()):
+                raise CpuwatchError(silent()) from error
         return None
+
+    def is_begun_again() -> bool:
+        return not config.outside("flink") and Supervisor(config.state).is_running()
 
     def silent() -> str:
         return f"Flink at {address} does not answer ({reason}). {failures.remedy(config.state)}"
