@@ -18,9 +18,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pyflink.common import Row
 
 from cpuwatch import aside, flink, readings, sql, thresholds, topics, waiting, workshop
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink.rows import AT_ONCE
 
 TICKS = 120
 FLEET = readings.fleet(ticks=TICKS).assign(
@@ -200,6 +202,46 @@ def test_any_type_can_be_shown(env: Any) -> None:
     found = flink.preview(env, f"SELECT {items} FROM (VALUES (1)) AS t(x)").iloc[0]
     for (value, kind), shown in zip(values.items(), found, strict=True):
         assert isinstance(shown, kind), value
+
+
+def test_a_null_within_a_value_and_an_empty_one_are_shown_as_they_are(env: Any) -> None:
+    values = {
+        "ARRAY[1e0, CAST(NULL AS DOUBLE)]": [1.0, None],
+        "ARRAY_REMOVE(ARRAY[1], 1)": [],
+        "CAST(NULL AS ARRAY<INT>)": None,
+        "MAP['a', CAST(NULL AS INT)]": {"a": None},
+        "MAP['a', ARRAY[MAP['b', 1.5e0]]]": {"a": [{"b": 1.5}]},
+        "ROW(1, CAST(NULL AS STRING), ROW(ARRAY[2]))": Row(1, None, Row([2])),
+        "ARRAY[ROW(1, '')]": [Row(1, "")],
+        "CAST(1.5 AS FLOAT)": 1.5,
+    }
+    items = ", ".join(f"{value} AS c{n}" for n, value in enumerate(values))
+    found = flink.preview(env, f"SELECT {items} FROM (VALUES (1)) AS t(x)").iloc[0]
+    assert found.tolist() == list(values.values())
+
+
+def test_more_rows_than_come_over_at_once(env: Any) -> None:
+    count = 3 * AT_ONCE
+    assert len(FLEET) > count > AT_ONCE
+    wanted = FLEET.sort_values(["time_ltz", "hostname", "cpu"])
+    columns = ["time_ltz", "hostname", "cpu", "usage"]
+    query = f"SELECT {', '.join(columns)} FROM cpu_in"
+    assert_same(flink.preview(env, query, rows=count), wanted[columns].head(count))
+    assert_same(flink.preview(env, query, rows=len(FLEET) + 1), wanted[columns])
+    assert len(flink.preview(env, query, rows=count - 1, changes=True)) == count - 1
+    assert len(flink.preview(env, query, rows=len(FLEET) + 1, changes=True)) == len(FLEET)
+
+
+def test_a_stream_s_rows_may_hold_lists(env: Any) -> None:
+    session = "TABLE(SESSION(TABLE cpu_in PARTITION BY hostname, DESCRIPTOR(time_ltz),"
+    found = flink.preview(
+        env,
+        "SELECT hostname, ARRAY_AGG(DISTINCT cpu) AS cpus FROM"
+        f" {session} INTERVAL '30' SECOND)) GROUP BY window_start, window_end, hostname",
+    )
+    assert found["hostname"].tolist() == sorted(FLEET["hostname"].unique())
+    for cpus in found["cpus"]:
+        assert sorted(cpus) == sorted(FLEET["cpu"].unique())
 
 
 def test_a_time_looks_as_it_does_in_a_result(env: Any) -> None:

@@ -6,7 +6,7 @@ import re
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, explain, mirror, ordering, remarks, tables
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel_all, failure, status
 from cpuwatch.flink.environment import CHAINS, ask, clean
+from cpuwatch.flink.rows import AT_ONCE, Rows
 from cpuwatch.progress import LINE, Line
 from cpuwatch.settings import settings
 
@@ -180,7 +181,7 @@ class _Preview:
             if refused is not None:
                 raise refused
             started = self._start(self._fetched(self._plan(batch=False)))
-            self._keep_first((kind, *row) for row, kind in self._collected(started))
+            self._keep_first(started)
             return
         is_endless = False
         if not _BETTER_AS_STREAM.search(self._plan_as_job):
@@ -190,7 +191,7 @@ class _Preview:
                 # It knows no session windows and no endless sources, among others.
                 is_endless = "unbounded" in explain.trace_of(error)
             else:
-                self._rows = [row for row, _ in self._collected(started)]
+                self._rows = [row for _, row in self._collected(started)]
                 return
         try:
             self._run_as_stream(is_endless)
@@ -269,7 +270,7 @@ class _Preview:
         table = self._plan(batch=False)
         if is_endless:
             started = self._start(self._fetched(table))
-            self._keep_first(row for row, kind in self._collected(started) if kind == "+I")
+            self._keep_first(started)
             return
         if ordering.is_ordered(self.query):
             if not ordering.has_limit(self.query):  # of an endless result there are first rows only
@@ -278,10 +279,12 @@ class _Preview:
             table = table.order_by(*(col(one.name).asc for one in self._order()))
             table = table.fetch(self._limit)
         # A changelog: later rows push earlier ones out of the first ones.
-        left: Counter[tuple[Any, ...]] = Counter()
-        for row, kind in self._collected(self._start(self._fetched(table))):
-            left[row] += 1 if kind in ("+I", "+U") else -1
-        self._rows = list(left.elements())
+        left: Counter[str] = Counter()
+        known: dict[str, tuple[Any, ...]] = {}  # by its text: a list has no hash, NaN no equal
+        for kind, row in self._collected(self._start(self._fetched(table))):
+            known[repr(row)] = row
+            left[repr(row)] += 1 if kind in ("INSERT", "UPDATE_AFTER") else -1
+        self._rows = [known[text] for text in left.elements()]
         for name, descends in [
             *((column.name, False) for column in reversed(self._order())),
             *reversed(ordering.keys(self.query)),
@@ -295,13 +298,23 @@ class _Preview:
         for place in places[:1]:
             self._rows.sort(key=lambda row: (row[place] is not None, row[place]), reverse=descends)
 
-    def _keep_first(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        for row in rows:
-            self._rows.append(row)
-            if len(self._rows) == self._limit:
-                assert self._job is not None  # it brings the rows
-                cancel_all([self._job])
-                return
+    def _keep_first(self, started: TableResult) -> None:
+        """Keep the first changes, or of an endless stream the first new rows, and end the job."""
+        with Rows(started) as result:
+            while left := self._limit - len(self._rows):
+                wanted = min(left, AT_ONCE)
+                found = result.take(wanted)
+                if self._over:
+                    return
+                for kind, row in found:
+                    if self._changes:
+                        self._rows.append((_SHORT[kind], *row))
+                    elif kind == "INSERT":
+                        self._rows.append(row)
+                if len(found) < wanted:
+                    return
+        assert self._job is not None  # it brought the rows
+        cancel_all([self._job])
 
     def _start(self, table: Table) -> TableResult:
         result = table.execute()
@@ -310,13 +323,15 @@ class _Preview:
             cancel_all([self._job])
         return result
 
-    def _collected(self, result: TableResult) -> Iterator[tuple[tuple[Any, ...], str]]:
-        """The result's rows, each with what happened to it, until the job ends or is given up."""
-        with result.collect() as rows:
-            for row in rows:
+    def _collected(self, started: TableResult) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """What happened to each of the result's rows, until the job ends or is given up."""
+        with Rows(started) as result:
+            while found := result.take():
                 if self._over:
                     return
-                yield tuple(row), _SHORT[row.get_row_kind().name]
+                yield from found
+                if len(found) < AT_ONCE:
+                    return
 
     @property
     def is_planned(self) -> bool:
