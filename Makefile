@@ -22,7 +22,7 @@ $(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has go
   rm -rf .venv; } >&2)
 endif
 
-.PHONY: help lab demo containers test test-unit lint clean audit lock jars-lock notebooks
+.PHONY: help lab demo containers test test-unit lint clean audit lock jars-lock class-lists notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -107,6 +107,9 @@ lock: .venv/bin/python  ## Make the locks anew from pyproject.toml
 audit: .venv/installed-dev  ## Ask the advisory database about each dependency
 	@$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip \
 	  --require-hashes -r requirements-dev.lock
+
+class-lists: .venv/installed-dev  ## Make data/classes anew, after a new version of Kafka, Flink or Java
+	@$(BIN)/python tools/class_lists.py
 
 jars-lock: .venv/installed  ## Make data/jars.lock anew from WANTED in stack/jars.py
 	@$(BIN)/python -m cpuwatch.stack.jars

@@ -32,7 +32,17 @@ from supervisor.options import ServerOptions
 from cpuwatch import lab, readings, thresholds
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import control, failures, flink, jars, kafka, passwords, postgres, slack
+from cpuwatch.stack import (
+    classes,
+    control,
+    failures,
+    flink,
+    jars,
+    kafka,
+    passwords,
+    postgres,
+    slack,
+)
 from cpuwatch.stack import supervisor as supervising
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -220,7 +230,8 @@ def assert_supervisor_runs_what_was_meant(
         assert said[name]["PGPASSFILE"] == str(config.pgpass)
         command = said[name]["command"]
         assert (command[0], supervisor.marker in command) == (str(JAVA), True)
-        assert command[-len(end) - 2 :] == ["-cp", "lib/*", *end]
+        path = classes.class_path([*(config.state / "flink" / "lib").iterdir()])
+        assert command[-len(end) - 2 :] == ["-cp", path, *end]
 
 
 #: Where a script lies that another user reads.

@@ -23,6 +23,7 @@ from pyflink import java_gateway, pyflink_gateway_server
 
 from cpuwatch import files
 from cpuwatch.settings import settings
+from cpuwatch.stack.java import ARCHIVE, MAPPED
 
 _launch = java_gateway.launch_gateway
 
@@ -45,7 +46,7 @@ def lock(gateway: JavaGateway) -> None:
 
 def _launch_locked() -> JavaGateway:
     """Start Java as PyFlink does, and lock it and the way back before anything is asked."""
-    with files.owner_only(), _own_temporary_folder():  # for its log, too
+    with files.owner_only(), _own_temporary_folder(), _shared_classes():  # for its log, too
         gateway = _launch()
     lock(gateway)
     # Java calls Python, too: by that it notices our end. Nothing has been called yet, so that
@@ -58,9 +59,9 @@ def _launch_locked() -> JavaGateway:
 
 @contextmanager
 def _own_temporary_folder() -> Iterator[None]:
-    """Let a Java that starts meanwhile unpack its planner, 46 MB, where somebody tidies up.
+    """Let a Java that starts meanwhile keep its temporary files where somebody tidies up.
 
-    It leaves it behind, however it ends.
+    It leaves them behind, however it ends.
     """
     place = settings().client_folder / "tmp"
     # No stack has ever been started here: it is somebody else's Java. And Flink, which puts files
@@ -84,6 +85,34 @@ def _own_temporary_folder() -> Iterator[None]:
         yield
     finally:
         pyflink_gateway_server.construct_log_settings = settings_of
+
+
+@contextmanager
+def _shared_classes() -> Iterator[None]:
+    """Let a Java that starts meanwhile map the archive of its classes."""
+    folder = settings().client_folder.resolve()
+    jars = sorted(str(jar) for jar in (folder / "lib").glob("*.jar"))
+    if not jars or ":" in str(folder):
+        yield
+        return
+    settings_of = pyflink_gateway_server.construct_log_settings
+    flinks = pyflink_gateway_server.construct_flink_classpath
+    hadoops = pyflink_gateway_server.construct_hadoop_classpath
+
+    def with_archive(env: dict[str, str]) -> list[str]:
+        return [*settings_of(env), f"-XX:SharedArchiveFile={folder / ARCHIVE}", *MAPPED]
+
+    # In the archive's order. PyFlink would add Hadoop's folders, of which there are none, and with
+    # each that is not there Java looks into the folder that it was started in.
+    pyflink_gateway_server.construct_log_settings = with_archive
+    pyflink_gateway_server.construct_flink_classpath = lambda _: os.pathsep.join(jars[:-1])
+    pyflink_gateway_server.construct_hadoop_classpath = lambda _: jars[-1]
+    try:
+        yield
+    finally:
+        pyflink_gateway_server.construct_log_settings = settings_of
+        pyflink_gateway_server.construct_flink_classpath = flinks
+        pyflink_gateway_server.construct_hadoop_classpath = hadoops
 
 
 def _set(owner: Any, field: str, value: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOTS_HOME, Settings, settings
-from cpuwatch.stack import flink, flinkpage, jars, kafka, passwords, ports, postgres, slack
+from cpuwatch.stack import classes, flink, flinkpage, jars, kafka, passwords, ports, postgres, slack
 from cpuwatch.stack.logs import Watch
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
@@ -242,7 +242,15 @@ def _start(
     supervisor.stop()  # whatever an earlier one left
     # Flink's connectors are needed for submitting jobs to an outside cluster, too.
     found = jars.fetch(config.cache, {"flink", *(service.name for service in wanted)}, show=show)
+    found["flink"] = flink.class_path(config.cache, found["flink"])
     flink.prepare_client(config.client_folder, found["flink"])
+    shared = classes.archives(
+        config.cache, found, lambda: tell("Preparing Java's classes, once: that takes a moment")
+    )
+    classes.link(config.client_folder, shared["flink"])
+    for service in wanted:
+        if service.name in shared:
+            classes.link(config.state / service.name, shared[service.name])
     if not wanted:
         return
     # Two checkouts that start at once must not choose the same ports: the other

