@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -163,3 +164,32 @@ def test_a_half_one_is_never_taken(found: dict[str, list[Path]], tmp_path: Path,
         assert made is not None
         psutil.wait_procs(javas, 120)
         assert [path.name for path in made.parent.iterdir() if path.name.startswith("m")] == []
+
+
+def test_an_interrupt_ends_those_that_are_still_made(
+    found: dict[str, list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = tmp_path / "java"  # is quick for one part, and at the other for ever
+    java.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in */flink-*) exec sleep 600;; esac\n'
+        'for word; do case "$word" in -XX:SharedArchiveFile=*) : > "${word#*=}";; esac; done\n'
+    )
+    java.chmod(0o755)
+    monkeypatch.setattr(classes, "JAVA", java)
+    began = []
+    wait = classes._Making.wait
+
+    def interrupted(self: Any) -> None:
+        began.append(self._process)
+        if len(began) == 2:
+            raise KeyboardInterrupt
+        wait(self)
+
+    monkeypatch.setattr(classes._Making, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        classes.archives(tmp_path, {"kafka": found["kafka"], "flink": found["flink"]})
+    assert [process.returncode for process in began] == [0, -signal.SIGKILL]
+    assert list(tmp_path.glob(f"classes/kafka-*/{ARCHIVE}"))
+    assert not list(tmp_path.glob("classes/*/making-*"))
+    assert not list(tmp_path.glob("classes/*/failed.log"))

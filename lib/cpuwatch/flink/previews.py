@@ -282,8 +282,9 @@ class _Preview:
         left: Counter[str] = Counter()
         known: dict[str, tuple[Any, ...]] = {}  # by its text: a list has no hash, NaN no equal
         for kind, row in self._collected(self._start(self._fetched(table))):
-            known[repr(row)] = row
-            left[repr(row)] += 1 if kind in ("INSERT", "UPDATE_AFTER") else -1
+            text = repr(row)
+            known[text] = row
+            left[text] += 1 if kind in ("INSERT", "UPDATE_AFTER") else -1
         self._rows = [known[text] for text in left.elements()]
         for name, descends in [
             *((column.name, False) for column in reversed(self._order())),

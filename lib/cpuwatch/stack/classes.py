@@ -125,14 +125,15 @@ class _Making:
         made = self._here / ARCHIVE
         if code == 0 and made.exists():
             made.replace(self._folder / ARCHIVE)
-        elif code >= 0:  # nobody ended it
+        elif code >= 0:  # it was not killed: it would fail again
             (self._here / _LOG).replace(self._folder / _LOG)
         shutil.rmtree(self._here, ignore_errors=True)
 
     def stop(self) -> None:
-        """End it, if it has not ended; nobody waits for it any more."""
+        """End it, if it has not ended, and forget what it has made so far."""
         self._process.kill()
-        self.wait()
+        self._process.wait()
+        shutil.rmtree(self._here, ignore_errors=True)
 
 
 def _make(folders: list[Path]) -> None:
