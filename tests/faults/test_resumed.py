@@ -77,6 +77,9 @@ def test_nothing_is_lost_and_nothing_comes_twice(
     assert slack.is_running()
     running = {job.name: job for job in flink.jobs(running_only=True)}
     assert {name: job.id for name, job in running.items()} == jobs
+    # There is nothing new to read, so that no job has read anything since it began anew.
+    for job in running.values():
+        flink.wait_until_settled(job, quiet=True)
 
     topics.produce(FLEET[MIDDLE:])
     for job in running.values():

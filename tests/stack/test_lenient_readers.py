@@ -46,3 +46,16 @@ def test_a_topic_that_a_job_reads_twice_is_read_when_both_have(environment: Any)
         (topics.READINGS, number): end - 1 for number, end in ends.items()
     }
     flink.cancel("my_job")
+
+
+def test_a_job_that_begins_at_the_end_has_read_what_was_there_before(environment: Any) -> None:
+    text = sql.taught("cpu_in").replace("earliest-offset", "latest-offset")
+    assert "latest-offset" in text
+    flink.create_table(environment, text)
+    job = flink.deploy(environment, "my job's", sql.taught("cpu_filter"))
+    flink.wait_until_settled(job, timeout=30, quiet=True)
+    assert workshop.result(topics.FILTERED).empty
+    flink.cancel("my job's")
+    # The table is as it was: its consumer group was the job's alone.
+    made = flink.tables.options(environment, "cpu_in")
+    assert "properties.group.id" not in made

@@ -43,7 +43,7 @@ _NOT_YET = 503
 #: The metrics that say how far a source has read a partition, and how many records in all.
 SOURCE_READ = re.compile(
     r"^(?P<source>\d+\.Source__.*?)\.(?:"
-    r"\w+\.topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.currentOffset"
+    r"\w+\.topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.(?P<what>current|committed)Offset"
     r"|numRecordsIn)$"
 )
 
@@ -161,6 +161,9 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
 
     If it reads one more than once, as a join of a table with itself does, the earliest counts;
     -1 if it has read none. Empty as long as a source has not begun.
+
+    A job that began anew, and found nothing new to read, has no last record. How far it had read
+    before, the offset tells that it commits to Kafka: the next one that it would read.
     """
     by_source: dict[str, dict[tuple[str, int], int]] = {}
     begun: dict[str, bool] = {}
@@ -171,7 +174,9 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
             begun[found["source"]] = int(float(value)) > 0
         else:
             place = found["topic"], int(found["partition"])
-            by_source.setdefault(found["source"], {})[place] = int(value)
+            last = int(value) - (found["what"] == "committed")
+            one = by_source.setdefault(found["source"], {})
+            one[place] = max(one.get(place, -1), last)
     if not all(source in by_source or begun[source] for source in begun):
         return {}
     places = {(topic, number) for one in by_source.values() for topic, number in one}

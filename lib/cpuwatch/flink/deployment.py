@@ -108,7 +108,8 @@ def replace(
     for output in outputs:
         stopped += renew(output, spare)
     try:
-        job = submit(environment, name, statement, tables.may_chain(used.values()))
+        with tables.as_group(environment, plan.reads, name):
+            job = submit(environment, name, statement, tables.may_chain(used.values()))
         written = statement if isinstance(statement, str) else None
         views = [] if written is None else tables.views_in(environment, written)
         noted.note_job(
@@ -280,7 +281,8 @@ def renew(topic: str, spare: bool = False) -> list[str]:
         topics.clear(topic)
     else:
         topics.empty(topic)
-    topics.keep(kept)
+    if kept:
+        topics.keep(kept)
     return sorted({job.name for job in ours})
 
 

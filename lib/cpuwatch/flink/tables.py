@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from html import escape
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,6 +25,9 @@ _TEXTS: WeakKeyDictionary[TableEnvironment, dict[str, str]] = WeakKeyDictionary(
 
 #: When a table's watermark moves.
 _EMIT = "scan.watermark.emit.strategy"
+
+#: A table's consumer group.
+_GROUP = "properties.group.id"
 
 _NAME = r"`?([\w-]+)`?"
 
@@ -321,8 +324,43 @@ def check_topics(tables: dict[str, dict[str, str]]) -> None:
 
 def set_options(environment: TableEnvironment, table: str, wanted: dict[str, str]) -> None:
     """Change options of a table, for this environment alone."""
-    pairs = ", ".join(f"'{name}' = '{value}'" for name, value in wanted.items())
+    pairs = ", ".join(f"{_literal(name)} = {_literal(value)}" for name, value in wanted.items())
     execute(environment, f"ALTER TABLE `{table}` SET ({pairs})")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def as_group(environment: TableEnvironment, names: Iterable[str], group: str) -> Iterator[None]:
+    """Let a job that is submitted meanwhile commit how far it reads, as a consumer group.
+
+    It begins where its tables say, and anew where its checkpoint was, not at what it commits.
+    But that is how others see how far it is: Kafka's own tools, and `cluster.offsets`.
+
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    names
+        The tables that the job reads. One with a group of its own keeps it.
+    group
+        The consumer group's name.
+    """
+    ours: list[str] = []
+    try:
+        for name in names:
+            used = options(environment, name)
+            if used.get("connector") not in ("kafka", "upsert-kafka") or _GROUP in used:
+                continue
+            if not _resolved(environment, name).isTemporary():  # Flink alters none of these
+                ours.append(name)
+                set_options(environment, name, {_GROUP: group})
+        yield
+    finally:
+        for name in ours:
+            execute(environment, f"ALTER TABLE `{name}` RESET ('{_GROUP}')")
 
 
 def refuse_hints(name: str, text: str) -> None:
@@ -365,7 +403,7 @@ def keep_apart(environment: TableEnvironment, run: pipeline.Run) -> None:
                 "topic": ";".join(run.topic(one) for one in used["topic"].split(";")),
                 "scan.bounded.mode": "latest-offset",
             }
-            for name in ("sink.transactional-id-prefix", "properties.group.id"):
+            for name in ("sink.transactional-id-prefix", _GROUP):
                 if name in used:
                     own[name] = run.job(used[name])
         elif connector == "jdbc":
