@@ -127,17 +127,14 @@ def episodes(transitions: pd.DataFrame, over: pd.DataFrame | None = None) -> pd.
     found = latest[EPISODE_COLUMNS].sort_values(["opened", "hostname", "cpu"], ignore_index=True)
     if over is None:
         return found
-    peaks, counts = found["peak_avg"].tolist(), found["windows"].tolist()
-    for place, episode in enumerate(found.to_dict("records")):
-        if pd.isna(episode["closed"]):
-            own = over[
-                (over["hostname"] == episode["hostname"])
-                & (over["cpu"] == episode["cpu"])
-                & (over["window_start"] >= episode["opened"])
-            ]
-            peaks[place], counts[place] = own["usage_avg"].max(), len(own)
+    still = found.loc[found["closed"].isna(), ["id", "hostname", "cpu", "opened"]]
+    own = still.merge(
+        over[["hostname", "cpu", "window_start", "usage_avg"]], on=["hostname", "cpu"]
+    )
+    averages = own[own["window_start"] >= own["opened"]].groupby("id")["usage_avg"]
     return found.assign(
-        peak_avg=pd.Series(peaks, dtype="float64"), windows=pd.Series(counts, dtype="int64")
+        peak_avg=found["id"].map(averages.max()).fillna(found["peak_avg"]),
+        windows=found["id"].map(averages.count()).fillna(found["windows"]).astype("int64"),
     )
 
 

@@ -253,7 +253,7 @@ def _show_step(name: str, text: str, seconds: float) -> None:
 def _show_result(result: Result) -> None:
     numbers = result.parameters
     rejected = result.given.rejected
-    for line, reason in rejected[["line", "reason"]].head(5).itertuples(index=False):
+    for line, reason in rejected.head(5)[["line", "reason"]].itertuples(index=False):
         out.print(f"  line {line}: {_text(str(reason))}")
     if len(rejected) > 5:
         out.print(f"  … and {len(rejected) - 5} more, in rejected.csv")
@@ -359,7 +359,7 @@ def produce(
         print(orjson.dumps(summary).decode())
         return
     out.print(f"{sent:,} readings from {_text(source.name)} are in the topic {topics.READINGS}.")
-    for line, reason in source.rejected[["line", "reason"]].head(5).itertuples(index=False):
+    for line, reason in source.rejected.head(5)[["line", "reason"]].itertuples(index=False):
         out.print(f"  line {line} rejected: {_text(str(reason))}")
     if len(source.rejected):
         out.print(f"{len(source.rejected):,} rejected rows are in {topics.BAD_READINGS}.")

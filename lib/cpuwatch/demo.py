@@ -7,8 +7,9 @@ running on the same stack stays as it was.
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +34,18 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.environment import warm_up
 from cpuwatch.flink.tables import create, keep_apart, may_chain, options, refuse_hints
 from cpuwatch.pipeline import WORKSHOP, Parameters, Run
+from cpuwatch.settings import settings
 from cpuwatch.slack.notices import count_messages
+from cpuwatch.spool import Spool
 
 #: What a run that was killed leaves behind is swept by the next, after this many seconds.
 _SWEEP_AFTER = 3600
+
+#: What a reading takes on the disk at most, in bytes: in its topic, in the filter's, and sorted.
+_ROOM = 400
+
+#: The order of windows.
+_BY_WINDOW = ["window_start", "hostname", "cpu"]
 
 #: Called with the name of a step, a sentence about it and its time in seconds.
 Tell = Callable[[str, str, float], None]
@@ -51,9 +60,9 @@ class Input:
     source
         'fleet', or the CSV file's name.
     readings
-        In order of event time.
+        In order of event time, on the disk.
     rejected
-        Rows that are no readings: line, reason, text.
+        Rows that are no readings: line, reason, text; on the disk, too.
     incidents
         What really happened, where that is known.
     thresholds
@@ -61,8 +70,8 @@ class Input:
     """
 
     source: str
-    readings: pd.DataFrame
-    rejected: pd.DataFrame
+    readings: Spool
+    rejected: Spool
     incidents: pd.DataFrame | None
     thresholds: dict[str, float]
 
@@ -70,6 +79,8 @@ class Input:
 @dataclass
 class Result:
     """What one run found.
+
+    What there is of each reading or window lies on the disk; what was found is in memory.
 
     Attributes
     ----------
@@ -94,8 +105,8 @@ class Result:
 
     given: Input
     parameters: Parameters
-    filtered: pd.DataFrame
-    windows: pd.DataFrame
+    filtered: Spool
+    windows: Spool
     alerts: pd.DataFrame
     transitions: pd.DataFrame
     slack_messages: int
@@ -110,12 +121,18 @@ class Result:
     @property
     def unknown_hosts(self) -> list[str]:
         """Hosts without a threshold of their own."""
-        return sorted(set(self.windows["hostname"]) - set(self.given.thresholds))
+        return sorted(set(self.hosts) - set(self.given.thresholds))
+
+    @property
+    def hosts(self) -> list[str]:
+        """All hosts that have a window."""
+        return [host for (host,) in self.windows.ask("SELECT DISTINCT hostname FROM rows")]
 
     @property
     def late(self) -> int:
         """Readings that came too late for their window: sent, but in no window."""
-        return len(self.given.readings) - int(self.windows["readings"].sum())
+        ((used,),) = self.windows.ask("SELECT COALESCE(SUM(readings), 0) FROM rows")
+        return len(self.given.readings) - int(used)
 
     def as_dict(self) -> dict[str, object]:
         """The object that `cpuwatch demo --json` prints."""
@@ -155,8 +172,9 @@ def read_input(
     """
     limits = thresholds.load(thresholds_file or thresholds.FILE)
     if csv is None:
-        none = pd.DataFrame(columns=["line", "reason", "text"])
-        return Input("fleet", readings.fleet(seed), none, readings.incidents(seed), limits)
+        fleet = readings.of_readings(readings.fleet(seed))
+        none = readings.no_rejected()
+        return Input("fleet", fleet, none, readings.incidents(seed), limits)
     found = readings.read_csv(csv, for_pipeline=True)
     return Input(csv.name, found.readings, found.rejected, None, limits)
 
@@ -178,6 +196,7 @@ def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_:
     CpuwatchError
         If a part fails; it names the cause.
     """
+    _refuse_without_room(len(given.readings))
     timer = _Timer(tell)
     warm_up()  # Java takes some seconds to start: meanwhile we produce
     with _run_of_its_own() as own:
@@ -187,18 +206,18 @@ def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_:
         with timer.step("filter") as say:
             place.connect()
             place.finish("cpu_filter")
-            filtered = place.read("cpu_out_filter").rename(columns={"time_ltz": "time"})
-            filtered = filtered.sort_values(list(filtered.columns), ignore_index=True)
+            order = ["time", "hostname", "cpu", "usage"]
+            filtered = place.spooled("cpu_out_filter", order, {"time_ltz": "time"})
             say(f"{len(filtered):,} of them kept by the filter")
         with timer.step("aggregate") as say:
             place.finish("cpu_agg")
-            windows = place.windows("cpu_out_agg")
+            windows = place.spooled("cpu_out_agg", _BY_WINDOW)
             length = words.length(parameters.window, mixed=False, spelled=True)
             say(f"{len(windows):,} averages over windows of {length}")
         with timer.step("alerts") as say:
             place.write_thresholds(given.thresholds)
             place.finish("cpu_over", "cpu_notification")
-            found = place.windows("cpu_out_over")
+            found = place.read("cpu_out_over").sort_values(_BY_WINDOW, ignore_index=True)
             changes = place.read("cpu_out_alerts")
             # Counted as the notifier rolls them up, not posted: nobody needs to know of a
             # fleet's made-up troubles, and a channel takes one message a second.
@@ -218,6 +237,18 @@ def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_:
     )
 
 
+def _refuse_without_room(count: int) -> None:
+    place = settings().state
+    if settings().outside("kafka") or not place.exists():
+        return
+    free, needed = shutil.disk_usage(place).free, count * _ROOM
+    if free < needed:
+        raise CpuwatchError(
+            f"{count:,} readings need some {needed // 1024**2:,} MB on the disk that holds {place},"
+            f" and {free // 1024**2:,} MB are free: free some space, or give a smaller file."
+        )
+
+
 def write(result: Result, folder: Path) -> list[Path]:
     """Write the tables and the plot into `folder`; returns the files' paths.
 
@@ -226,7 +257,7 @@ def write(result: Result, folder: Path) -> list[Path]:
     CpuwatchError
         If the folder cannot be written to.
     """
-    tables = {
+    tables: dict[str, Spool | pd.DataFrame] = {
         "filtered.csv": result.filtered,
         "windows.csv": result.windows,
         "alerts.csv": result.alerts,
@@ -237,10 +268,11 @@ def write(result: Result, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         written = []
         for name, table in tables.items():
-            _with_iso_times(table).to_csv(folder / name, index=False)
+            _write_csv(folder / name, table.parts() if isinstance(table, Spool) else [table])
             written.append(folder / name)
+        hosts = figures.in_order_of_panels(result.hosts, result.alerts)
         figure = figures.alerts_figure(
-            result.windows,
+            result.windows.table(hostname=hosts[: figures.MOST_PANELS]),
             result.alerts,
             result.given.thresholds,
             result.parameters.default_top,
@@ -248,6 +280,7 @@ def write(result: Result, folder: Path) -> list[Path]:
             pd.Timedelta(seconds=result.parameters.window),
             len(result.given.rejected),
             result.late,
+            hosts,
         )
         figures.save(figure, folder / "alerts.png")
     except OSError as error:
@@ -256,6 +289,12 @@ def write(result: Result, folder: Path) -> list[Path]:
             " with --out."
         ) from error
     return [*written, folder / "alerts.png"]
+
+
+def _write_csv(path: Path, parts: Iterable[pd.DataFrame]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for number, part in enumerate(parts):
+            _with_iso_times(part).to_csv(file, index=False, header=number == 0)
 
 
 def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -327,7 +366,7 @@ class _Place:
     def produce(self, given: Input) -> str:
         """Make the topics, and send the readings; what was done, in words."""
         for topic in sql.topics():
-            topics.create(self._run.topic(topic))
+            topics.create(self._run.topic(topic), whole=True)
         topics.produce(given.readings, self._run.topic(topics.READINGS))
         topics.keep_rejected(given.rejected, given.source)
         said = f"{len(given.readings):,} readings into Kafka"
@@ -364,10 +403,9 @@ class _Place:
         """What the run's topic of a table holds."""
         return results.read(table, self._run.topic(sql.topic(table) or table))
 
-    def windows(self, table: str) -> pd.DataFrame:
-        """The same, by window, hostname and cpu."""
-        order = ["window_start", "hostname", "cpu"]
-        return self.read(table).sort_values(order, ignore_index=True)
+    def spooled(self, table: str, order: list[str], renamed: dict[str, str] | None = None) -> Spool:
+        """The same, on the disk, by these columns."""
+        return results.spooled(table, order, self._run.topic(sql.topic(table) or table), renamed)
 
     def write_thresholds(self, wanted: dict[str, float]) -> None:
         """Write them into the run's own schema."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from cpuwatch import sql, topics, words
+from cpuwatch.spool import Kind, Spool
 
 #: So much of a record that is no reading is shown, in characters.
 _SHOWN = 200
@@ -35,6 +37,44 @@ def read(table: str, topic: str | None = None) -> pd.DataFrame:
         If there is no such topic, or Kafka does not answer.
     """
     return typed(topics.read(topic or sql.topic(table) or table), table)
+
+
+def spooled(
+    table: str,
+    order: Sequence[str],
+    topic: str | None = None,
+    renamed: Mapping[str, str] | None = None,
+) -> Spool:
+    """The same as `read`, on the disk and in an order: there may be very many.
+
+    Parameters
+    ----------
+    table, topic
+        As for `read`.
+    order
+        Columns, by their new names.
+    renamed
+        New names for columns.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or Kafka does not answer.
+    """
+    names = dict(renamed or {})
+    kinds = {names.get(column.name, column.name): _kind(column) for column in sql.columns(table)}
+    found = Spool(kinds, order)
+    for part in topics.read_parts(topic or sql.topic(table) or table):
+        found.add_table(typed(part, table).rename(columns=names))
+    return found
+
+
+def _kind(column: sql.Column) -> Kind:
+    if column.is_time:
+        return "time"
+    if column.is_text:
+        return "text"
+    return "whole" if column.is_whole else "real"
 
 
 def bad(most: int = 1000) -> pd.DataFrame:

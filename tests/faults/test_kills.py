@@ -28,8 +28,8 @@ def pid_of(program: str, state: Path) -> int:
 
 def assert_it_works(story: Callable[..., demo.Result]) -> None:
     result = story()
-    windows = twin.averages(result.given.readings, 30)
-    twin.assert_equal(result.windows, windows)
+    windows = twin.averages(result.given.readings.table(), 30)
+    twin.assert_equal(result.windows.table(), windows)
     twin.assert_equal(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
 
 
@@ -64,7 +64,8 @@ def test_a_taskmanager_killed_in_mid_stream_costs_no_row_and_doubles_none(
 ) -> None:
     # Enough readings that the averages take a while.
     many = readings.fleet(ticks=6000)
-    given = demo.Input("fleet", many, demo.read_input().rejected, None, readings.THRESHOLDS)
+    spooled, none = readings.of_readings(many), readings.no_rejected()
+    given = demo.Input("fleet", spooled, none, None, readings.THRESHOLDS)
     results: list[demo.Result] = []
     thread = threading.Thread(target=lambda: results.append(demo.run(given)), daemon=True)
     thread.start()
@@ -74,7 +75,7 @@ def test_a_taskmanager_killed_in_mid_stream_costs_no_row_and_doubles_none(
     thread.join(240)
     (result,) = results
     windows = twin.averages(many, 30)
-    twin.assert_equal(result.windows, windows)
+    twin.assert_equal(result.windows.table(), windows)
     twin.assert_equal(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
 
 

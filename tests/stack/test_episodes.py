@@ -190,7 +190,9 @@ def _state_size(job: flink.Job) -> int:
 
 def test_the_demo_counts_episodes_and_messages(stack: Path) -> None:
     result = demo.run(demo.read_input(seed=7))
-    windows = result.windows.assign(allowed_top=result.windows["hostname"].map(readings.THRESHOLDS))
+    windows = result.windows.table().assign(
+        allowed_top=lambda table: table["hostname"].map(readings.THRESHOLDS)
+    )
     expected = alerts.transitions(windows, 2 * WINDOW)
     order = ["as_of", "hostname", "cpu", "event"]
     pd.testing.assert_frame_equal(

@@ -1,6 +1,6 @@
 """Figures: made of tables, shown under a notebook's cell."""
 
-from cpuwatch.figures.alerts import MOST_PANELS, alerts_figure
+from cpuwatch.figures.alerts import MOST_PANELS, alerts_figure, in_order_of_panels
 from cpuwatch.figures.chapters import (
     averages_figure,
     episodes_figure,
@@ -23,6 +23,7 @@ __all__ = [
     "fleet_figure",
     "follow",
     "heat_map",
+    "in_order_of_panels",
     "save",
     "score_figure",
     "show",

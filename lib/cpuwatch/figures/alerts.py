@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,6 +46,7 @@ def alerts_figure(
     window: pd.Timedelta,
     bad: int = 0,
     late: int = 0,
+    hosts: list[str] | None = None,
 ) -> Figure:
     """Draw the averages of each host against its threshold, with the alerts marked.
 
@@ -67,13 +69,16 @@ def alerts_figure(
         How many records are no readings, for the footnote.
     late : int
         How many readings came too late for their window, for the footnote.
+    hosts : list of str, optional
+        All hosts, from `in_order_of_panels`, where `windows` holds the first of them alone.
 
     Returns
     -------
     matplotlib.figure.Figure
         One panel a host, at most eight: with more hosts, those with most alerts.
     """
-    hosts = _hosts(windows, alerts)
+    if hosts is None:
+        hosts = in_order_of_panels(windows["hostname"].unique().tolist(), alerts)
     shown = hosts[:MOST_PANELS]
     columns = 1 if len(shown) <= 3 else 2
     rows = max(1, -(-len(shown) // columns))
@@ -105,9 +110,17 @@ def alerts_figure(
     return figure
 
 
-def _hosts(windows: pd.DataFrame, alerts: pd.DataFrame) -> list[str]:
-    """Return the hosts in the order of their panels."""
-    hosts = hosts_in_order(windows)
+def in_order_of_panels(hosts: Iterable[str], alerts: pd.DataFrame) -> list[str]:
+    """Return hosts in the order of their panels in `alerts_figure`, which has room for some.
+
+    Parameters
+    ----------
+    hosts : iterable of str
+        All hosts, each once.
+    alerts : pandas.DataFrame
+        hostname of each alert.
+    """
+    hosts = hosts_in_order(hosts)
     if len(hosts) > MOST_PANELS:
         counts = alerts["hostname"].value_counts().to_dict()
         hosts.sort(key=lambda host: -counts.get(host, 0))  # stable: ties keep their order

@@ -41,7 +41,7 @@ def fleet_figure(readings: pd.DataFrame) -> Figure:
     lowest = -10.0
     ends = {
         host: mean[mean["hostname"] == host]["usage"].tail(60).mean()
-        for host in hosts_in_order(mean)
+        for host in hosts_in_order(mean["hostname"])
     }
     for host in sorted(ends, key=lambda name: ends[name]):
         lowest = max(ends[host], lowest + 5.5)  # names must not lie over each other
@@ -261,7 +261,7 @@ def heat_map(windows: pd.DataFrame, alerts: pd.DataFrame) -> Figure:
     figure, axes = new(
         6, f"Host by time: the highest average of {_length(windows)} of its cpus; framed: an alert"
     )
-    hosts = hosts_in_order(windows)
+    hosts = hosts_in_order(windows["hostname"])
     table = windows.pivot_table(
         index="hostname", columns="window_start", values="usage_avg", aggfunc="max"
     ).loc[hosts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,9 +88,9 @@ def host_axis(axes: Axes) -> None:
     axes.grid(axis="x", color="0.9")
 
 
-def hosts_in_order(table: pd.DataFrame) -> list[str]:
-    """The hosts of a table: the fleet's in their order, then others by name."""
-    there = set(table["hostname"])
+def hosts_in_order(hosts: Iterable[str]) -> list[str]:
+    """Each of these hosts once: the fleet's in their order, then others by name."""
+    there = set(hosts)
     return [host for host in HOSTS if host in there] + sorted(there - set(HOSTS))
 
 

@@ -6,7 +6,13 @@ CSV file.
 
 from cpuwatch.readings.measured import machine
 from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME, Reading
-from cpuwatch.readings.replay import CsvReadings, ReadingsError, read_csv
+from cpuwatch.readings.replay import (
+    CsvReadings,
+    ReadingsError,
+    no_rejected,
+    of_readings,
+    read_csv,
+)
 from cpuwatch.readings.seeded import (
     CPUS,
     CYCLE_TICKS,
@@ -37,6 +43,8 @@ __all__ = [
     "live",
     "live_fleet",
     "machine",
+    "no_rejected",
+    "of_readings",
     "open_source",
     "read_csv",
 ]

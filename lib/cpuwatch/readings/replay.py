@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
-import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_FLOOR, Context, Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import pandas as pd
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.readings.reading import (
-    COLUMNS,
-    END_OF_TIME,
-    FIRST_TIME,
-    PIPELINE_TIMES,
-    wrong_names,
-)
+from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
+from cpuwatch.spool import Kind, Spool
 from cpuwatch.words import shorten, shown
 
 _TIME_NAMES = ("occurred_at", "timestamp", "time")
 _VALUE_NAMES = ("usage", "value", "cpu_usage")
 _HOST_NAMES = ("hostname", "host", "instance")
 _CPU_NAMES = ("cpu", "core")
+
+_KINDS: dict[str, Kind] = {
+    "hostname": "text", "cpu": "text", "usage": "real", "occurred_at": "whole",
+}  # fmt: skip
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _ISO = re.compile(
@@ -43,6 +44,8 @@ _BASIC_ISO = re.compile(
 _DAMAGED = re.compile("[\ud800-\udfff]")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_MS = 86_400_000
+# Numeric times are seconds if their median is less than this, milliseconds otherwise.
+_SECONDS_END = 1e11
 # Enough digits for any time text that is looked at, so nothing is ever rounded up.
 _EXACT = Context(prec=200, rounding=ROUND_FLOOR)
 _LONGEST_TIME = 64
@@ -56,18 +59,18 @@ class ReadingsError(CpuwatchError, ValueError):
 
 @dataclass(frozen=True, eq=False)
 class CsvReadings:
-    """What a CSV file held.
+    """What a CSV file held; it lies on the disk, whatever its size.
 
     Attributes
     ----------
-    readings : pandas.DataFrame
+    readings : Spool
         The readings, by occurred_at; those of the same moment in the order of the file.
-    rejected : pandas.DataFrame
+    rejected : Spool
         The rows that are no reading: line (int, counted from 1), reason (str), text (str).
     """
 
-    readings: pd.DataFrame
-    rejected: pd.DataFrame
+    readings: Spool
+    rejected: Spool
 
     @property
     def rows(self) -> int:
@@ -118,55 +121,49 @@ def read_csv(path: str | Path, for_pipeline: bool = False) -> CsvReadings:
         If the file cannot be read, has no usable header, or has not a single usable row.
     """
     path = Path(path)
-    lines, encoding, damaged = _lines(path)
-    header_line = next((number for number, line in enumerate(lines, 1) if line.strip()), None)
-    if header_line is None:
-        raise ReadingsError(f"{path} is empty: give a CSV file with a header and readings.")
-    header = _header(path, _DAMAGED.sub("\ufffd", lines[header_line - 1]))
+    text = _Text(path)
+    start, header = _first_line(text)
+    unit = _Unit(text, start, header)
+    stem = _shown_stem(path)
+    rejected = no_rejected()
 
-    rows: list[tuple[int, list[str]]] = []
-    rejected: list[tuple[int, str]] = []
-    for number, line in enumerate(lines[header_line:], header_line + 1):
-        if not line.strip():
-            continue
-        try:
-            if "\0" in line:
-                raise _RejectedError("line holds a NUL byte, which no text does")
-            if damaged and _DAMAGED.search(line):
-                raise _RejectedError(f"line is not valid {encoding}")
-            rows.append((number, _fields(line, header)))
-        except _RejectedError as reason:
-            rejected.append((number, str(reason)))
-    if not rows and not rejected:
-        raise ReadingsError(f"{path} has a header but no rows: add readings below the header.")
+    def kept() -> Iterator[tuple[str, str, float, int]]:
+        for number, line in text.lines(start):
+            try:
+                _refuse_damaged(line, text.encoding)
+                fields = _fields(line, header)
+                reading = _reading(fields, header, unit, stem)
+                if for_pipeline:
+                    _refuse(reading, fields[header.time].strip(), header)
+                yield reading
+            except _RejectedError as reason:
+                shown = _DAMAGED.sub("\ufffd", line)
+                rejected.add([(number, str(reason), shown)])
 
-    to_ms = _epoch_unit([fields[header.time].strip() for _, fields in rows])
-    kept: list[tuple[str, str, float, int]] = []
-    for number, fields in rows:
-        try:
-            reading = _reading(fields, header, to_ms, _shown_stem(path))
-            if for_pipeline:
-                _refuse(reading, fields[header.time].strip(), header)
-            kept.append(reading)
-        except _RejectedError as reason:
-            rejected.append((number, str(reason)))
-    rejected.sort()
-    if not kept:
-        number, why = rejected[0]
+    found = of_readings()
+    found.add(kept())
+    if not len(found):
+        if not len(rejected):
+            raise ReadingsError(f"{path} has a header but no rows: add readings below the header.")
+        ((number, why),) = rejected.head(1)[["line", "reason"]].itertuples(index=False)
         raise ReadingsError(
             f"{path} has no row that is a reading: the first, line {number}, is rejected "
             f"because {why}; mend its rows or give another file."
         )
-    readings = pd.DataFrame(kept, columns=list(COLUMNS)).astype(
-        {"usage": "float64", "occurred_at": "int64"}
-    )
-    return CsvReadings(
-        readings.sort_values("occurred_at", kind="stable", ignore_index=True),
-        pd.DataFrame(
-            [(number, why, _DAMAGED.sub("\ufffd", lines[number - 1])) for number, why in rejected],
-            columns=["line", "reason", "text"],
-        ).astype({"line": "int64"}),
-    )
+    return CsvReadings(found, rejected)
+
+
+def of_readings(table: pd.DataFrame | None = None) -> Spool:
+    """Return a place for readings, by occurred_at; with those of a table, if there is one."""
+    made = Spool(_KINDS, ["occurred_at"])
+    if table is not None:
+        made.add_table(table)
+    return made
+
+
+def no_rejected() -> Spool:
+    """Return a place for rows that are no readings, in the order in which they come."""
+    return Spool({"line": "whole", "reason": "text", "text": "text"})
 
 
 def _shown_stem(path: Path) -> str:
@@ -174,40 +171,80 @@ def _shown_stem(path: Path) -> str:
     return _DAMAGED.sub("\ufffd", path.stem)
 
 
-def _lines(path: Path) -> tuple[list[str], str, bool]:
-    """Return the physical lines, the encoding, and whether some bytes are not valid in it.
+class _Text:
+    """A file's physical lines, as often as they are wanted.
 
     Bytes that are not valid stand in the lines as lone surrogates, which `_DAMAGED` finds.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ReadingsError(f"{path} does not exist: check the name of the file.") from None
-    except IsADirectoryError:
-        raise ReadingsError(f"{path} is a directory: give a CSV file inside it.") from None
-    except PermissionError:
-        raise ReadingsError(f"{path} may not be read: give yourself read permission.") from None
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ReadingsError(
-            f"{shorten(str(path), 200)} cannot be read ({why}): give another file."
-        ) from None
 
-    encoding = "UTF-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "UTF-8"
-    if encoding == "UTF-16":
-        text = data[: len(data) // 2 * 2].decode("utf-16", "surrogatepass")
-        if len(data) % 2:
-            text += "\udc80"  # half a character: the last line is damaged
-        damaged = True
-    else:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._readable(), path.open("rb") as file:
+            start = file.read(2)
+        self.encoding = "UTF-16" if start in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"
+        with self._readable(), self._open(newline="") as file:
+            if "\0" in file.read(_TELLING):
+                raise ReadingsError(f"{path} is a binary file, not text: give a CSV file.")
+
+    def _open(self, newline: str | None = None) -> TextIO:
+        codec = "utf-8-sig" if self.encoding == "UTF-8" else "utf-16"
+        errors = "surrogateescape" if self.encoding == "UTF-8" else _KEEP
+        return self.path.open(encoding=codec, errors=errors, newline=newline)
+
+    def lines(self, after: int = 0) -> Iterator[tuple[int, str]]:
+        """The lines that hold anything, with their numbers, those after a line alone."""
+        # Not str.splitlines, which also splits at characters that a field may hold.
+        with self._readable(), self._open() as file:
+            for number, line in enumerate(file, 1):
+                if number > after and line.strip():
+                    yield number, line.rstrip("\n")
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Say what is wrong with a file that cannot be read."""
+        path = self.path
         try:
-            text, damaged = data.decode("utf-8-sig"), False
-        except UnicodeDecodeError:
-            text, damaged = data.decode("utf-8-sig", "surrogateescape"), True
-    if "\0" in text[:_TELLING]:
-        raise ReadingsError(f"{path} is a binary file, not text: give a CSV file.")
-    # Not str.splitlines, which also splits at characters that a field may hold.
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), encoding, damaged
+            yield
+        except ReadingsError:
+            raise
+        except FileNotFoundError:
+            raise ReadingsError(f"{path} does not exist: check the name of the file.") from None
+        except IsADirectoryError:
+            raise ReadingsError(f"{path} is a directory: give a CSV file inside it.") from None
+        except PermissionError:
+            raise ReadingsError(f"{path} may not be read: give yourself read permission.") from None
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise ReadingsError(
+                f"{shorten(str(path), 200)} cannot be read ({why}): give another file."
+            ) from None
+
+
+def _keep(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Decode what is no UTF-16 to lone surrogates: half a pair to its own, a lone byte to one."""
+    try:
+        return codecs.lookup_error("surrogatepass")(error)
+    except UnicodeDecodeError as still:
+        return "\udc80", still.end
+
+
+#: By this name Python's own reader calls `_keep`.
+_KEEP = "cpuwatch-keep"
+codecs.register_error(_KEEP, _keep)
+
+
+def _refuse_damaged(line: str, encoding: str) -> None:
+    if "\0" in line:
+        raise _RejectedError("line holds a NUL byte, which no text does")
+    if not line.isascii() and _DAMAGED.search(line):
+        raise _RejectedError(f"line is not valid {encoding}")
+
+
+def _first_line(text: _Text) -> tuple[int, _Header]:
+    """Return where the header stands, and what it says."""
+    for number, line in text.lines():
+        return number, _header(text.path, _DAMAGED.sub("\ufffd", line))
+    raise ReadingsError(f"{text.path} is empty: give a CSV file with a header and readings.")
 
 
 def _header(path: Path, line: str) -> _Header:
@@ -263,10 +300,42 @@ def _fields(line: str, header: _Header) -> list[str]:
     return fields
 
 
-def _epoch_unit(times: list[str]) -> int:
-    """Return what to multiply the file's numeric times with to get milliseconds."""
-    numbers = [float(text) for text in times if _is_number(text)]
-    return 1000 if numbers and statistics.median(numbers) < 1e11 else 1
+class _Unit:
+    """What to multiply a file's numeric times with to get milliseconds: all have the same unit."""
+
+    def __init__(self, text: _Text, start: int, header: _Header) -> None:
+        self._text, self._start, self._header = text, start, header
+
+    @cached_property
+    def to_ms(self) -> int:
+        """Found out once the first number is met: that needs all of them."""
+        return 1000 if (middle := self._median()) is not None and middle < _SECONDS_END else 1
+
+    def _median(self) -> float | None:
+        """The median, or what is on the same side of `_SECONDS_END`; None without numbers.
+
+        The numbers themselves are not kept: there may be very many.
+        """
+        below, above = 0, 0
+        highest, lowest = 0.0, float("inf")
+        for _, line in self._text.lines(self._start):
+            try:
+                _refuse_damaged(line, self._text.encoding)
+                text = _fields(line, self._header)[self._header.time].strip()
+            except _RejectedError:
+                continue
+            if not _is_number(text):
+                continue
+            number = float(text)
+            if number < _SECONDS_END:
+                below, highest = below + 1, max(highest, number) if below else number
+            else:
+                above, lowest = above + 1, min(lowest, number)
+        if not below and not above:
+            return None
+        if below == above:
+            return (highest + lowest) / 2
+        return highest if below > above else lowest
 
 
 def _is_number(text: str) -> bool:
@@ -274,9 +343,9 @@ def _is_number(text: str) -> bool:
 
 
 def _reading(
-    fields: list[str], header: _Header, to_ms: int, stem: str
+    fields: list[str], header: _Header, unit: _Unit, stem: str
 ) -> tuple[str, str, float, int]:
-    occurred_at = _time(fields[header.time].strip(), header.names[header.time], to_ms)
+    occurred_at = _time(fields[header.time].strip(), header.names[header.time], unit)
     usage = _usage(fields[header.value].strip(), header.names[header.value])
     hostname = stem if header.host is None else _name(fields, header, header.host)
     cpu = "cpu1" if header.cpu is None else _name(fields, header, header.cpu)
@@ -317,13 +386,13 @@ def _usage(text: str, column: str) -> float:
     return usage
 
 
-def _time(text: str, column: str, to_ms: int) -> int:
+def _time(text: str, column: str, unit: _Unit) -> int:
     if not text:
         raise _RejectedError(f"{shorten(column)} '' is empty")
     occurred_at: int | None
     if _is_number(text):
         # Decimal, not float: 1700000000.123 s must not become 1700000000122 ms.
-        exact = _EXACT.multiply(Decimal(text), to_ms)
+        exact = _EXACT.multiply(Decimal(text), unit.to_ms)
         occurred_at = int(exact.to_integral_value(ROUND_FLOOR, _EXACT))
     else:
         occurred_at = _iso_ms(text)

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
 from cpuwatch.readings.measured import machine as this_machine
 from cpuwatch.readings.reading import Reading
-from cpuwatch.readings.replay import read_csv
+from cpuwatch.readings.replay import no_rejected, of_readings, read_csv
 from cpuwatch.readings.seeded import CPUS, CYCLE_TICKS, HOSTS, fleet, live
+from cpuwatch.spool import Spool
 
 #: Where none is asked for, this machine reports for a minute.
 _MACHINE_TICKS = 60
@@ -31,6 +30,8 @@ class Source:
         Whether they only end when stopped.
     live
         Whether they happen now, so that each counts as measured when it is sent.
+    size
+        How many readings there are, if somebody knows.
     rejected
         Rows that are no readings: line, reason, text.
     """
@@ -39,9 +40,8 @@ class Source:
     ticks: Iterable[list[Reading]]
     endless: bool = False
     live: bool = False
-    rejected: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=["line", "reason", "text"])
-    )
+    size: int | None = None
+    rejected: Spool = field(default_factory=no_rejected)
 
 
 def open_source(
@@ -56,7 +56,8 @@ def open_source(
     """
     if csv is not None:
         found = read_csv(csv, for_pipeline=True)
-        return Source(csv.name, _rows(found.readings), rejected=found.rejected)
+        size = len(found.readings)
+        return Source(csv.name, _rows(found.readings), size=size, rejected=found.rejected)
     if machine:
         ticks: Iterable[list[Reading]] = this_machine()
         if not endless and count is None:
@@ -66,7 +67,8 @@ def open_source(
         return live_fleet(seed)
     series = len(HOSTS) * len(CPUS)
     needed = CYCLE_TICKS if count is None else -(-count // series)
-    return Source("the fleet", _rows(fleet(seed, ticks=needed)))
+    made = of_readings(fleet(seed, ticks=needed))
+    return Source("the fleet", _rows(made), size=len(made))
 
 
 def live_fleet(seed: int = 7) -> Source:
@@ -74,7 +76,6 @@ def live_fleet(seed: int = 7) -> Source:
     return Source("the live fleet", live(seed), endless=True, live=True)
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[list[Reading]]:
-    columns = [frame[name].tolist() for name in ("hostname", "cpu", "usage", "occurred_at")]
-    for hostname, cpu, usage, occurred_at in zip(*columns, strict=True):
+def _rows(readings: Spool) -> Iterator[list[Reading]]:
+    for hostname, cpu, usage, occurred_at in readings.rows():
         yield [Reading(hostname=hostname, cpu=cpu, usage=usage, occurred_at=occurred_at)]

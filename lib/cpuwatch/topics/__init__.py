@@ -7,12 +7,22 @@ from cpuwatch.topics.admin import (
     create,
     delete,
     empty,
+    keep_whole,
     names,
     partitions_of,
     states,
 )
 from cpuwatch.topics.client import PatientConsumer, ask, client_settings, unreachable
-from cpuwatch.topics.consumer import Follower, count, decode, follow, messages, read, values
+from cpuwatch.topics.consumer import (
+    Follower,
+    count,
+    decode,
+    follow,
+    messages,
+    read,
+    read_parts,
+    values,
+)
 from cpuwatch.topics.known import (
     ALERTS,
     AVERAGES,
@@ -59,11 +69,13 @@ __all__ = [
     "follow",
     "keep",
     "keep_rejected",
+    "keep_whole",
     "messages",
     "names",
     "partitions_of",
     "produce",
     "read",
+    "read_parts",
     "rejected_rows",
     "send",
     "states",

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+)
 
 from cpuwatch import waiting
 from cpuwatch.errors import CpuwatchError
@@ -17,6 +24,9 @@ from cpuwatch.topics.client import TIMEOUT, ask
 #: Enough to show what a key is for, few enough that no partition stays without a host.
 PARTITIONS = 2
 
+#: By these a topic keeps all of its records, whatever their size and age.
+_KEEP_ALL = {"retention.bytes": "-1", "retention.ms": "-1"}
+
 
 def names() -> list[str]:
     """The names of all topics, Kafka's own left out."""
@@ -24,8 +34,17 @@ def names() -> list[str]:
     return sorted(name for name in found if not name.startswith("__"))
 
 
-def create(name: str, partitions: int = PARTITIONS) -> bool:
+def create(name: str, partitions: int = PARTITIONS, whole: bool = False) -> bool:
     """Create a topic of so many partitions, unless it is there.
+
+    Parameters
+    ----------
+    name
+        The topic's name.
+    partitions
+        How many.
+    whole
+        Whether it keeps all of its records. Others lose the oldest when they get too many.
 
     Returns
     -------
@@ -37,7 +56,7 @@ def create(name: str, partitions: int = PARTITIONS) -> bool:
     CpuwatchError
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
-    wanted = [NewTopic(name, partitions, 1)]
+    wanted = [NewTopic(name, partitions, 1, config=_KEEP_ALL if whole else {})]
     if not ask(
         lambda client: _done(
             client.create_topics(wanted, operation_timeout=TIMEOUT),
@@ -53,6 +72,24 @@ def create(name: str, partitions: int = PARTITIONS) -> bool:
         return False
     _wait_until(lambda: len(partitions_of(name)) == partitions, f"topic {name} to be there")
     return True
+
+
+def keep_whole(name: str, whole: bool) -> None:
+    """Let a topic that is there keep all of its records, or no more of them than others do.
+
+    Parameters
+    ----------
+    name
+        The topic's name.
+    whole
+        Whether it keeps all.
+    """
+    do = AlterConfigOpType.SET if whole else AlterConfigOpType.DELETE
+    changes = [
+        ConfigEntry(option, value, incremental_operation=do) for option, value in _KEEP_ALL.items()
+    ]
+    wanted = [ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=changes)]
+    ask(lambda client: _done(client.incremental_alter_configs(wanted)))
 
 
 def delete(*topics: str) -> None:

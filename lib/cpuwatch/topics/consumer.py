@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -24,10 +25,17 @@ def _consumer() -> PatientConsumer:
 def messages(topic: str, timeout: float = 60.0) -> Generator[Message, None, None]:
     """All messages that the topic holds now, partition by partition in offset order.
 
+    Parameters
+    ----------
+    topic
+        The topic's name.
+    timeout
+        For how long no message may come, in seconds; all together take their time.
+
     Raises
     ------
     CpuwatchError
-        If there is no such topic, or it cannot be read to its end in `timeout` seconds.
+        If there is no such topic, or Kafka does not answer.
     """
     partitions = require(topic)
     consumer = _consumer()
@@ -36,7 +44,10 @@ def messages(topic: str, timeout: float = 60.0) -> Generator[Message, None, None
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         open_ones = set(partitions)
         while open_ones:
-            for message in consumer.consume(10_000, 0.2):
+            found = consumer.consume(10_000, 0.2)
+            if found:
+                deadline = time.monotonic() + timeout
+            for message in found:
                 error = message.error()
                 if error is None:
                     yield message
@@ -45,7 +56,7 @@ def messages(topic: str, timeout: float = 60.0) -> Generator[Message, None, None
                 elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
                     raise unreachable(error.str())
             if open_ones and time.monotonic() > deadline:
-                raise unreachable(f"{topic} was not read to its end in {timeout:.0f} seconds")
+                raise unreachable(f"{topic} gave nothing for {timeout:.0f} seconds")
     finally:
         consumer.close()
 
@@ -58,7 +69,7 @@ def read(topic: str, timeout: float = 60.0) -> pd.DataFrame:
     topic
         The topic's name.
     timeout
-        In seconds.
+        For how long no record may come, in seconds.
 
     Returns
     -------
@@ -71,8 +82,32 @@ def read(topic: str, timeout: float = 60.0) -> pd.DataFrame:
     CpuwatchError
         If there is no such topic, or Kafka does not answer.
     """
+    return _table(messages(topic, timeout))
+
+
+def read_parts(topic: str, size: int = 50_000) -> Iterator[pd.DataFrame]:
+    """The same as `read`, so many records at a time, however many there are.
+
+    Parameters
+    ----------
+    topic
+        The topic's name.
+    size
+        How many records a table has at most.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or Kafka does not answer.
+    """
+    waiting = messages(topic)
+    while part := list(islice(waiting, size)):
+        yield _table(part)
+
+
+def _table(records: Iterable[Message]) -> pd.DataFrame:
     rows = []
-    for message in messages(topic, timeout):
+    for message in records:
         place = {"partition": message.partition(), "offset": message.offset()}
         rows.append({**place, **(decode(message.value()) or {})})
     frame = pd.DataFrame(rows)

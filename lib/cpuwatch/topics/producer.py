@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,8 +16,9 @@ from cpuwatch import signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import COLUMNS, Source, live_fleet
 from cpuwatch.settings import settings
+from cpuwatch.spool import Spool
 from cpuwatch.stack import failures
-from cpuwatch.topics.admin import create, partitions_of, require
+from cpuwatch.topics.admin import create, keep_whole, partitions_of, require
 from cpuwatch.topics.client import PatientProducer
 from cpuwatch.topics.consumer import read
 from cpuwatch.topics.known import BAD_READINGS, LIVE, READINGS
@@ -27,6 +28,10 @@ _SILENCE = 2.0
 
 #: So many readings may wait for Kafka in memory. More of them wait to be made.
 _MOST_WAITING = 50_000
+
+#: A topic keeps all of so many readings or more, if they come to an end: it has room for some
+#: millions, and would lose the oldest of more than that.
+_MANY = 500_000
 
 #: How often a sender hears what was delivered, in seconds.
 _POLLED_EVERY = 0.01
@@ -146,7 +151,7 @@ class Sender:
 
 
 def produce(
-    readings: pd.DataFrame,
+    readings: pd.DataFrame | Spool,
     topic: str = READINGS,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
@@ -155,7 +160,8 @@ def produce(
     Parameters
     ----------
     readings
-        Columns hostname, cpu, usage (percent), occurred_at (epoch milliseconds).
+        Columns hostname, cpu, usage (percent), occurred_at (epoch milliseconds): a table, or
+        what lies on the disk, from `cpuwatch.readings`.
     topic
         Where to; it has to be there.
     progress
@@ -172,10 +178,10 @@ def produce(
         If there is no such topic, or a reading was not delivered.
     """
     require(topic)
-    columns = [readings[name].tolist() for name in COLUMNS]
+    if len(readings) >= _MANY:
+        _keep_whole(topic, True)
     with Sender(topic) as sender:
-        for number, values in enumerate(zip(*columns, strict=True), 1):
-            hostname, cpu, usage, occurred_at = values
+        for number, (hostname, cpu, usage, occurred_at) in enumerate(_rows(readings), 1):
             sender.send(
                 {"hostname": hostname, "cpu": cpu, "usage": usage, "occurred_at": occurred_at},
                 {"hostname": hostname},
@@ -187,7 +193,20 @@ def produce(
     return sent
 
 
-def keep_rejected(rejected: pd.DataFrame, source: str) -> None:
+def _keep_whole(topic: str, whole: bool) -> None:
+    """Let the stack's own Kafka keep a whole topic, or not; what others run, they have set up."""
+    if not settings().outside("kafka"):
+        keep_whole(topic, whole)
+
+
+def _rows(readings: pd.DataFrame | Spool) -> Iterator[tuple[Any, ...]]:
+    if isinstance(readings, Spool):
+        yield from readings.rows()
+    else:
+        yield from zip(*(readings[name].tolist() for name in COLUMNS), strict=True)
+
+
+def keep_rejected(rejected: Spool, source: str) -> None:
     """Keep rows that are no readings in the dead-letter topic, with place and reason.
 
     Parameters
@@ -197,21 +216,18 @@ def keep_rejected(rejected: pd.DataFrame, source: str) -> None:
     source
         The name of the file that they stand in.
     """
-    rows = rejected[["line", "reason", "text"]].itertuples(index=False)
-    keep(
-        {"source": source, "line": line, "reason": reason, "text": text}
-        for line, reason, text in rows
-    )
+    if len(rejected):
+        keep(
+            {"source": source, "line": line, "reason": reason, "text": text}
+            for line, reason, text in rejected.rows()
+        )
 
 
 def keep(rows: Iterable[dict[str, Any]]) -> None:
     """Put rows, as `keep_rejected` makes them, into the dead-letter topic."""
-    waiting = list(rows)
-    if not waiting:
-        return
     create(BAD_READINGS)
     with Sender(BAD_READINGS) as sender:
-        for row in waiting:
+        for row in rows:
             sender.send(row)
         sender.flush()
 
@@ -271,6 +287,9 @@ def send(
         If a reading was not delivered.
     """
     create(topic)
+    sizes = [size for size in (source.size, count) if size is not None]
+    if source.endless or min(sizes, default=0) >= _MANY:
+        _keep_whole(topic, not source.endless)
     keep_rejected(source.rejected, source.name)
     patience = None if source.endless else 30.0
     sent = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cpuwatch import readings as r
-from cpuwatch.readings.replay import CsvReadings, ReadingsError, read_csv
+from cpuwatch.readings.replay import ReadingsError, read_csv
 
 # --- CSV: the file --------------------------------------------------------------------------
 
@@ -21,8 +23,18 @@ def write(folder: Path, content: str | bytes, name: str = "web-1.csv") -> Path:
     return path
 
 
-def read(folder: Path, content: str | bytes, name: str = "web-1.csv") -> CsvReadings:
-    return read_csv(write(folder, content, name))
+@dataclass
+class Found:
+    """What a file held, in memory."""
+
+    readings: pd.DataFrame
+    rejected: pd.DataFrame
+    rows: int
+
+
+def read(folder: Path, content: str | bytes, name: str = "web-1.csv") -> Found:
+    found = read_csv(write(folder, content, name))
+    return Found(found.readings.table(), found.rejected.table(), found.rows)
 
 
 def refused(folder: Path, content: str | bytes) -> str:
@@ -33,7 +45,7 @@ def refused(folder: Path, content: str | bytes) -> str:
     return message
 
 
-def reasons(found: CsvReadings) -> list[tuple[int, str]]:
+def reasons(found: Found) -> list[tuple[int, str]]:
     return list(zip(found.rejected["line"], found.rejected["reason"], strict=True))
 
 
@@ -306,10 +318,10 @@ def test_a_directory_is_named(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
 ) -> None:
-    def fail(_: Path) -> bytes:
+    def fail(*_: object, **__: object) -> IO[Any]:
         raise error
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(Path, "open", fail)
     with pytest.raises(ReadingsError, match=rf"a.csv.*{words}"):
         read_csv(tmp_path / "a.csv")
 
@@ -401,12 +413,11 @@ def test_every_good_row_is_kept_exactly_and_every_bad_one_counted(
     good = [row for row in rows if isinstance(row, tuple)]
     stamp = {ms: pd.Timestamp(ms, unit="ms").isoformat() for _, ms in good}
     lines = [row if isinstance(row, str) else f"{stamp[row[1]]},{row[0]!r}" for row in rows]
-    path = write(tmp_path, "\n".join(["time,usage", *lines]))
+    content = "\n".join(["time,usage", *lines])
     if not good:
-        with pytest.raises(ReadingsError):
-            read_csv(path)
+        refused(tmp_path, content)
         return
-    found = read_csv(path)
+    found = read(tmp_path, content)
     assert found.readings["usage"].tolist() == [u for u, _ in sorted(good, key=lambda row: row[1])]
     assert found.readings["occurred_at"].tolist() == sorted(ms for _, ms in good)
     assert len(found.rejected) == rows.count("no reading")
@@ -417,3 +428,35 @@ def test_a_nul_character_far_into_a_file_damages_its_line_alone(tmp_path: Path) 
     found = read(tmp_path, "\n".join(["time,usage", *good, "1700001000,\0", ""]).encode())
     assert len(found.readings) == 1000
     assert found.rejected["line"].tolist() == [1002]
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [
+        (["1", "2", "99999999998"], True),
+        (["1700000000000", "1", "2"], True),
+        (["1700000000000", "1700000000001", "2"], False),
+        (["1", "199999999998"], True),  # the median of two is between them
+        (["1", "199999999999"], False),
+        (["2026-01-05", "1700000000000"], False),
+    ],
+)
+def test_the_median_of_all_numbers_tells_their_unit(
+    tmp_path: Path, times: list[str], seconds: bool
+) -> None:
+    found = read(tmp_path, "\n".join(["time,usage", *(f"{time},5" for time in times), "x,5"]))
+    moments = [int(time) for time in times if time.isdigit()]
+    wanted = [moment * (1000 if seconds else 1) for moment in moments]
+    kept = [moment for moment in wanted if moment < r.END_OF_TIME]
+    assert set(kept) <= set(found.readings["occurred_at"])
+    assert len(found.rejected) == 1 + len(wanted) - len(kept)
+
+
+@pytest.mark.parametrize("tail", [b"", b"\0", b"5", b"\x00\xd8", b"\x00\xd8\x05"])
+def test_a_utf_16_file_that_ends_in_half_a_character_loses_that_line_alone(
+    tmp_path: Path, tail: bytes
+) -> None:
+    whole = "time,usage\n1000,5\n1001,6\n1002,7".encode("utf-16")
+    found = read(tmp_path, whole + tail)
+    assert len(found.readings) == (2 if tail else 3)
+    assert found.rejected["reason"].tolist() == (["line is not valid UTF-16"] if tail else [])
