@@ -74,19 +74,11 @@ def create(name: str, partitions: int = PARTITIONS, whole: bool = False) -> bool
     return True
 
 
-def keep_whole(name: str, whole: bool) -> None:
-    """Let a topic that is there keep all of its records, or no more of them than others do.
-
-    Parameters
-    ----------
-    name
-        The topic's name.
-    whole
-        Whether it keeps all.
-    """
-    do = AlterConfigOpType.SET if whole else AlterConfigOpType.DELETE
+def keep_whole(name: str) -> None:
+    """Let a topic that is there keep all of its records, until it is made anew."""
     changes = [
-        ConfigEntry(option, value, incremental_operation=do) for option, value in _KEEP_ALL.items()
+        ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET)
+        for option, value in _KEEP_ALL.items()
     ]
     wanted = [ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=changes)]
     ask(lambda client: _done(client.incremental_alter_configs(wanted)))

@@ -179,7 +179,7 @@ def produce(
     """
     require(topic)
     if len(readings) >= _MANY:
-        _keep_whole(topic, True)
+        _keep_whole(topic)
     with Sender(topic) as sender:
         for number, (hostname, cpu, usage, occurred_at) in enumerate(_rows(readings), 1):
             sender.send(
@@ -193,10 +193,10 @@ def produce(
     return sent
 
 
-def _keep_whole(topic: str, whole: bool) -> None:
-    """Let the stack's own Kafka keep a whole topic, or not; what others run, they have set up."""
+def _keep_whole(topic: str) -> None:
+    """Let the stack's own Kafka keep a whole topic; what others run, they have set up."""
     if not settings().outside("kafka"):
-        keep_whole(topic, whole)
+        keep_whole(topic)
 
 
 def _rows(readings: pd.DataFrame | Spool) -> Iterator[tuple[Any, ...]]:
@@ -288,8 +288,8 @@ def send(
     """
     create(topic)
     sizes = [size for size in (source.size, count) if size is not None]
-    if source.endless or min(sizes, default=0) >= _MANY:
-        _keep_whole(topic, not source.endless)
+    if min(sizes, default=0) >= _MANY:
+        _keep_whole(topic)
     keep_rejected(source.rejected, source.name)
     patience = None if source.endless else 30.0
     sent = 0
