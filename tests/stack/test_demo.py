@@ -17,6 +17,7 @@ from conftest import cpuwatch_here, cpuwatch_json
 from cpuwatch import demo, readings, sql, thresholds, topics
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.settings import settings
+from cpuwatch.spool import Spool
 
 NAB = Path(__file__).resolve().parents[3] / "shared" / "data" / "nab"
 SERIES = (
@@ -335,7 +336,8 @@ def test_a_record_that_is_no_reading_stops_no_job(
     # Somebody else's producer writes nonsense between good readings.
     produce = topics.produce
 
-    def spoilt(frame: pd.DataFrame, topic: str) -> int:
+    def spoilt(given: Spool, topic: str) -> int:
+        frame = given.table()
         half = len(frame) // 2
         produce(frame[:half], topic)
         producer = Producer({"bootstrap.servers": settings().kafka_address})

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from cpuwatch import readings, topics
 from cpuwatch.errors import CpuwatchError
@@ -51,6 +52,25 @@ def test_the_key_is_the_hostname_as_json(stack: Path) -> None:
     assert keys == {f'{{"hostname":"{host}"}}'.encode() for host in readings.HOSTS}
 
 
+def test_a_topic_keeps_all_of_a_large_file_and_of_a_small_one_what_fits(stack: Path) -> None:
+    reading = readings.Reading(hostname="doc", cpu="cpu1", usage=5.0, occurred_at=10**12)
+    topics.send(readings.Source("small", [[reading]], size=1), topic=TOPIC)
+    assert _kept(TOPIC) > 0
+    # A file of so many rows; one of them is enough here.
+    topics.send(readings.Source("large", [[reading]], size=1_000_000), topic=TOPIC)
+    assert _kept(TOPIC) == -1
+    topics.empty(TOPIC)
+    assert _kept(TOPIC) > 0
+
+
+def _kept(topic: str) -> int:
+    """How many bytes a partition of a topic keeps; -1 for all."""
+    wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    client = AdminClient(topics.client_settings())
+    (found,) = client.describe_configs([wanted]).values()
+    return int(found.result(20)["retention.bytes"].value)
+
+
 def test_a_topic_is_created_once_with_the_partitions_asked_for(stack: Path) -> None:
     topics.delete(TOPIC)
     assert topics.create(TOPIC, partitions=3)
@@ -71,7 +91,7 @@ def test_producing_to_a_topic_that_is_not_there_says_so_at_once(stack: Path) -> 
 
 
 def test_records_that_are_not_delivered_are_counted_and_raised(stack: Path) -> None:
-    sender = topics.Sender(TOPIC, patience=1.0)
+    sender = topics.Sender(TOPIC, patience=10.0)  # on a busy machine the first one takes a while
     sender.send({"n": 1})
     assert sender.flush() == 1
     topics.delete(TOPIC)  # gone under a producer's feet
