@@ -34,12 +34,22 @@ Key = tuple[str, str]
 
 
 def ticks(readings: int, hosts: int, seed: int) -> Iterator[tuple[int, list[tuple[str, float]]]]:
-    """A second after the other the usage of each host, until there are enough readings."""
+    """A second after the other the usage of each host, until there are enough readings.
+
+    Every tenth host is in trouble all the time.
+    """
     chance = random.Random(seed)
     names = [f"host-{number:05}" for number in range(hosts)]
+    lowest = [85 if number % 10 == 0 else 20 for number in range(hosts)]
     for second in range(-(-readings // hosts)):
         count = min(hosts, readings - second * hosts)
-        yield second, [(name, round(chance.uniform(20, 95), 3)) for name in names[:count]]
+        yield (
+            second,
+            [
+                (name, round(chance.uniform(low, 95), 3))
+                for name, low in zip(names[:count], lowest, strict=False)
+            ],
+        )
 
 
 def write(path: Path, readings: int, hosts: int, seed: int) -> None:
