@@ -1,0 +1,463 @@
+"""Chaos: the live pipeline, whose parts are killed and frozen, and what has become of each reading.
+
+A producer sends readings by the clock, all jobs of the workshop run, the notifier stays, and the
+stand-in takes what it posts. Something dies; once output flows again, the next. In the end every
+reading that the topic holds has to be in one window, as pandas finds it, and every episode in
+Slack, once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import twin
+from confluent_kafka import TopicPartition
+
+from cpuwatch import alerts, flink, pipeline, results, slack, sql, thresholds, topics, web
+from cpuwatch.flink.tables import create
+from cpuwatch.readings import Reading, Source
+from cpuwatch.settings import settings
+from cpuwatch.slack.notices import RollUp
+from cpuwatch.stack import control
+from cpuwatch.stack.slack import NOTIFIER, secrets_in
+from cpuwatch.stack.supervisor import Supervisor
+
+#: What dies, one at a time: supervisor's programs, it itself, and two processes of ours. With a
+#: kernel dies its Java.
+VICTIMS = (
+    "kafka",
+    "taskmanager",
+    "jobmanager",
+    "zookeeper",
+    "postgres",
+    NOTIFIER,
+    "slack",
+    "producer",
+    "kernel",
+    "supervisor",
+)
+
+#: Two of them at once, and one that stands still for a while.
+PAIR, FROZEN = "two at once", "frozen"
+
+#: How long something stands still, in seconds.
+FREEZE = 20.0
+
+#: How long output may stay away, in seconds, on a slow and busy machine.
+PATIENCE = 240.0
+
+HOSTS = tuple(f"host-{number}" for number in range(10))
+CPUS = tuple(f"cpu{number}" for number in range(5))
+
+#: A host is hot for three windows, and cool for as long, in seconds: that is more than the
+#: cooldown, so that an episode closes before the next one opens.
+SPELL = 90
+
+#: A tick of one moment whose neighbour is further away than this, in milliseconds, has lost one.
+GAP = 5_000
+
+
+def ticks() -> Iterator[list[Reading]]:
+    """All series at one moment, for ever: half of the hosts are in trouble, by turns."""
+    chance = random.Random()
+    while True:
+        spell = int(time.time()) // SPELL
+        yield [
+            Reading(
+                hostname=host,
+                cpu=cpu,
+                usage=round(chance.uniform(85, 99) if (spell + number) % 2 else 30.0, 3),
+                occurred_at=0,  # when it is sent
+            )
+            for number, host in enumerate(HOSTS)
+            for cpu in CPUS
+        ]
+
+
+class Child:
+    """A process of ours: this file, called with a word."""
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
+        self.lives: list[list[float]] = []  # when each began and ended
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, *self._words], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        self.lives.append([time.time(), float("inf")])
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        one = psutil.Process(self.process.pid)
+        return [*one.children(recursive=True), one]
+
+    def bury(self) -> None:
+        """After its death."""
+        self.process.wait(20)
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self.lives[-1][1] = time.time()
+
+    def stop(self) -> str:
+        """End it as Ctrl-C does; what it said."""
+        self.process.send_signal(signal.SIGINT)
+        said, _ = self.process.communicate(timeout=60)
+        self.lives[-1][1] = time.time()
+        return str(said)
+
+
+class Flow(threading.Thread):
+    """Follows what cpu_filter lets through, as committed."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.newest = 0.0  #: when the newest reading was measured, in seconds since the epoch
+        self._stop = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        reader = topics.PatientConsumer(**{"group.id": f"chaos-{uuid.uuid4().hex}"})
+        places = range(topics.PARTITIONS)
+        reader.assign([TopicPartition(topics.FILTERED, number, 0) for number in places])
+        while not self._stop.is_set():
+            for message in reader.consume(10_000, 0.1):
+                if message.error() is None:
+                    found = pd.Timestamp((topics.decode(message.value()) or {})["time_ltz"])
+                    self.newest = max(self.newest, found.timestamp())
+        reader.close()
+
+    def end(self) -> None:
+        self._stop.set()
+        self.join(20)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that was done to the pipeline.
+
+    Attributes
+    ----------
+    kind
+        One of `VICTIMS`, `PAIR` or `FROZEN`.
+    victims
+        Who it was.
+    at
+        When it was over: killed, or let go on; in seconds since the epoch.
+    seconds
+        From then until a reading that was measured later had come through, and all answered.
+    """
+
+    kind: str
+    victims: tuple[str, ...]
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What has become of the readings.
+
+    Attributes
+    ----------
+    readings, windows, episodes, messages
+        How many there were; messages are the stand-in's.
+    lost, doubled
+        What is missing, and what is there twice, each with the moment that it belongs to.
+    wrong
+        Windows and transitions that are not as pandas has them, in words.
+    """
+
+    readings: int
+    windows: int
+    episodes: int
+    messages: int
+    lost: list[tuple[float, str]]
+    doubled: list[tuple[float, str]]
+    wrong: list[str]
+
+
+class Chaos:
+    """The live pipeline on the stack of the settings, and what is done to it."""
+
+    def __init__(self, rate: float = 2000.0, tell: Callable[[str], None] = print) -> None:
+        self._tell = tell
+        self.faults: list[Fault] = []
+        database = thresholds.engine()
+        thresholds.create(database)
+        thresholds.write(database, {})  # the default for all
+        topics.empty(topics.READINGS)
+        topics.delete(topics.BAD_READINGS)
+        environment = flink.connect()
+        for table in pipeline.tables():
+            create(environment, table)
+        self._jobs = []
+        for job in pipeline.JOBS:
+            for view in job.views:
+                flink.create_view(environment, view, sql.query(sql.taught(view)))
+            self._jobs.append(flink.deploy(environment, job.name, sql.taught(job.name)))
+        slack.start()
+        self._flow = Flow()
+        self._producer = Child("produce", str(rate))
+        self._kernel = Child("kernel")
+        self._wait(time.time())
+
+    # --- Faults -------------------------------------------------------------------------------
+
+    def inject(self, kind: str, chance: random.Random) -> Fault:
+        """Let something die, or stand still, and wait until all is well again."""
+        if kind == FROZEN:
+            victims: tuple[str, ...] = (chance.choice(VICTIMS),)
+        elif kind == PAIR:
+            victims = tuple(chance.sample(VICTIMS, 2))
+        else:
+            victims = (kind,)
+        # Not the processes that supervisor has just begun after the last fault, half of a start.
+        time.sleep(chance.uniform(0, 2))
+        processes = [one for victim in victims for one in self._processes(victim)]
+        assert processes, victims
+        if kind == FROZEN:
+            self._send(processes, signal.SIGSTOP)
+            time.sleep(FREEZE)
+            self._send(processes, signal.SIGCONT)
+        else:
+            self._send(processes, signal.SIGKILL)
+        at = time.time()
+        if kind != FROZEN:
+            self._replace(victims)
+        fault = Fault(kind, victims, at, self._wait(at) - at)
+        self.faults.append(fault)
+        self._tell(f"{kind} ({', '.join(victims)}): {fault.seconds:.1f} s")
+        return fault
+
+    def _send(self, processes: list[psutil.Process], what: signal.Signals) -> None:
+        for process in processes:
+            try:
+                process.send_signal(what)
+            except psutil.NoSuchProcess:
+                pass  # with its parent
+
+    def _processes(self, victim: str) -> list[psutil.Process]:
+        if victim == "producer":
+            return self._producer.processes
+        if victim == "kernel":
+            return self._kernel.processes
+        supervisor = Supervisor(settings().state)
+        if victim == "supervisor":
+            return [
+                one for one in supervisor.strays() if "cpuwatch.stack.supervised" in one.cmdline()
+            ]
+        pid = int(supervisor.programs()[victim]["pid"])
+        return [psutil.Process(pid)] if pid else []
+
+    def _replace(self, victims: tuple[str, ...]) -> None:
+        """What nobody brings back by itself."""
+        for name, child in (("producer", self._producer), ("kernel", self._kernel)):
+            if name in victims:
+                child.bury()
+                child.start()
+        if "supervisor" in victims:
+            control.up()
+
+    def _wait(self, at: float) -> float:
+        """Wait for output of later readings, and for all services; when that was."""
+        deadline = time.monotonic() + PATIENCE
+        while not (self._flow.newest > at and slack.is_running() and self._all_answer()):
+            if time.monotonic() > deadline:
+                where = f"the newest is {at - self._flow.newest:.0f} s older"
+                raise AssertionError(f"no output after {PATIENCE:.0f} s: {where}, {self._state()}")
+            time.sleep(0.1)
+        return time.time()
+
+    @staticmethod
+    def _all_answer() -> bool:
+        return all(one.answers for one in control.status())
+
+    @staticmethod
+    def _state() -> dict[str, bool]:
+        return {one.name: one.answers for one in control.status()}
+
+    # --- What came of it -------------------------------------------------------------------------
+
+    def end(self) -> Judgement:
+        """Let the last windows but one close, stop, and judge."""
+        while not 14 < time.time() % pipeline.WORKSHOP.window < 25:
+            time.sleep(0.2)
+        self._producer.stop()
+        for job in self._jobs:
+            flink.wait_until_settled(job, quiet=True)
+        deadline = time.monotonic() + 60
+        while slack.waiting():
+            assert time.monotonic() < deadline, "the notifier does not deliver"
+            time.sleep(0.5)
+        self.stop()
+        return self._judged()
+
+    def stop(self) -> None:
+        """End what was begun here."""
+        self._flow.end()
+        for child in (self._producer, self._kernel):
+            if child.process.poll() is None:
+                self._send(child.processes, signal.SIGKILL)
+                child.bury()
+        slack.stop()
+        flink.cancel(*(job.name for job in self._jobs))
+
+    def _judged(self) -> Judgement:
+        readings = topics.read(topics.READINGS, timeout=600)
+        lost, doubled = self._sent(readings)
+        wrong: list[str] = []
+        end = "window_end"
+        wanted = twin.averages(readings, pipeline.WORKSHOP.window)
+        closed = wanted[wanted[end] < wanted[end].max()].reset_index(drop=True)
+        found = results.read("cpu_out_agg").sort_values(
+            ["window_start", "hostname", "cpu"], ignore_index=True
+        )
+        place = ["window_start", "hostname", "cpu"]
+        both = closed.merge(found, on=place, how="outer", indicator=True, suffixes=("", "_found"))
+        for row in both[both["_merge"] == "left_only"].to_dict("records"):
+            lost.append((row["window_start"].timestamp(), f"window {row['hostname']}"))
+        for row in found[found.duplicated(place)].to_dict("records"):
+            doubled.append((row["window_start"].timestamp(), f"window {row['hostname']}"))
+        if not (lost or doubled):
+            try:
+                twin.assert_equal(found, closed)
+            except AssertionError as error:
+                wrong.append(f"averages: {error}")
+        told = self._transitions(found, lost, doubled, wrong)
+        messages = self._messages(lost, doubled)
+        return Judgement(len(readings), len(found), told, messages, lost, doubled, wrong)
+
+    def _sent(
+        self, readings: pd.DataFrame
+    ) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
+        """What is missing of the readings that the producers had sent, and what is twice."""
+        series = ["hostname", "cpu", "occurred_at"]
+        twice = readings[readings.duplicated(series)]
+        doubled = [(row["occurred_at"] / 1000, "reading") for row in twice.to_dict("records")]
+        lost = []
+        partitions = readings.groupby("partition")["hostname"].unique()
+        for began, ended in self._producer.lives:
+            own = readings[readings["occurred_at"].between(1000 * began, 1000 * ended)]
+            moments = sorted(own["occurred_at"].unique())
+            for partition, hosts in partitions.items():
+                here = own[own["partition"] == partition]
+                counts = here.groupby("occurred_at").size()
+                # One that was killed had sent its last tick to some partitions, or half of it.
+                due = [one for one in moments if one < counts.index.max()] if len(here) else []
+                wanted = len(hosts) * len(CPUS)
+                for one in due:
+                    missing = wanted - int(counts.get(one, 0))
+                    lost += [(one / 1000, "reading")] * max(0, missing)
+            gaps = [later for one, later in itertools.pairwise(moments) if later - one > GAP]
+            lost += [(one / 1000, "a whole tick") for one in gaps]
+        return lost, doubled
+
+    def _transitions(
+        self,
+        windows: pd.DataFrame,
+        lost: list[tuple[float, str]],
+        doubled: list[tuple[float, str]],
+        wrong: list[str],
+    ) -> int:
+        """Compare the transitions with pandas'; how many episodes there are."""
+        length = pd.Timedelta(seconds=pipeline.WORKSHOP.window)
+        judged = windows.assign(allowed_top=pipeline.WORKSHOP.default_top)
+        wanted = alerts.transitions(judged, pipeline.WORKSHOP.cooldown * length)
+        found = results.read(alerts.TRANSITIONS)
+        place = ["id", "event"]
+        for row in found[found.duplicated(place)].to_dict("records"):
+            doubled.append((row["as_of"].timestamp(), f"{row['event']} {row['id']}"))
+        # The last window's may wait for a later one.
+        due = wanted[wanted["as_of"] < windows["window_end"].max()]
+        known = set(map(tuple, found[place].to_numpy()))
+        for row in due.to_dict("records"):
+            if (row["id"], row["event"]) not in known:
+                lost.append((row["as_of"].timestamp(), f"{row['event']} {row['id']}"))
+        unknown = known - set(map(tuple, wanted[place].to_numpy()))
+        wrong += [f"pandas knows of no {event} {id}" for id, event in sorted(unknown)]
+        return int((found["event"] == "opened").sum())
+
+    def _messages(self, lost: list[tuple[float, str]], doubled: list[tuple[float, str]]) -> int:
+        """Compare what stands in Slack with the topic of alerts; how many stand there."""
+        config = settings()
+        secret = secrets_in(config.slack_folder).control
+        page = config.slack_address + "/"
+        answer = web.ask(
+            page, "control", "POST", {"read": "cpu-alerts"}, {"Authorization": f"Bearer {secret}"}
+        )
+        told = Counter(str(one["metadata"]["event_payload"]["id"]) for one in answer["messages"])
+        rolled = RollUp()
+        for message in topics.messages(topics.ALERTS):
+            rolled.apply(topics.decode(message.value()) or {})
+        moments = {id: pd.Timestamp(id.rsplit("/", 1)[1]).timestamp() for id in rolled.notices}
+        lost += [(moments[id], f"message {id}") for id in moments if id not in told]
+        doubled += [
+            (moments.get(id, 0.0), f"message {id}") for id, times in told.items() if times > 1
+        ]
+        return sum(told.values())
+
+    def table(self, judged: Judgement) -> str:
+        """A line for each kind of fault, in Markdown."""
+        kinds = [kind for kind in (*VICTIMS, PAIR, FROZEN) if self._of(kind)]
+        blamed = [
+            Counter(self._blamed(moment) for moment, _ in some)
+            for some in (judged.lost, judged.doubled)
+        ]
+        lines = [
+            "| what | times | back after, median | at worst | lost | doubled |",
+            "|---|---|---|---|---|---|",
+        ]
+        for kind in kinds:
+            seconds = pd.Series(self._of(kind))
+            lines.append(
+                f"| {kind} | {len(seconds)} | {seconds.median():.1f} s | {seconds.max():.1f} s"
+                f" | {blamed[0][kind]} | {blamed[1][kind]} |"
+            )
+        return "\n".join(lines)
+
+    def _of(self, kind: str) -> list[float]:
+        return [fault.seconds for fault in self.faults if fault.kind == kind]
+
+    def _blamed(self, moment: float) -> str:
+        """The kind of the last fault before; what is read in may be some seconds old by then."""
+        before = [fault for fault in self.faults if fault.at - FREEZE <= moment]
+        return before[-1].kind if before else "nothing"
+
+
+def _produce(rate: float) -> None:
+    source = Source("chaos", ticks(), endless=True, live=True)
+    print(topics.send(source, rate=rate))
+
+
+def _kernel() -> None:
+    environment = flink.connect()
+    for table in pipeline.tables():
+        create(environment, table)
+    while True:
+        flink.preview(environment, "SELECT * FROM cpu_out_over", rows=1)
+        time.sleep(10)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    if sys.argv[1] == "produce":
+        _produce(float(sys.argv[2]))
+    else:
+        _kernel()

@@ -1,0 +1,70 @@
+"""Chaos in its long form: `make chaos`, some two hours. It prints the table of docs/recovery.md.
+
+    .venv/bin/python tools/chaos.py [TIMES_EACH] [--rate READINGS_A_SECOND] [--seed N]
+
+Each kind of fault comes so often, 20 times by default, in an order at random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from chaos import FROZEN, PAIR, VICTIMS, Chaos
+
+from cpuwatch.settings import settings
+from cpuwatch.stack import control
+
+
+def main() -> int:
+    """Run it on a stack of its own; 0 if nothing was lost, doubled or wrong."""
+    parser = argparse.ArgumentParser(description="Kill and freeze parts of the live pipeline.")
+    parser.add_argument("times", type=int, nargs="?", default=20, help="of each kind")
+    parser.add_argument("--rate", type=float, default=2000.0, help="readings a second")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    given = parser.parse_args()
+    chance = random.Random(given.seed)
+    state = Path(tempfile.mkdtemp(prefix="cpuwatch-test-", dir="/var/tmp"))
+    state.chmod(0o755)
+    os.environ["CPUWATCH_STATE"] = str(state)
+    settings.cache_clear()
+    print(f"Seed {given.seed}", flush=True)
+
+    def tell(line: str) -> None:
+        print(time.strftime("%H:%M:%S"), line, flush=True)
+
+    try:
+        control.up()
+        chaos = Chaos(given.rate, tell)
+        try:
+            kinds = [*VICTIMS, PAIR, FROZEN] * given.times
+            chance.shuffle(kinds)
+            for kind in kinds:
+                chaos.inject(kind, chance)
+            judged = chaos.end()
+        finally:
+            chaos.stop()
+    finally:
+        control.down(wipe=True)
+        shutil.rmtree(state, ignore_errors=True)
+    print(chaos.table(judged))
+    print(
+        f"\n{judged.readings:,} readings, {judged.windows:,} windows, {judged.episodes} episodes,"
+        f" {judged.messages} messages; {len(judged.lost)} lost, {len(judged.doubled)} doubled."
+    )
+    for _, what in [*judged.lost, *judged.doubled][:20]:
+        print(what)
+    print("\n".join(judged.wrong))
+    return 0 if not (judged.lost or judged.doubled or judged.wrong) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
