@@ -22,7 +22,7 @@ $(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has go
   rm -rf .venv; } >&2)
 endif
 
-.PHONY: help lab demo containers test test-unit lint clean audit lock jars-lock class-lists notebooks
+.PHONY: help lab demo containers test test-unit chaos lint clean audit lock jars-lock class-lists notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,9 @@ test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
 
 test-unit: .venv/installed-dev  ## Run the tests that need no services, in under a minute
 	@$(BIN)/pytest tests/unit --numprocesses $(LANES) --dist loadfile
+
+chaos: .venv/installed-dev  ## Kill and freeze parts of the live pipeline for some two hours (ARGS="5" fewer)
+	@$(BIN)/python tools/chaos.py $(ARGS)
 
 lint: .venv/installed-dev  ## Check style and types
 	@$(BIN)/ruff format --check lib tests tools examples && $(BIN)/ruff check lib tests tools examples && $(BIN)/mypy

@@ -26,13 +26,13 @@ import psutil
 import twin
 from confluent_kafka import TopicPartition
 
-from cpuwatch import alerts, flink, pipeline, results, slack, sql, thresholds, topics, web
+from cpuwatch import alerts, flink, pipeline, results, slack, sql, thresholds, topics
 from cpuwatch.flink.tables import create
 from cpuwatch.readings import Reading, Source
 from cpuwatch.settings import settings
 from cpuwatch.slack.notices import RollUp
 from cpuwatch.stack import control
-from cpuwatch.stack.slack import NOTIFIER, secrets_in
+from cpuwatch.stack.slack import NOTIFIER
 from cpuwatch.stack.supervisor import Supervisor
 
 #: What dies, one at a time: supervisor's programs, it itself, and two processes of ours. With a
@@ -396,12 +396,7 @@ class Chaos:
 
     def _messages(self, lost: list[tuple[float, str]], doubled: list[tuple[float, str]]) -> int:
         """Compare what stands in Slack with the topic of alerts; how many stand there."""
-        config = settings()
-        secret = secrets_in(config.slack_folder).control
-        page = config.slack_address + "/"
-        answer = web.ask(
-            page, "control", "POST", {"read": "cpu-alerts"}, {"Authorization": f"Bearer {secret}"}
-        )
+        answer = slack.standin.control(read="cpu-alerts")
         told = Counter(str(one["metadata"]["event_payload"]["id"]) for one in answer["messages"])
         rolled = RollUp()
         for message in topics.messages(topics.ALERTS):
