@@ -114,17 +114,16 @@ def clear(name: str) -> None:
         ask(lambda client: _done(client.delete_records(ends)))
 
 
-def _done(futures: Mapping[Any, Future[Any]], unless: int | None = None) -> bool:
-    """Wait until all is done; whether nothing was refused with the code `unless`."""
-    all_done = True
-    for future in futures.values():
+def _done(futures: Mapping[Any, Future[Any]], unless: int | None = None) -> dict[Any, Any]:
+    """Wait until all is done: the results; what was refused with the code `unless` has none."""
+    results = {}
+    for name, future in futures.items():
         try:
-            future.result(TIMEOUT)
+            results[name] = future.result(TIMEOUT)
         except KafkaException as error:
             if error.args[0].code() != unless:
                 raise
-            all_done = False
-    return all_done
+    return results
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -181,13 +180,10 @@ def states(*names: str) -> dict[str, State]:
 
 
 def _states(client: AdminClient, names: Iterable[str]) -> dict[str, State]:
-    described = {}
-    for name, future in client.describe_topics(TopicCollection(list(names))).items():
-        try:
-            described[name] = future.result(TIMEOUT)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise
+    described = _done(
+        client.describe_topics(TopicCollection(list(names))),
+        unless=KafkaError.UNKNOWN_TOPIC_OR_PART,
+    )
     wanted = {
         TopicPartition(name, part.id): OffsetSpec.latest()
         for name, one in described.items()

@@ -141,9 +141,10 @@ def values(topic: str, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int
     try:
         for partition, offset in places:
             consumer.assign([TopicPartition(topic, partition, offset)])
-            message = consumer.poll(TIMEOUT)
-            if message is None:
-                raise unreachable(f"{topic} was not read in {TIMEOUT:.0f} seconds")
+            deadline = time.monotonic() + TIMEOUT
+            while (message := consumer.poll(0.2)) is None:  # an interrupt comes between two
+                if time.monotonic() > deadline:
+                    raise unreachable(f"{topic} was not read in {TIMEOUT:.0f} seconds")
             if message.error() is None and message.offset() == offset:
                 found[partition, offset] = message.value()
     finally:
