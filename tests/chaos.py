@@ -27,6 +27,7 @@ import twin
 from confluent_kafka import TopicPartition
 
 from cpuwatch import alerts, flink, pipeline, results, slack, sql, thresholds, topics
+from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.tables import create
 from cpuwatch.readings import Reading, Source
 from cpuwatch.settings import settings
@@ -88,7 +89,7 @@ def ticks() -> Iterator[list[Reading]]:
 
 
 class Child:
-    """A process of ours: this file, called with a word."""
+    """A process of ours: this file, called with a word. What it says is in the stack's logs."""
 
     def __init__(self, *words: str) -> None:
         self._words = words
@@ -96,31 +97,30 @@ class Child:
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, *self._words], text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+        """Begin another life."""
+        with (settings().state / "logs" / f"chaos-{self._words[0]}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, *self._words], start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
         self.lives.append([time.time(), float("inf")])
 
     @property
     def processes(self) -> list[psutil.Process]:
+        """Itself and what it has started."""
         one = psutil.Process(self.process.pid)
         return [*one.children(recursive=True), one]
 
     def bury(self) -> None:
         """After its death."""
         self.process.wait(20)
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            pipe.close()
         self.lives[-1][1] = time.time()
 
-    def stop(self) -> str:
-        """End it as Ctrl-C does; what it said."""
+    def stop(self) -> None:
+        """End it as Ctrl-C does; it lets go what it has still to do."""
         self.process.send_signal(signal.SIGINT)
-        said, _ = self.process.communicate(timeout=60)
+        assert self.process.wait(60) == 0
         self.lives[-1][1] = time.time()
-        return str(said)
 
 
 class Flow(threading.Thread):
@@ -201,7 +201,7 @@ class Chaos:
         self.faults: list[Fault] = []
         database = thresholds.engine()
         thresholds.create(database)
-        thresholds.write(database, {})  # the default for all
+        thresholds.write(database, {HOSTS[0]: pipeline.WORKSHOP.default_top})
         topics.empty(topics.READINGS)
         topics.delete(topics.BAD_READINGS)
         environment = flink.connect()
@@ -335,7 +335,9 @@ class Chaos:
             lost.append((row["window_start"].timestamp(), f"window {row['hostname']}"))
         for row in found[found.duplicated(place)].to_dict("records"):
             doubled.append((row["window_start"].timestamp(), f"window {row['hostname']}"))
-        if not (lost or doubled):
+        for row in both[both["_merge"] == "right_only"].to_dict("records"):
+            wrong.append(f"pandas knows of no window {row['window_start']} {row['hostname']}")
+        if not (lost or doubled or wrong):
             try:
                 twin.assert_equal(found, closed)
             except AssertionError as error:
@@ -442,11 +444,16 @@ def _produce(rate: float) -> None:
 
 
 def _kernel() -> None:
-    environment = flink.connect()
-    for table in pipeline.tables():
-        create(environment, table)
+    environment = None
     while True:
-        flink.preview(environment, "SELECT * FROM cpu_out_over", rows=1)
+        try:
+            if environment is None:
+                environment = flink.connect()
+                for table in pipeline.tables():
+                    create(environment, table)
+            flink.preview(environment, "SELECT * FROM cpu_out_over", rows=1)
+        except CpuwatchError as error:
+            print(error, flush=True)  # something else is dead just now
         time.sleep(10)
 
 
