@@ -129,14 +129,14 @@ class Flow(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.newest = 0.0  #: when the newest reading was measured, in seconds since the epoch
-        self._stop = threading.Event()
+        self._over = threading.Event()
         self.start()
 
     def run(self) -> None:
         reader = topics.PatientConsumer(**{"group.id": f"chaos-{uuid.uuid4().hex}"})
         places = range(topics.PARTITIONS)
         reader.assign([TopicPartition(topics.FILTERED, number, 0) for number in places])
-        while not self._stop.is_set():
+        while not self._over.is_set():
             for message in reader.consume(10_000, 0.1):
                 if message.error() is None:
                     found = pd.Timestamp((topics.decode(message.value()) or {})["time_ltz"])
@@ -144,7 +144,7 @@ class Flow(threading.Thread):
         reader.close()
 
     def end(self) -> None:
-        self._stop.set()
+        self._over.set()
         self.join(20)
 
 
