@@ -26,8 +26,9 @@ import psutil
 import twin
 from confluent_kafka import TopicPartition
 
-from cpuwatch import alerts, flink, pipeline, results, slack, sql, thresholds, topics
+from cpuwatch import alerts, flink, pipeline, results, slack, sql, thresholds, topics, waiting
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import cluster
 from cpuwatch.flink.tables import create
 from cpuwatch.readings import Reading, Source
 from cpuwatch.settings import settings
@@ -53,6 +54,10 @@ VICTIMS = (
 
 #: Two of them at once, and one that stands still for a while.
 PAIR, FROZEN = "two at once", "frozen"
+
+#: A producer whose clock is an hour behind; its readings, so many, have this for their cpu.
+CLOCK = "clock set back"
+BEHIND = 100
 
 #: How long something stands still, in seconds.
 FREEZE = 20.0
@@ -155,7 +160,7 @@ class Fault:
     Attributes
     ----------
     kind
-        One of `VICTIMS`, `PAIR` or `FROZEN`.
+        One of `VICTIMS`, `PAIR`, `FROZEN` or `CLOCK`.
     victims
         Who it was.
     at
@@ -168,6 +173,30 @@ class Fault:
     victims: tuple[str, ...]
     at: float
     seconds: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What lies where after a run.
+
+    Attributes
+    ----------
+    readings, windows, transitions
+        As the topics hold them.
+    notices
+        The ids of the episodes that Slack should tell of.
+    messages
+        The ids of the episodes that it tells of, one for each message.
+    lives
+        When each producer began and ended, in seconds since the epoch.
+    """
+
+    readings: pd.DataFrame
+    windows: pd.DataFrame
+    transitions: pd.DataFrame
+    notices: tuple[str, ...]
+    messages: tuple[str, ...]
+    lives: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -228,6 +257,8 @@ class Chaos:
             victims = tuple(chance.sample(VICTIMS, 2))
         else:
             victims = (kind,)
+        if kind == CLOCK:
+            return self._set_clock_back()
         # Not the processes that supervisor has just begun after the last fault, half of a start.
         time.sleep(chance.uniform(0, 2))
         processes = [one for victim in victims for one in self._processes(victim)]
@@ -244,6 +275,27 @@ class Chaos:
         fault = Fault(kind, victims, at, self._wait(at) - at)
         self.faults.append(fault)
         self._tell(f"{kind} ({', '.join(victims)}): {fault.seconds:.1f} s")
+        return fault
+
+    def _set_clock_back(self) -> Fault:
+        """Let a producer send readings of an hour ago: they are late, and counted as that."""
+        (job,) = (one for one in self._jobs if one.name == "cpu_agg")
+        before = cluster.late(job)
+        at = time.time()
+        first = int(1000 * (at - 3600))
+        moments = range(first, first + BEHIND)
+        topics.produce(
+            pd.DataFrame(
+                {"hostname": HOSTS[0], "cpu": CLOCK, "usage": 99.0, "occurred_at": moments}
+            )
+        )
+        fault = Fault(CLOCK, ("producer",), at, self._wait(at) - at)
+        waiting.until(
+            lambda: cluster.late(job) == before + BEHIND, 30,
+            lambda: f"{cluster.late(job) - before} of {BEHIND} late readings are counted",
+        )  # fmt: skip
+        self.faults.append(fault)
+        self._tell(f"{CLOCK}: {fault.seconds:.1f} s")
         return fault
 
     def _send(self, processes: list[psutil.Process], what: signal.Signals) -> None:
@@ -307,7 +359,8 @@ class Chaos:
             assert time.monotonic() < deadline, "the notifier does not deliver"
             time.sleep(0.5)
         self.stop()
-        return self._judged()
+        self.seen = self._seen()
+        return judge(self.seen)
 
     def stop(self) -> None:
         """End what was begun here."""
@@ -319,100 +372,23 @@ class Chaos:
         slack.stop()
         flink.cancel(*(job.name for job in self._jobs))
 
-    def _judged(self) -> Judgement:
-        readings = topics.read(topics.READINGS, timeout=600)
-        lost, doubled = self._sent(readings)
-        wrong: list[str] = []
-        end = "window_end"
-        wanted = twin.averages(readings, pipeline.WORKSHOP.window)
-        closed = wanted[wanted[end] < wanted[end].max()].reset_index(drop=True)
-        found = results.read("cpu_out_agg").sort_values(
-            ["window_start", "hostname", "cpu"], ignore_index=True
-        )
-        place = ["window_start", "hostname", "cpu"]
-        both = closed.merge(found, on=place, how="outer", indicator=True, suffixes=("", "_found"))
-        for row in both[both["_merge"] == "left_only"].to_dict("records"):
-            lost.append((row["window_start"].timestamp(), f"window {row['hostname']}"))
-        for row in found[found.duplicated(place)].to_dict("records"):
-            doubled.append((row["window_start"].timestamp(), f"window {row['hostname']}"))
-        for row in both[both["_merge"] == "right_only"].to_dict("records"):
-            wrong.append(f"pandas knows of no window {row['window_start']} {row['hostname']}")
-        if not (lost or doubled or wrong):
-            try:
-                twin.assert_equal(found, closed)
-            except AssertionError as error:
-                wrong.append(f"averages: {error}")
-        told = self._transitions(found, lost, doubled, wrong)
-        messages = self._messages(lost, doubled)
-        return Judgement(len(readings), len(found), told, messages, lost, doubled, wrong)
-
-    def _sent(
-        self, readings: pd.DataFrame
-    ) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
-        """What is missing of the readings that the producers had sent, and what is twice."""
-        series = ["hostname", "cpu", "occurred_at"]
-        twice = readings[readings.duplicated(series)]
-        doubled = [(row["occurred_at"] / 1000, "reading") for row in twice.to_dict("records")]
-        lost = []
-        partitions = readings.groupby("partition")["hostname"].unique()
-        for began, ended in self._producer.lives:
-            own = readings[readings["occurred_at"].between(1000 * began, 1000 * ended)]
-            moments = sorted(own["occurred_at"].unique())
-            for partition, hosts in partitions.items():
-                here = own[own["partition"] == partition]
-                counts = here.groupby("occurred_at").size()
-                # One that was killed had sent its last tick to some partitions, or half of it.
-                due = [one for one in moments if one < counts.index.max()] if len(here) else []
-                wanted = len(hosts) * len(CPUS)
-                for one in due:
-                    missing = wanted - int(counts.get(one, 0))
-                    lost += [(one / 1000, "reading")] * max(0, missing)
-            gaps = [later for one, later in itertools.pairwise(moments) if later - one > GAP]
-            lost += [(one / 1000, "a whole tick") for one in gaps]
-        return lost, doubled
-
-    def _transitions(
-        self,
-        windows: pd.DataFrame,
-        lost: list[tuple[float, str]],
-        doubled: list[tuple[float, str]],
-        wrong: list[str],
-    ) -> int:
-        """Compare the transitions with pandas'; how many episodes there are."""
-        length = pd.Timedelta(seconds=pipeline.WORKSHOP.window)
-        judged = windows.assign(allowed_top=pipeline.WORKSHOP.default_top)
-        wanted = alerts.transitions(judged, pipeline.WORKSHOP.cooldown * length)
-        found = results.read(alerts.TRANSITIONS)
-        place = ["id", "event"]
-        for row in found[found.duplicated(place)].to_dict("records"):
-            doubled.append((row["as_of"].timestamp(), f"{row['event']} {row['id']}"))
-        # The last window's may wait for a later one.
-        due = wanted[wanted["as_of"] < windows["window_end"].max()]
-        known = set(map(tuple, found[place].to_numpy()))
-        for row in due.to_dict("records"):
-            if (row["id"], row["event"]) not in known:
-                lost.append((row["as_of"].timestamp(), f"{row['event']} {row['id']}"))
-        unknown = known - set(map(tuple, wanted[place].to_numpy()))
-        wrong += [f"pandas knows of no {event} {id}" for id, event in sorted(unknown)]
-        return int((found["event"] == "opened").sum())
-
-    def _messages(self, lost: list[tuple[float, str]], doubled: list[tuple[float, str]]) -> int:
-        """Compare what stands in Slack with the topic of alerts; how many stand there."""
-        answer = slack.standin.control(read="cpu-alerts")
-        told = Counter(str(one["metadata"]["event_payload"]["id"]) for one in answer["messages"])
+    def _seen(self) -> Seen:
         rolled = RollUp()
         for message in topics.messages(topics.ALERTS):
             rolled.apply(topics.decode(message.value()) or {})
-        moments = {id: pd.Timestamp(id.rsplit("/", 1)[1]).timestamp() for id in rolled.notices}
-        lost += [(moments[id], f"message {id}") for id in moments if id not in told]
-        doubled += [
-            (moments.get(id, 0.0), f"message {id}") for id, times in told.items() if times > 1
-        ]
-        return sum(told.values())
+        answer = slack.standin.control(read="cpu-alerts")
+        return Seen(
+            topics.read(topics.READINGS, timeout=600),
+            results.read("cpu_out_agg"),
+            results.read(alerts.TRANSITIONS),
+            tuple(rolled.notices),
+            tuple(str(one["metadata"]["event_payload"]["id"]) for one in answer["messages"]),
+            tuple((began, ended) for began, ended in self._producer.lives),
+        )
 
     def table(self, judged: Judgement) -> str:
         """A line for each kind of fault, in Markdown."""
-        kinds = [kind for kind in (*VICTIMS, PAIR, FROZEN) if self._of(kind)]
+        kinds = [kind for kind in (*VICTIMS, PAIR, FROZEN, CLOCK) if self._of(kind)]
         blamed = [
             Counter(self._blamed(moment) for moment, _ in some)
             for some in (judged.lost, judged.doubled)
@@ -436,6 +412,91 @@ class Chaos:
         """The kind of the last fault before; what is read in may be some seconds old by then."""
         before = [fault for fault in self.faults if fault.at - FREEZE <= moment]
         return before[-1].kind if before else "nothing"
+
+
+def judge(seen: Seen) -> Judgement:
+    """Compare what the pipeline has made of the readings with what pandas makes of them."""
+    # Who is an hour behind is late: not in a window, though a job that has just begun anew, and
+    # knows no time yet, may take such a reading in.
+    readings = seen.readings[seen.readings["cpu"] != CLOCK]
+    lost, doubled = _sent(readings, seen.lives)
+    wrong: list[str] = []
+    place = ["window_start", "hostname", "cpu"]
+    wanted = twin.averages(readings, pipeline.WORKSHOP.window)
+    closed = wanted[wanted["window_end"] < wanted["window_end"].max()].reset_index(drop=True)
+    found = seen.windows[seen.windows["cpu"] != CLOCK].sort_values(place, ignore_index=True)
+    both = closed.merge(found, on=place, how="outer", indicator=True, suffixes=("", "_found"))
+    for row in both[both["_merge"] == "left_only"].to_dict("records"):
+        lost.append((row["window_start"].timestamp(), f"window {row['hostname']}"))
+    for row in found[found.duplicated(place)].to_dict("records"):
+        doubled.append((row["window_start"].timestamp(), f"window {row['hostname']}"))
+    for row in both[both["_merge"] == "right_only"].to_dict("records"):
+        wrong.append(f"pandas knows of no window {row['window_start']} {row['hostname']}")
+    if not (lost or doubled or wrong):
+        try:
+            twin.assert_equal(found, closed)
+        except AssertionError as error:
+            wrong.append(f"averages: {error}")
+    _compare_transitions(seen, found, lost, doubled, wrong)
+    told = Counter(seen.messages)
+    moments = {id: pd.Timestamp(id.rsplit("/", 1)[1]).timestamp() for id in seen.notices}
+    lost += [(moments[id], f"message {id}") for id in moments if id not in told]
+    doubled += [(moments.get(id, 0.0), f"message {id}") for id, times in told.items() if times > 1]
+    wrong += [f"Slack tells of {id}, which nobody knows" for id in told if id not in moments]
+    opened = int((seen.transitions["event"] == "opened").sum())
+    return Judgement(
+        len(seen.readings), len(found), opened, len(seen.messages), lost, doubled, wrong
+    )
+
+
+def _sent(
+    readings: pd.DataFrame, lives: tuple[tuple[float, float], ...]
+) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
+    """What is missing of the readings that the producers had sent, and what is twice."""
+    series = ["hostname", "cpu", "occurred_at"]
+    twice = readings[readings.duplicated(series)]
+    doubled = [(row["occurred_at"] / 1000, "reading") for row in twice.to_dict("records")]
+    lost = []
+    partitions = readings.groupby("partition")["hostname"].unique()
+    for began, ended in lives:
+        own = readings[readings["occurred_at"].between(1000 * began, 1000 * ended)]
+        moments = sorted(own["occurred_at"].unique())
+        for partition, hosts in partitions.items():
+            here = own[own["partition"] == partition]
+            counts = here.groupby("occurred_at").size()
+            # One that was killed had sent its last tick to some partitions, or half of it.
+            due = [one for one in moments if one < counts.index.max()] if len(here) else []
+            wanted = len(hosts) * len(CPUS)
+            for one in due:
+                missing = wanted - int(counts.get(one, 0))
+                lost += [(one / 1000, "reading")] * max(0, missing)
+        gaps = [later for one, later in itertools.pairwise(moments) if later - one > GAP]
+        lost += [(one / 1000, "a whole tick") for one in gaps]
+    return lost, doubled
+
+
+def _compare_transitions(
+    seen: Seen,
+    windows: pd.DataFrame,
+    lost: list[tuple[float, str]],
+    doubled: list[tuple[float, str]],
+    wrong: list[str],
+) -> None:
+    length = pd.Timedelta(seconds=pipeline.WORKSHOP.window)
+    judged = windows.assign(allowed_top=pipeline.WORKSHOP.default_top)
+    wanted = alerts.transitions(judged, pipeline.WORKSHOP.cooldown * length)
+    found = seen.transitions
+    place = ["id", "event"]
+    for row in found[found.duplicated(place)].to_dict("records"):
+        doubled.append((row["as_of"].timestamp(), f"{row['event']} {row['id']}"))
+    # The last window's may wait for a later one.
+    due = wanted[wanted["as_of"] < windows["window_end"].max()]
+    known = set(map(tuple, found[place].to_numpy()))
+    for row in due.to_dict("records"):
+        if (row["id"], row["event"]) not in known:
+            lost.append((row["as_of"].timestamp(), f"{row['event']} {row['id']}"))
+    unknown = known - set(map(tuple, wanted[place].to_numpy()))
+    wrong += [f"pandas knows of no {event} {id}" for id, event in sorted(unknown)]
 
 
 def _produce(rate: float) -> None:

@@ -18,10 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from chaos import FROZEN, PAIR, VICTIMS, Chaos
+from chaos import CLOCK, FROZEN, PAIR, VICTIMS, Chaos
 
 from cpuwatch.settings import settings
 from cpuwatch.stack import control
+from cpuwatch.stack.supervisor import Supervisor
 
 
 def main() -> int:
@@ -45,7 +46,7 @@ def main() -> int:
         control.up()
         chaos = Chaos(given.rate, tell)
         try:
-            kinds = [*VICTIMS, PAIR, FROZEN] * given.times
+            kinds = [*VICTIMS, PAIR, FROZEN, CLOCK] * given.times
             chance.shuffle(kinds)
             for kind in kinds:
                 chaos.inject(kind, chance)
@@ -54,6 +55,7 @@ def main() -> int:
             chaos.stop()
     finally:
         control.down(wipe=True)
+        left = Supervisor(state).strays()
         shutil.rmtree(state, ignore_errors=True)
     print(chaos.table(judged))
     print(
@@ -63,7 +65,9 @@ def main() -> int:
     for _, what in [*judged.lost, *judged.doubled][:20]:
         print(what)
     print("\n".join(judged.wrong))
-    return 0 if not (judged.lost or judged.doubled or judged.wrong) else 1
+    for one in left:
+        print(f"left behind: {one.pid} {one.name()}")
+    return 0 if not (judged.lost or judged.doubled or judged.wrong or left) else 1
 
 
 if __name__ == "__main__":
