@@ -342,8 +342,16 @@ class Chaos:
         return all(one.answers for one in control.status())
 
     @staticmethod
-    def _state() -> dict[str, bool]:
-        return {one.name: one.answers for one in control.status()}
+    def _state() -> str:
+        """What there is to know of a pipeline that does not come back: its logs are soon gone."""
+        state = settings().state
+        programs = Supervisor(state).programs()
+        lines = [", ".join(f"{one.name} {one.answers}" for one in control.status())]
+        for name, info in programs.items():
+            log = (state / "logs" / f"{name}.log").read_text("utf-8", "replace")
+            warned = [line for line in log.splitlines() if "Name collision" not in line]
+            lines += [f"--- {name}: {info['statename']}, {info['description']}", *warned[-12:]]
+        return "\n".join(lines)
 
     # --- What came of it -------------------------------------------------------------------------
 
