@@ -31,7 +31,7 @@ def averages(readings: pd.DataFrame, window_seconds: int) -> pd.DataFrame:
     start = readings["occurred_at"] // length * length  # in whole numbers: no rounding
     found = (
         readings.assign(window_start=start, window_end=start + length)
-        .groupby(WINDOW_COLUMNS, as_index=False)["usage"]
+        .groupby(WINDOW_COLUMNS, as_index=False, observed=True)["usage"]
         .agg(usage_avg="mean", usage_max="max", readings="count")
     )
     for name in ("window_start", "window_end"):
