@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any, Literal, TypeAlias
 
 import pandas as pd
+
+from cpuwatch.errors import CpuwatchError
 
 #: What a column holds: times are UTC, and lie on the disk as nanoseconds since the epoch.
 Kind: TypeAlias = Literal["text", "real", "whole", "time"]
@@ -40,9 +42,10 @@ class Spool:
         self._count = 0
         # One thread at a time: who makes it, and later who looks at the result.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}"):
-            self._database.execute(f"PRAGMA {pragma}")
-        self._database.execute(f"CREATE TABLE rows ({', '.join(map(_name, columns))})")
+        with _explained():
+            for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}"):
+                self._database.execute(f"PRAGMA {pragma}")
+            self._database.execute(f"CREATE TABLE rows ({', '.join(map(_name, columns))})")
 
     @classmethod
     def of(cls, table: pd.DataFrame, columns: Mapping[str, Kind], order: Sequence[str]) -> Spool:
@@ -63,14 +66,19 @@ class Spool:
         return self._count
 
     def add(self, rows: Iterable[Sequence[object]]) -> None:
-        """Add rows as they come: values in the order of the columns."""
+        """Add rows as they come: values in the order of the columns.
+
+        Raises
+        ------
+        CpuwatchError
+            If the disk has no room for them.
+        """
         places = ", ".join("?" * len(self.columns))
-        self._database.execute("BEGIN")
-        try:
+        with _explained():
+            self._database.execute("BEGIN")
             done = self._database.executemany(f"INSERT INTO rows VALUES ({places})", rows)
-            self._count += max(0, done.rowcount)
-        finally:
             self._database.execute("COMMIT")
+            self._count += done.rowcount
 
     def add_table(self, table: pd.DataFrame) -> None:
         """Add the rows of a table that has at least these columns."""
@@ -89,7 +97,7 @@ class Spool:
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What SQLite answers to a query of the table `rows`; times are as they lie there."""
-        with closing(self._database.execute(query, values)) as found:
+        with _explained(), closing(self._database.execute(query, values)) as found:
             return found.fetchall()
 
     def rows(self, **only: Iterable[object]) -> Iterator[tuple[Any, ...]]:
@@ -106,7 +114,7 @@ class Spool:
         )
         query = f"SELECT * FROM rows WHERE {where or 'TRUE'} ORDER BY {self._order}"
         parameters = [one for values in wanted.values() for one in values]
-        with closing(self._database.execute(query, parameters)) as found:
+        with _explained(), closing(self._database.execute(query, parameters)) as found:
             yield from found
 
     def parts(self, **only: Iterable[object]) -> Iterator[pd.DataFrame]:
@@ -154,6 +162,18 @@ class Spool:
             else:
                 found[name] = pd.Series(values, dtype="object" if kind == "text" else "float64")
         return pd.DataFrame(found)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what to do when SQLite cannot read or write its file."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise CpuwatchError(
+            f"Readings are sorted in a temporary file, and that failed ({error}): free some space"
+            " on its disk, or set the variable TMPDIR to a folder that has more."
+        ) from error
 
 
 def _name(column: str) -> str:

@@ -89,6 +89,18 @@ print((most() - before) // (2**20 if sys.platform == "darwin" else 2**10))
     assert int(done.stdout) < 80, "MB"  # as a table it is 130
 
 
+def test_a_disk_without_room_is_named() -> None:
+    program = (
+        "import resource; from cpuwatch.spool import Spool; s = Spool({'a': 'text'});"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20));"
+        "s.add((f'{n:0>1000}',) for n in range(50_000))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    (last,) = done.stderr.decode().splitlines()[-1:]
+    assert last.startswith("cpuwatch.errors.CpuwatchError: Readings are sorted in a temporary file")
+    assert "TMPDIR" in last
+
+
 def test_no_file_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import os; from cpuwatch.spool import Spool; s = Spool({'a': 'text'});"
