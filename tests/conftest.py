@@ -55,6 +55,7 @@ def pytest_configure() -> None:
 LONGEST_FIRST = (
     "notebooks/test_runs.py",
     "notebooks/test_alone.py",
+    "faults/test_chaos.py",
     "faults/test_kills.py",
     "stack/test_own_job.py",
     "stack/test_demo.py",
