@@ -41,8 +41,8 @@ from cpuwatch.spool import Spool
 #: What a run that was killed leaves behind is swept by the next, after this many seconds.
 _SWEEP_AFTER = 3600
 
-#: What a reading takes on the disk at most, in bytes: in its topic, in the filter's, and sorted.
-_ROOM = 400
+#: What a reading takes on the stack's disk at most, in bytes: in its topic, and in the filter's.
+_ROOM = 200
 
 #: The order of windows.
 _BY_WINDOW = ["window_start", "hostname", "cpu"]

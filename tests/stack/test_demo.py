@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from confluent_kafka import Producer
 from conftest import cpuwatch_here, cpuwatch_json
 
 from cpuwatch import demo, readings, sql, thresholds, topics
+from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.settings import settings
 from cpuwatch.spool import Spool
@@ -349,6 +352,16 @@ def test_a_record_that_is_no_reading_stops_no_job(
 
     monkeypatch.setattr(topics, "produce", spoilt)
     assert_equals_pandas(story())
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_refused_before_anything_is_sent(
+    story: Callable[..., demo.Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = topics.names()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
+    with pytest.raises(CpuwatchError, match="21,000 readings need some 4 MB on the disk"):
+        story()
+    assert topics.names() == before
 
 
 def test_numbers_survive_to_the_last_digit(

@@ -53,6 +53,14 @@ def test_rows_that_are_equal_in_the_order_come_as_they_were_added() -> None:
     assert spool.table(b=[]).empty
 
 
+def test_many_rows_come_in_parts() -> None:
+    spool = Spool({"a": "whole"}, ["a"])
+    spool.add((-number,) for number in range(120_000))
+    parts = list(spool.parts())
+    assert len(parts) > 1
+    assert [value for part in parts for value in part["a"]] == list(range(-119_999, 1))
+
+
 def test_an_empty_one_has_its_columns() -> None:
     (part,) = Spool(KINDS).parts()
     pd.testing.assert_frame_equal(part, table([]))
