@@ -7,14 +7,17 @@ import json
 import random
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from cpuwatch import web
+from cpuwatch.stack import keys
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -127,3 +130,132 @@ def test_neither_a_proxy_nor_a_netrc_of_the_environment_counts(
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert web.ask(address, "/")["authorization"] is None
+
+
+# --- With TLS: a thread keeps its connection ------------------------------------------------
+
+
+class Kept(BaseHTTPRequestHandler):
+    """Answers how many connections there have been, on one that stays."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        said = json.dumps(self.server.connections).encode()
+        self.send_response(404 if self.path == "/404" else 200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    do_GET = do_POST = answer  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Secret(ThreadingHTTPServer):
+    """A server that shows a stack's key, counts its connections, and can break them off."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Kept)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(folder / keys.PEM)
+        self.connections = 0
+        self._there: list[socket.socket] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        plain, place = super().get_request()
+        connection = self._context.wrap_socket(
+            plain, server_side=True, do_handshake_on_connect=False
+        )
+        self.connections += 1
+        self._there.append(connection)
+        return connection, place
+
+    def handle_error(self, *_: object) -> None:
+        pass  # of a connection that was broken off
+
+    def end(self) -> None:
+        """As if it was killed."""
+        self.shutdown()
+        self.server_close()
+        for connection in self._there:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("key")
+    keys.make(folder)
+    return folder
+
+
+@pytest.fixture
+def secret(key: Path) -> Iterator[Secret]:
+    server = Secret(key)
+    yield server
+    server.end()
+
+
+def test_a_thread_keeps_its_connection(secret: Secret, key: Path) -> None:
+    address, context = f"https://127.0.0.1:{secret.server_port}", keys.context(key)
+    assert [web.ask(address, "/", context=context) for _ in range(3)] == [1, 1, 1]
+    with pytest.raises(web.HTTPError):
+        web.ask(address, "/404", context=context)
+    assert web.ask(address, "/", context=context) == 1
+    # What changes something is asked on a new one: it is not known of an old one whether it works,
+    # and nobody may ask twice.
+    assert web.ask(address, "/", "POST", {}, context=context) == 2
+    assert web.ask(address, "/", context=context) == 2
+    found: list[int] = []
+    other = threading.Thread(target=lambda: found.append(web.ask(address, "/", context=context)))
+    other.start()
+    other.join(20)
+    assert found == [3]
+    assert web.ask(address, "/", context=context) == 3, "how many there were, on this one, too"
+
+
+def test_a_server_that_was_killed_and_is_there_again_is_asked_anew(key: Path) -> None:
+    first = Secret(key)
+    port = first.server_port
+    address, context = f"https://127.0.0.1:{port}", keys.context(key)
+    assert web.ask(address, "/", context=context) == 1
+    first.end()
+    with pytest.raises(OSError, match="Connection refused"):
+        web.ask(address, "/", context=context)
+    second = Secret(key, port)
+    try:
+        assert web.ask(address, "/", context=context) == 1
+        second.end()
+        second = Secret(key, port)
+        assert web.ask(address, "/", context=context) == 1
+    finally:
+        second.end()
+
+
+def test_an_interrupt_at_any_moment_costs_no_more_than_the_connection(
+    secret: Secret, key: Path
+) -> None:
+    address, context = f"https://127.0.0.1:{secret.server_port}", keys.context(key)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    chance = random.Random(7)
+    got = 0
+    try:
+        for _ in range(500):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0002, 0.004))
+                while signal.getitimer(signal.ITIMER_REAL)[0]:
+                    assert 1 <= web.ask(address, "/", context=context) <= secret.connections
+            except KeyboardInterrupt:
+                got += 1
+        assert web.ask(address, "/", context=context) > 0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert got > 300
