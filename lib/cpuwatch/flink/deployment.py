@@ -281,8 +281,7 @@ def renew(topic: str, spare: bool = False) -> list[str]:
         topics.clear(topic)
     else:
         topics.empty(topic)
-    if kept:
-        topics.keep(kept)
+    topics.keep(kept)
     return sorted({job.name for job in ours})
 
 

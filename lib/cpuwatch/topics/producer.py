@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -216,18 +217,21 @@ def keep_rejected(rejected: Spool, source: str) -> None:
     source
         The name of the file that they stand in.
     """
-    if len(rejected):
-        keep(
-            {"source": source, "line": line, "reason": reason, "text": text}
-            for line, reason, text in rejected.rows()
-        )
+    keep(
+        {"source": source, "line": line, "reason": reason, "text": text}
+        for line, reason, text in rejected.rows()
+    )
 
 
 def keep(rows: Iterable[dict[str, Any]]) -> None:
     """Put rows, as `keep_rejected` makes them, into the dead-letter topic."""
+    waiting = iter(rows)
+    first = next(waiting, None)
+    if first is None:
+        return
     create(BAD_READINGS)
     with Sender(BAD_READINGS) as sender:
-        for row in rows:
+        for row in chain([first], waiting):
             sender.send(row)
         sender.flush()
 
