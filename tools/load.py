@@ -30,8 +30,6 @@ COMMAND = Path(sys.executable).parent / "cpuwatch"
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 WINDOW = 30
 
-Key = tuple[str, str]
-
 
 def ticks(readings: int, hosts: int, seed: int) -> Iterator[tuple[int, list[tuple[str, float]]]]:
     """A second after the other the usage of each host, until there are enough readings.
