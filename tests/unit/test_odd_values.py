@@ -494,6 +494,13 @@ def test_a_value_that_fits_no_file_and_no_address_is_refused(
     assert "hush" not in said
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "601", "1 s", "1,5"])
+def test_what_is_no_time_between_checkpoints_is_refused(refused: Refused, value: str) -> None:
+    said = refused({"CPUWATCH_CHECKPOINTS": value})
+    assert said.startswith("CPUWATCH_CHECKPOINTS in the environment or .env is not usable: ")
+    assert "seconds" in said
+
+
 def test_a_password_on_its_own_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CPUWATCH_POSTGRES", "postgresql://u@h/d")
     monkeypatch.setenv("POSTGRES_PASSWORD", "100%0A %41:/@'#")

@@ -27,7 +27,6 @@ from cpuwatch.stack.flink import client_environment
 
 #: How often a job makes a checkpoint: a sink with exactly-once delivery shows its rows then.
 CHECKPOINTS = "execution.checkpointing.interval"
-EVERY = "500 ms"
 
 #: Whether operators that follow each other call each other within one task. Tables whose format
 #: skips what it cannot read must not be read in such a chain: the reader takes whatever fails
@@ -83,7 +82,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             "execution.target": "remote",
             **cluster.client_options(),
             "parallelism.default": 1,
-            CHECKPOINTS: EVERY,
+            CHECKPOINTS: f"{round(1000 * config.checkpoints)} ms",
             CHAINS: "false",
             STATE_TTL: "7 d",
             # Windows are aligned to the epoch, and times are written in UTC, wherever we are.
