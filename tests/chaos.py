@@ -29,6 +29,7 @@ import pandas as pd
 import psutil
 import twin
 from confluent_kafka import TopicPartition
+from disks import SmallDisk
 
 from cpuwatch import alerts, flink, pipeline, results, slack, sql, thresholds, topics, waiting
 from cpuwatch.errors import CpuwatchError
@@ -59,12 +60,21 @@ VICTIMS = (
 #: Two of them at once, and one that stands still for a while.
 PAIR, FROZEN = "two at once", "frozen"
 
+#: The disk under the stack has no room for as long.
+FULL = "disk full"
+
 #: A producer whose clock is an hour behind; its readings, so many, have this for their cpu.
 CLOCK = "clock set back"
 BEHIND = 100
 
-#: How long something stands still, in seconds.
+#: All that is done to it, in the order of the table.
+KINDS = (*VICTIMS, PAIR, FROZEN, FULL, CLOCK)
+
+#: How long something stands still, or the disk is full, in seconds.
 FREEZE = 20.0
+
+#: How large such a disk is, in bytes, for some minutes or for hours.
+SMALL, LARGE = 1200 * 1024**2, 4 * 1024**3
 
 #: How long output may stay away, in seconds, on a slow and busy machine.
 PATIENCE = 240.0
@@ -164,11 +174,11 @@ class Fault:
     Attributes
     ----------
     kind
-        One of `VICTIMS`, `PAIR`, `FROZEN` or `CLOCK`.
+        One of `KINDS`.
     victims
         Who it was.
     at
-        When it was over: killed, or let go on; in seconds since the epoch.
+        When it was over: killed, or let go on, or with room again; in seconds since the epoch.
     seconds
         From then until a reading that was measured later had come through, and all answered.
     """
@@ -227,9 +237,24 @@ class Judgement:
 
 
 class Chaos:
-    """The live pipeline on the stack of the settings, and what is done to it."""
+    """The live pipeline on the stack of the settings, and what is done to it.
 
-    def __init__(self, rate: float = 2000.0, tell: Callable[[str], None] = print) -> None:
+    Parameters
+    ----------
+    disk
+        What the stack lies on; None if it is the machine's, which nobody may fill.
+    rate
+        Readings a second.
+    tell
+        Called with a line for each fault that is over.
+    """
+
+    def __init__(
+        self, disk: SmallDisk | None, rate: float = 2000.0, tell: Callable[[str], None] = print
+    ) -> None:
+        self._disk = disk
+        #: What can be done to it.
+        self.kinds = tuple(kind for kind in KINDS if kind != FULL or disk is not None)
         self._tell = tell
         self.faults: list[Fault] = []
         database = thresholds.engine()
@@ -264,6 +289,8 @@ class Chaos:
             victims = (kind,)
         if kind == CLOCK:
             return self._set_clock_back()
+        if kind == FULL:
+            return self._fill_disk()
         # Not the processes that supervisor has just begun after the last fault, half of a start.
         time.sleep(chance.uniform(0, 2))
         processes = [one for victim in victims for one in self._processes(victim)]
@@ -301,6 +328,18 @@ class Chaos:
         )  # fmt: skip
         self.faults.append(fault)
         self._tell(f"{CLOCK}: {fault.seconds:.1f} s")
+        return fault
+
+    def _fill_disk(self) -> Fault:
+        """Let no part of the stack write anything for a while."""
+        assert self._disk is not None
+        self._disk.fill()
+        time.sleep(FREEZE)
+        self._disk.free()
+        at = time.time()
+        fault = Fault(FULL, (), at, self._wait(at) - at)
+        self.faults.append(fault)
+        self._tell(f"{FULL}: {fault.seconds:.1f} s")
         return fault
 
     def _send(self, processes: list[psutil.Process], what: signal.Signals) -> None:
@@ -401,7 +440,7 @@ class Chaos:
 
     def table(self, judged: Judgement) -> str:
         """A line for each kind of fault, in Markdown."""
-        kinds = [kind for kind in (*VICTIMS, PAIR, FROZEN, CLOCK) if self._of(kind)]
+        kinds = [kind for kind in KINDS if self._of(kind)]
         blamed = [
             Counter(self._blamed(moment) for moment, _ in some)
             for some in (judged.lost, judged.doubled)

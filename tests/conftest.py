@@ -49,9 +49,6 @@ def pytest_configure() -> None:
     # An empty variable takes back what a .env file says.
     for name in ("CPUWATCH_KAFKA", "CPUWATCH_POSTGRES", "CPUWATCH_FLINK", "SLACK_BOT_TOKEN"):
         os.environ[name] = ""
-    # Most tests wait until a job is settled, which asks for its checkpoint. The others it gives
-    # rest to: with a checkpoint a second of each of their jobs, three lanes have half a core less.
-    os.environ["CPUWATCH_CHECKPOINTS"] = "2"
 
 
 #: The files that take longest, which begin first, so that no lane works on alone at the end.

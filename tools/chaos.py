@@ -14,11 +14,13 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from chaos import CLOCK, FROZEN, PAIR, VICTIMS, Chaos
+from chaos import FULL, LARGE, Chaos
+from disks import small_disk
 
 from cpuwatch.settings import settings
 from cpuwatch.stack import control
@@ -33,30 +35,33 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     given = parser.parse_args()
     chance = random.Random(given.seed)
-    state = Path(tempfile.mkdtemp(prefix="cpuwatch-test-", dir="/var/tmp"))
-    state.chmod(0o755)
-    os.environ["CPUWATCH_STATE"] = str(state)
-    settings.cache_clear()
-    print(f"Seed {given.seed}", flush=True)
 
     def tell(line: str) -> None:
         print(time.strftime("%H:%M:%S"), line, flush=True)
 
-    try:
-        control.up()
-        chaos = Chaos(given.rate, tell)
+    with ExitStack() as after:
+        disk = after.enter_context(small_disk(LARGE, "cpuwatch-test-disk-"))
+        place = Path(tempfile.mkdtemp(prefix="cpuwatch-test-", dir="/var/tmp"))
+        after.callback(shutil.rmtree, place, ignore_errors=True)
+        place.chmod(0o755)
+        state = (place if disk is None else disk.place) / "state"
+        os.environ["CPUWATCH_STATE"] = str(state)
+        settings.cache_clear()
+        print(f"Seed {given.seed}" + ("" if disk else f"; no {FULL}: only root can mount one"))
         try:
-            kinds = [*VICTIMS, PAIR, FROZEN, CLOCK] * given.times
-            chance.shuffle(kinds)
-            for kind in kinds:
-                chaos.inject(kind, chance)
-            judged = chaos.end()
+            control.up()
+            chaos = Chaos(disk, given.rate, tell)
+            try:
+                kinds = list(chaos.kinds) * given.times
+                chance.shuffle(kinds)
+                for kind in kinds:
+                    chaos.inject(kind, chance)
+                judged = chaos.end()
+            finally:
+                chaos.stop()
         finally:
-            chaos.stop()
-    finally:
-        control.down(wipe=True)
-        left = Supervisor(state).strays()
-        shutil.rmtree(state, ignore_errors=True)
+            control.down(wipe=True)
+            left = Supervisor(state).strays()
     print(chaos.table(judged))
     print(
         f"\n{judged.readings:,} readings, {judged.windows:,} windows, {judged.episodes} episodes,"

@@ -2,56 +2,47 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
-from conftest import PLACE, PREFIX, cpuwatch, cpuwatch_json, processes_of
+from conftest import PREFIX, cpuwatch, cpuwatch_json, processes_of
+from disks import SmallDisk, small_disk
 
-from cpuwatch import topics
+from cpuwatch import topics, waiting
+from cpuwatch.readings import live_fleet
 from cpuwatch.settings import settings
+from cpuwatch.stack import failures
 
-#: Enough for a stack, in megabytes; it is memory that is taken as it is filled.
-SIZE = 600
+#: Enough for a stack, with what `up` wants to be free; in bytes.
+SIZE = 1000 * 1024**2
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A state folder on a disk of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a small disk")
-    place = Path(tempfile.mkdtemp(prefix=f"{PREFIX}disk-", dir=PLACE))
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}m", "tmpfs", str(place)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("no disk can be mounted here")
-    place.chmod(0o755)
-    state = place / "state"
-    monkeypatch.setenv("CPUWATCH_STATE", str(state))
-    settings.cache_clear()
-    try:
-        yield state
-    finally:
-        (place / "filler").unlink(missing_ok=True)
-        cpuwatch("down", "--wipe")
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]:
+    """What a stack lies on."""
+    with small_disk(SIZE, f"{PREFIX}disk-") as found:
+        if found is None:
+            pytest.skip("only root can mount a small disk, and not everywhere")
+        monkeypatch.setenv("CPUWATCH_STATE", str(found.place / "state"))
         settings.cache_clear()
-        subprocess.run(["umount", str(place)], check=True)
-        place.rmdir()
+        try:
+            yield found
+        finally:
+            found.free()
+            cpuwatch("down", "--wipe")
+            settings.cache_clear()
 
 
-def test_a_full_disk_is_named_and_all_goes_on_when_there_is_room(small: Path) -> None:
+def test_a_full_disk_is_named_and_all_goes_on_when_there_is_room(disk: SmallDisk) -> None:
+    small = settings().state
     assert cpuwatch_json("up")["running"]
     topics.empty(topics.READINGS)
     before = {process.pid for process in processes_of(small) if _is_supervisor(process)}
-    filler = small.parent / "filler"
-    with filler.open("wb") as file, pytest.raises(OSError, match="No space left"):
-        while True:
-            file.write(b"\0" * 2**20)
-            file.flush()
+    disk.fill()
     # Whatever comes first: Kafka stops when it cannot write, and says nothing until then.
     done = cpuwatch("produce")
     assert done.returncode == 1
@@ -60,7 +51,7 @@ def test_a_full_disk_is_named_and_all_goes_on_when_there_is_room(small: Path) ->
     time.sleep(5)  # the services fail, and say so where there is no room for it
     assert {one.pid for one in processes_of(small) if _is_supervisor(one)} == before
     assert "Free some space on the disk" in cpuwatch("doctor").stdout
-    filler.unlink()
+    disk.free()
     deadline = time.monotonic() + 180
     while not cpuwatch_json("status")["running"]:
         assert time.monotonic() < deadline, cpuwatch("status").stdout
@@ -69,6 +60,38 @@ def test_a_full_disk_is_named_and_all_goes_on_when_there_is_room(small: Path) ->
     assert cpuwatch("produce", "--count", "350").returncode == 0
     assert len(topics.read(topics.READINGS)) == 350
     assert {one.pid for one in processes_of(small) if _is_supervisor(one)} == before
+
+
+def test_an_endless_stream_leaves_the_last_of_a_disk_to_others(disk: SmallDisk) -> None:
+    assert cpuwatch_json("up")["running"]
+    said: list[str] = []
+    sent = [0]
+    stop = threading.Event()
+
+    def send() -> None:
+        sent.append(topics.send(live_fleet(), progress=sent.append, stop=stop, tell=said.append))
+
+    stream = threading.Thread(target=send)
+    stream.start()
+    try:
+        waiting.until(lambda: sent[-1] > 100, 30, "no reading was sent")
+        disk.fill(left=failures.RESERVE - 50 * 1024**2)
+        waiting.until(lambda: bool(said), 30, "nothing was said")
+        assert f"The disk that holds {settings().state} is nearly full: " in said[0]
+        stood = sent[-1]
+        waiting.until(lambda: len(said) > 3, 30, "it was said only once")
+        assert sent[-1] == stood
+        disk.free()
+        waiting.until(lambda: sent[-1] > stood, 30, "it does not go on")
+        assert said[-1].startswith("There is room again")
+    finally:
+        stop.set()
+        stream.join(40)
+    # One each second, also of those in which there was no room.
+    found = topics.read(topics.READINGS)
+    assert len(found) == sent[-1]
+    moments = pd.Series(sorted(found["occurred_at"].unique()))
+    assert moments.diff().dropna().between(800, 1200).all(), list(moments.diff())
 
 
 def _is_supervisor(process: psutil.Process) -> bool:

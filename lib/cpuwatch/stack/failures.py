@@ -11,6 +11,10 @@ _FULL = re.compile(r"no space left|disk (is )?full|disk quota|not enough space",
 #: With less than this, in bytes, a disk counts as full.
 _LEAST_FREE = 32 * 1024**2
 
+#: What a source that never ends leaves of a disk, in bytes: room in which Kafka, Flink and
+#: PostgreSQL bring to an end what they have, and in which the machine's user can work.
+RESERVE = 256 * 1024**2
+
 #: Lines that tell of a cause, rather than of where in the program it was.
 _CAUSE = re.compile(r"\b(error|fatal|panic|exception)\b|(Error|Exception)\b", re.IGNORECASE)
 
@@ -38,6 +42,12 @@ def is_full(text: str) -> bool:
     return _FULL.search(text) is not None
 
 
+def free(state: Path) -> int:
+    """What is free on the disk that holds the state folder, whether it exists or not; in bytes."""
+    there = next(one for one in (state, *state.parents) if one.exists())
+    return shutil.disk_usage(there).free
+
+
 def remedy(state: Path) -> str:
     """What to do about a service of ours that does not answer, as the end of an error's text.
 
@@ -46,11 +56,10 @@ def remedy(state: Path) -> str:
     state
         The state folder: on a full disk Kafka, Flink and PostgreSQL fall silent one by one.
     """
-    there = next(one for one in (state, *state.parents) if one.exists())
-    free = shutil.disk_usage(there).free
-    if free < _LEAST_FREE:
+    left = free(state)
+    if left < _LEAST_FREE:
         return (
-            f"The disk that holds {state} is full: {free // 1024**2} MB are free. Free some space;"
+            f"The disk that holds {state} is full: {left // 1024**2} MB are free. Free some space;"
             " the services go on by themselves then."
         )
     return "See 'cpuwatch status', and start it with 'cpuwatch up'."

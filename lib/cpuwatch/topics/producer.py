@@ -277,8 +277,9 @@ def send(
     topic
         Where to; it is made if it is not there.
     tell
-        Called with a sentence when Kafka does not answer for a while, again and again, and
-        when it does again. An endless source waits for it as long as it takes.
+        Called with a sentence when Kafka does not answer for a while, or its disk is nearly
+        full, again and again, and when that is over. An endless source waits for it as long as
+        it takes.
 
     Returns
     -------
@@ -302,6 +303,8 @@ def send(
         Sender(topic, patience) as sender,
     ):
         watch = _Watch(sender, tell)
+        # What others run looks after its own disk; and what ends is looked at before it begins.
+        reserve = _Reserve(tell) if source.endless and not settings().outside("kafka") else None
         start = time.monotonic()
         for number, tick in enumerate(source.ticks):
             # Each tick has its own moment, so that a slow one does not delay all others.
@@ -316,6 +319,8 @@ def send(
             watch.look()
             while sender.waiting > _MOST_WAITING and not stopped.wait(0.1):
                 watch.look()
+            while reserve is not None and reserve.is_touched() and not stopped.wait(1.0):
+                pass
             # After a pause the ticks that were missed follow at once, each with its own moment.
             late = max(0.0, time.monotonic() - due)
             now = int((time.time() - late) * 1000)
@@ -352,6 +357,36 @@ class _Watch:
         elif self._told and silence < _SILENCE:
             self._tell(f"Kafka answers again, after {self._told:.0f} s; nothing is lost.")
             self._told = 0.0
+
+
+class _Reserve:
+    """Looks whether the disk of the stack has more than its reserve, and tells when it has not."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._state = settings().state
+        self._since: float | None = None
+        self._looked = 0.0
+
+    def is_touched(self) -> bool:
+        """Whether to wait now; once a second the disk is asked."""
+        now = time.monotonic()
+        if self._since is None and now - self._looked < 1.0:
+            return False
+        self._looked = now
+        left = failures.free(self._state)
+        if left < failures.RESERVE:
+            self._since = self._since or now
+            self._tell(
+                f"The disk that holds {self._state} is nearly full: {left // 1024**2} MB are free,"
+                f" and the last {failures.RESERVE // 1024**2} MB are no place for readings. They"
+                f" have waited for {now - self._since:.0f} s; free some space, and they go on."
+            )
+            return True
+        if self._since is not None:
+            self._tell(f"There is room again, after {now - self._since:.0f} s; nothing is lost.")
+            self._since = None
+        return False
 
 
 class Stream:
