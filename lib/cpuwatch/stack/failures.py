@@ -11,7 +11,7 @@ _FULL = re.compile(r"no space left|disk (is )?full|disk quota|not enough space",
 #: With less than this, in bytes, a disk counts as full.
 _LEAST_FREE = 32 * 1024**2
 
-#: What a source that never ends leaves of a disk, in bytes: room in which Kafka, Flink and
+#: What a producer leaves of a disk, in bytes: room in which Kafka, Flink and
 #: PostgreSQL bring to an end what they have, and in which the machine's user can work.
 RESERVE = 256 * 1024**2
 

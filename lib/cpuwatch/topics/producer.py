@@ -278,8 +278,8 @@ def send(
         Where to; it is made if it is not there.
     tell
         Called with a sentence when Kafka does not answer for a while, or its disk is nearly
-        full, again and again, and when that is over. An endless source waits for it as long as
-        it takes.
+        full, again and again, and when that is over. An endless source waits for Kafka as long
+        as it takes, and every one for room.
 
     Returns
     -------
@@ -303,8 +303,8 @@ def send(
         Sender(topic, patience) as sender,
     ):
         watch = _Watch(sender, tell)
-        # What others run looks after its own disk; and what ends is looked at before it begins.
-        reserve = _Reserve(tell) if source.endless and not settings().outside("kafka") else None
+        # What others run looks after its own disk.
+        reserve = None if settings().outside("kafka") else _Reserve(tell)
         start = time.monotonic()
         for number, tick in enumerate(source.ticks):
             # Each tick has its own moment, so that a slow one does not delay all others.
