@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     create_engine,
+    event,
     select,
     text,
 )
@@ -27,7 +28,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import DATA, settings
-from cpuwatch.stack import failures
+from cpuwatch.stack import failures, postgres
 
 #: The workshop's thresholds.
 FILE = DATA / "thresholds.csv"
@@ -58,7 +59,10 @@ def engine(schema: str = "public") -> Engine:
         arguments["password"] = config.postgres_password
     elif not config.outside("postgres"):
         arguments["passfile"] = str(config.pgpass)
-    return create_engine(config.postgres_url, connect_args=arguments)
+    made = create_engine(config.postgres_url, connect_args=arguments)
+    if not config.outside("postgres"):
+        event.listen(made, "do_connect", lambda _, __, ___, told: postgres.connect(**told))
+    return made
 
 
 def create(database: Engine) -> None:

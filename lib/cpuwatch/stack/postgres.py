@@ -9,10 +9,12 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -244,10 +246,38 @@ def _plainly_named(binaries: Path) -> Iterator[Path]:
         yield copy / "bin"
 
 
+#: One at a time: each takes variables away for a moment.
+_CONNECTING = threading.Lock()
+
+
+def connect(**told: Any) -> Any:
+    """Connect to this stack's server as told, whatever the environment says.
+
+    libpq takes what it is not told from variables, and PGHOSTADDR or PGSERVICE lead elsewhere
+    even where it is told. They are somebody's for another server.
+
+    Parameters
+    ----------
+    **told
+        libpq's own names.
+
+    Returns
+    -------
+    psycopg2's connection
+    """
+    plain = {"sslmode": "disable", "gssencmode": "disable"}  # what this server speaks
+    with _CONNECTING:
+        theirs = {name: os.environ.pop(name) for name in list(os.environ) if name[:2] == "PG"}
+        try:
+            return psycopg2.connect(**plain, **told)
+        finally:
+            os.environ.update(theirs)
+
+
 def answers(port: int, secret: str, data: Path | None = None) -> bool:
     """Whether this stack's server answers there: it alone knows the password and the folder."""
     try:
-        connection = psycopg2.connect(
+        connection = connect(
             host="127.0.0.1", port=port, user=USER, password=secret, dbname=DATABASE,
             connect_timeout=2,
         )  # fmt: skip
