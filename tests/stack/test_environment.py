@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import cpuwatch, cpuwatch_json, processes_of
+from conftest import cpuwatch, cpuwatch_json, new_state, processes_of
 
 from cpuwatch import thresholds
 
@@ -52,3 +55,55 @@ def test_with_all_of_them_up_leaves_alone_what_runs_and_doctor_is_content(stack:
     assert {process.pid for process in processes_of(stack)} == before
     done = cpuwatch("doctor", **POSTGRES)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+#: Each alone ends a Java before it has begun, or leads PyFlink's astray.
+JAVA = {
+    "JAVA_TOOL_OPTIONS": "-XX:NoSuchOption",
+    "_JAVA_OPTIONS": "-Xmx1m",
+    "JDK_JAVA_OPTIONS": "-NoSuchOption",
+    "CLASSPATH": "/nowhere/classes",
+    "JVM_ARGS": "-NoSuchOption",
+    "FLINK_HOME": "/nowhere/flink",
+    "FLINK_CONF_DIR": "/nowhere/conf",
+    "FLINK_LIB_DIR": "/nowhere/lib",
+    "FLINK_OPT_DIR": "/nowhere/opt",
+    "FLINK_PLUGINS_DIR": "/nowhere/plugins",
+    "FLINK_ENV_JAVA_OPTS": "-NoSuchOption",
+    "HADOOP_CLASSPATH": "/nowhere/hadoop.jar",
+    "HADOOP_CONF_DIR": "/nowhere/hadoop",
+    "LOGBACK_XML": "/nowhere/logback.xml",
+    "LOG4J_PROPERTIES": "/nowhere/log4j.properties",
+    "PYFLINK_GATEWAY_PORT": "1",
+    "KAFKA_OPTS": "-NoSuchOption",
+}
+
+#: What a kernel does.
+_ASK = """
+from cpuwatch import flink
+rows = flink.preview(flink.connect(quiet=True), "SELECT 40 + 2 AS answer")
+print(rows["answer"].tolist())
+"""
+
+
+def test_javas_and_flinks_variables_reach_no_java_of_a_kernel(
+    stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in JAVA.items():
+        monkeypatch.setenv(name, value)
+    done = subprocess.run(
+        [sys.executable, "-c", _ASK], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[42]"), done.stderr
+
+
+def test_with_all_of_them_a_stack_starts_for_the_first_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = new_state()
+    monkeypatch.setenv("CPUWATCH_STATE", str(state))
+    try:
+        assert cpuwatch_json("up", **POSTGRES, **JAVA)["running"]
+    finally:
+        assert cpuwatch("down", "--wipe").returncode == 0
+        shutil.rmtree(state, ignore_errors=True)

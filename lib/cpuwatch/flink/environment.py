@@ -73,6 +73,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             " 'cpuwatch up' in a terminal."
         )
     os.environ.update(client_environment(config.client_folder))
+    os.environ.pop("PYFLINK_GATEWAY_PORT", None)  # it would lead to another one's Java
 
     def create() -> TableEnvironment:
         _prepare()

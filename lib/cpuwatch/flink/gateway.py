@@ -23,7 +23,8 @@ from pyflink import java_gateway, pyflink_gateway_server
 
 from cpuwatch import files
 from cpuwatch.settings import settings
-from cpuwatch.stack.java import ARCHIVE, MAPPED
+from cpuwatch.stack.flink import client_environment
+from cpuwatch.stack.java import ARCHIVE, MAPPED, theirs
 
 _launch = java_gateway.launch_gateway
 
@@ -46,7 +47,12 @@ def lock(gateway: JavaGateway) -> None:
 
 def _launch_locked() -> JavaGateway:
     """Start Java as PyFlink does, and lock it and the way back before anything is asked."""
-    with files.owner_only(), _own_temporary_folder(), _shared_classes():  # for its log, too
+    with (
+        files.owner_only(),  # for its log, too
+        _own_environment(),
+        _own_temporary_folder(),
+        _shared_classes(),
+    ):
         gateway = _launch()
     lock(gateway)
     # Java calls Python, too: by that it notices our end. Nothing has been called yet, so that
@@ -55,6 +61,20 @@ def _launch_locked() -> JavaGateway:
     _set(gateway.java_gateway_server.getCallbackClient(), "authToken", token)
     gateway.get_callback_server().callback_server_parameters.auth_token = token
     return gateway
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Let a Java that starts meanwhile hear of no variable that is meant for another one."""
+    if not settings().client_folder.exists():  # it is somebody else's Java
+        yield
+        return
+    ours = client_environment(settings().client_folder)
+    kept = {name: os.environ.pop(name) for name in theirs() if name not in ours}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 @contextmanager

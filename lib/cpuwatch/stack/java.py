@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 #: The plain collector, which an archive of classes must have been made for.
 COLLECTOR = ("-XX:+UseSerialGC",)
 
@@ -26,3 +29,21 @@ SHARED = (f"-XX:SharedArchiveFile={ARCHIVE}", *MAPPED)
 
 #: Java takes the names of files from the locale; in some, such as C, there is no ü.
 UTF8 = {"LC_ALL": "C.UTF-8"}
+
+#: Variables by which somebody tells another Java, Flink or Hadoop something. Every Java obeys the
+#: first of them, and PyFlink builds its command from the others.
+_THEIRS = re.compile(
+    r"_JAVA_OPTIONS|JDK_JAVA_OPTIONS|JAVA_TOOL_OPTIONS|JAVA_OPTS|JVM_ARGS|CLASSPATH"
+    r"|(FLINK|PYFLINK|HADOOP|HBASE|YARN|KAFKA|LOG4J|LOGBACK)_\w+"
+)
+
+
+def theirs() -> list[str]:
+    """The names of such variables in the environment."""
+    return [name for name in os.environ if _THEIRS.fullmatch(name)]
+
+
+def environment() -> dict[str, str]:
+    """The environment of a Java program of ours: without what is meant for others."""
+    others = theirs()
+    return {name: value for name, value in os.environ.items() if name not in others} | UTF8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -16,7 +15,7 @@ from cpuwatch import aside
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import classes, failures, links, ports
-from cpuwatch.stack.java import QUICK, SHARED, UTF8
+from cpuwatch.stack.java import QUICK, SHARED, UTF8, environment
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
@@ -141,7 +140,7 @@ def run_storage_tool(folder: Path, java: list[str], arguments: list[str]) -> Non
     result = subprocess.run(
         [*java, "kafka.tools.StorageTool", *arguments],
         capture_output=True, text=True, errors="replace", check=False, cwd=folder,
-        env=os.environ | UTF8,
+        env=environment(),
     )  # fmt: skip
     if result.returncode != 0:
         reason = failures.cause(f"{result.stdout}\n{result.stderr}")
