@@ -385,13 +385,21 @@ class Chaos:
     def _all_answer() -> bool:
         return all(one.answers for one in control.status())
 
-    @staticmethod
-    def _state() -> str:
+    def _state(self) -> str:
         """What there is to know of a pipeline that does not come back: its logs are soon gone."""
         state = settings().state
-        programs = Supervisor(state).programs()
         lines = [", ".join(f"{one.name} {one.answers}" for one in control.status())]
-        for name, info in programs.items():
+        for job in self._jobs:
+            try:
+                counts = cluster.rest(f"/jobs/{job.id}/checkpoints")["counts"]
+                now = cluster.rest(f"/jobs/{job.id}")["state"]
+                lines.append(f"{job.name}: {now}, checkpoints {counts}")
+            except (CpuwatchError, OSError) as error:
+                lines.append(f"{job.name}: {error}")
+        for name, child in (("produce", self._producer), ("kernel", self._kernel)):
+            said = (state / "logs" / f"chaos-{name}.log").read_text("utf-8", "replace")
+            lines += [f"--- {name}: ended with {child.process.poll()}", *said.splitlines()[-5:]]
+        for name, info in Supervisor(state).programs().items():
             log = (state / "logs" / f"{name}.log").read_text("utf-8", "replace")
             warned = [line for line in log.splitlines() if "Name collision" not in line]
             lines += [f"--- {name}: {info['statename']}, {info['description']}", *warned[-12:]]
