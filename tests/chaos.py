@@ -604,7 +604,7 @@ def _compare_transitions(
 
 def _produce(rate: float) -> None:
     source = Source("chaos", ticks(), endless=True, live=True)
-    print(topics.send(source, rate=rate))
+    print(topics.send(source, rate=rate, tell=lambda line: print(line, flush=True)))
 
 
 def _kernel() -> None:
@@ -615,7 +615,7 @@ def _kernel() -> None:
                 environment = flink.connect()
                 for table in pipeline.tables():
                     create(environment, table)
-            flink.preview(environment, "SELECT * FROM cpu_out_over", rows=1)
+            flink.preview(environment, "SELECT * FROM cpu_out_agg", rows=1)
         except CpuwatchError as error:
             print(error, flush=True)  # something else is dead just now
         time.sleep(10)
