@@ -47,7 +47,8 @@ def main() -> int:
         state = (place if disk is None else disk.place) / "state"
         os.environ["CPUWATCH_STATE"] = str(state)
         settings.cache_clear()
-        print(f"Seed {given.seed}" + ("" if disk else f"; no {FULL}: only root can mount one"))
+        tried = "" if disk else f"; no {FULL}: only root can mount one"
+        print(f"Seed {given.seed}{tried}", flush=True)
         try:
             control.up()
             chaos = Chaos(disk, given.rate, tell)

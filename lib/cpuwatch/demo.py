@@ -7,7 +7,6 @@ running on the same stack stays as it was.
 from __future__ import annotations
 
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from cpuwatch.pipeline import WORKSHOP, Parameters, Run
 from cpuwatch.settings import settings
 from cpuwatch.slack.notices import count_messages
 from cpuwatch.spool import Spool
+from cpuwatch.stack import failures
 
 #: What a run that was killed leaves behind is swept by the next, after this many seconds.
 _SWEEP_AFTER = 3600
@@ -241,7 +241,7 @@ def _refuse_without_room(count: int) -> None:
     place = settings().state
     if settings().outside("kafka") or not place.exists():
         return
-    free, needed = shutil.disk_usage(place).free, count * _ROOM
+    free, needed = failures.free(place), count * _ROOM
     if free < needed:
         raise CpuwatchError(
             f"{count:,} readings need some {needed // 1024**2:,} MB on the disk that holds {place},"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from chaos import SMALL, Chaos
-from conftest import PREFIX, cpuwatch, new_state
+from conftest import PREFIX, cpuwatch, new_state, processes_of
 from disks import SmallDisk, small_disk
 
 from cpuwatch.settings import settings
@@ -25,8 +25,10 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk | None]:
             assert started.returncode == 0, started.stderr
             yield found
         finally:
-            cpuwatch("down", "--wipe")
+            stopped = cpuwatch("down", "--wipe")
             settings.cache_clear()
+        assert stopped.returncode == 0, stopped.stderr
+        assert processes_of(state) == []
 
 
 def test_nothing_is_lost_and_nothing_doubled_whatever_dies(disk: SmallDisk | None) -> None:

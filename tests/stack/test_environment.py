@@ -12,7 +12,7 @@ from conftest import cpuwatch, cpuwatch_json, new_state, processes_of
 
 from cpuwatch import thresholds
 
-#: Each alone is enough to lead a client of PostgreSQL's astray.
+#: What a client of PostgreSQL's takes from the environment: half of them led ours astray.
 POSTGRES = {
     "PGSSLMODE": "verify-full",
     "PGSSLROOTCERT": "/nowhere/root.crt",
@@ -57,7 +57,7 @@ def test_with_all_of_them_up_leaves_alone_what_runs_and_doctor_is_content(stack:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
-#: Each alone ends a Java before it has begun, or leads PyFlink's astray.
+#: What a Java, Kafka's scripts, or PyFlink when it starts one, take from the environment.
 JAVA = {
     "JAVA_TOOL_OPTIONS": "-XX:NoSuchOption",
     "_JAVA_OPTIONS": "-Xmx1m",
