@@ -9,10 +9,12 @@ Slack, once.
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -108,20 +110,21 @@ def ticks() -> Iterator[list[Reading]]:
 
 
 class Child:
-    """A process of ours: this file, called with a word. What it says is in the stack's logs."""
+    """A process of ours: this file, called with a word."""
 
     def __init__(self, *words: str) -> None:
         self._words = words
+        # Not on the stack's disk, which may be full.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - for all its lives
         self.lives: list[list[float]] = []  # when each began and ended
         self.start()
 
     def start(self) -> None:
         """Begin another life."""
-        with (settings().state / "logs" / f"chaos-{self._words[0]}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__, *self._words], start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, *self._words], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+        )  # fmt: skip
         self.lives.append([time.time(), float("inf")])
 
     @property
@@ -129,6 +132,12 @@ class Child:
         """Itself and what it has started."""
         one = psutil.Process(self.process.pid)
         return [*one.children(recursive=True), one]
+
+    @property
+    def said(self) -> str:
+        """What it has printed, in all its lives."""
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0).decode("utf-8", "replace")
 
     def bury(self) -> None:
         """After its death."""
@@ -397,8 +406,8 @@ class Chaos:
             except (CpuwatchError, OSError) as error:
                 lines.append(f"{job.name}: {error}")
         for name, child in (("produce", self._producer), ("kernel", self._kernel)):
-            said = (state / "logs" / f"chaos-{name}.log").read_text("utf-8", "replace")
-            lines += [f"--- {name}: ended with {child.process.poll()}", *said.splitlines()[-5:]]
+            lines += [f"--- {name}: ended with {child.process.poll()}"]
+            lines += child.said.splitlines()[-5:]
         for name, info in Supervisor(state).programs().items():
             log = (state / "logs" / f"{name}.log").read_text("utf-8", "replace")
             warned = [line for line in log.splitlines() if "Name collision" not in line]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import cpuwatch, cpuwatch_json, processes_of
+from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
 from java_parts import java
 from sqlalchemy.engine import URL
 
@@ -60,6 +60,49 @@ def test_a_csv_with_an_odd_name_and_odd_hosts_is_replayed(stack: Path, tmp_path:
     for host in hosts:
         written = host.replace('"', '""')
         assert f",{written}," in found or f',"{written}",' in found
+
+
+#: What a kernel does that is there before and after.
+_AFRESH = """
+import subprocess, sys
+from cpuwatch import flink, pipeline, thresholds, topics
+from cpuwatch.flink.tables import create
+from cpuwatch.readings import fleet
+
+def up():
+    assert subprocess.run([sys.argv[1], "up"], capture_output=True).returncode == 0
+
+def chapters():
+    database = thresholds.engine()
+    thresholds.create(database)
+    thresholds.write(database, {"host-1": 88.0})
+    topics.empty(topics.READINGS)
+    topics.produce(fleet().head(350))
+    environment = flink.connect()
+    for table in pipeline.tables():
+        create(environment, table)
+    for table in ("cpu_in", "cpu_thresholds"):
+        print(flink.preview(environment, f"SELECT COUNT(*) AS n FROM {table}")["n"].tolist())
+
+up()
+chapters()
+assert subprocess.run([sys.argv[1], "down", "--wipe"], capture_output=True).returncode == 0
+up()
+chapters()
+"""
+
+
+def test_a_kernel_goes_on_when_the_stack_has_been_started_afresh(state: Path) -> None:
+    environment = os.environ | {"CPUWATCH_STATE": str(state / "state")}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _AFRESH, str(COMMAND)], env=environment,
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        assert done.stdout.split() == ["[350]", "[1]"] * 2
+    finally:
+        cpuwatch("down", "--wipe", CPUWATCH_STATE=str(state / "state"))
 
 
 def test_the_tool_for_many_first_starts_counts_them_and_leaves_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -62,6 +63,15 @@ def test_an_endless_stream_ends_when_asked_and_loses_nothing(stack: Path, number
     assert f'"readings":{len(found)},' in said
     assert found["occurred_at"].between(before, int(time.time() * 1000)).all()
     assert set(found["hostname"]) == set(readings.HOSTS)
+
+
+def test_what_it_has_to_say_may_find_no_room(stack: Path) -> None:
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source = readings.open_source(None, False, False, 7, 350)
+    assert topics.send(source, progress=full, tell=full) == 350
+    assert len(topics.read(topics.READINGS)) == 350
 
 
 def test_what_was_missed_in_a_pause_is_sent_each_with_its_own_time(stack: Path) -> None:

@@ -181,6 +181,7 @@ def _prepare() -> None:
     """
     ours = get_gateway()
     gateway.lock(ours)  # if it was started before this package was imported
+    gateway.keep_temporary_folder()
     # Python's garbage collector would tell Java of each object that has gone, at any moment
     # and from any thread, and make more connections. What it tells is worth some kilobytes.
     ours._gateway_client.garbage_collect_object = lambda *_: None

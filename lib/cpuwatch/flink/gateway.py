@@ -14,6 +14,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -27,6 +28,9 @@ from cpuwatch.stack.flink import client_environment
 from cpuwatch.stack.java import ARCHIVE, MAPPED, theirs
 
 _launch = java_gateway.launch_gateway
+
+#: Where the last Java that was started here keeps its temporary files.
+_TEMPORARY: list[Path] = []
 
 
 def lock(gateway: JavaGateway) -> None:
@@ -63,6 +67,15 @@ def _launch_locked() -> JavaGateway:
     return gateway
 
 
+def keep_temporary_folder() -> None:
+    """See to it that Java has its temporary folder.
+
+    Whoever starts the stack afresh takes it away, and Java cannot go to another one.
+    """
+    if _TEMPORARY and settings().client_folder.exists():
+        files.folder(_TEMPORARY[-1])
+
+
 @contextmanager
 def _own_environment() -> Iterator[None]:
     """Let a Java that starts meanwhile hear of no variable that is meant for another one."""
@@ -93,6 +106,7 @@ def _own_temporary_folder() -> Iterator[None]:
         if not (left.name.isdigit() and psutil.pid_exists(int(left.name))):
             shutil.rmtree(left, ignore_errors=True)
     own = files.folder(place / str(os.getpid()))
+    _TEMPORARY.append(own)
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     settings_of = pyflink_gateway_server.construct_log_settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import chain
 from typing import Any
 
@@ -302,6 +302,7 @@ def send(
         signals.stop_event() if stop is None else nullcontext(stop) as stopped,
         Sender(topic, patience) as sender,
     ):
+        progress, tell = _at_ease(progress), _at_ease(tell)
         watch = _Watch(sender, tell)
         # What others run looks after its own disk.
         reserve = None if settings().outside("kafka") else _Reserve(tell)
@@ -335,6 +336,16 @@ def send(
                 break
         # After Ctrl-C nobody waits for ever; what was sent before has its time to arrive.
         return sender.flush(_LAST_PATIENCE if source.endless else None)
+
+
+def _at_ease(listener: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The same, but what it cannot write, such as into a log on a full disk, stops nobody."""
+
+    def told(what: object) -> None:
+        with suppress(OSError):
+            listener(what)
+
+    return told
 
 
 class _Watch:
