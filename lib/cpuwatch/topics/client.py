@@ -106,7 +106,6 @@ class PatientProducer(Producer):  # type: ignore[misc]
             logger=QUIET,
         )
 
-    close = _untorn(Producer.close)
     flush = _untorn(Producer.flush)
     poll = _untorn(Producer.poll)
 
