@@ -4,11 +4,13 @@ They come from the seeded fleet (with its labelled incidents), from this machine
 CSV file.
 """
 
+from cpuwatch.readings.columns import parse_columns, parse_where
 from cpuwatch.readings.measured import machine
 from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME, Reading
 from cpuwatch.readings.replay import (
     CsvReadings,
     ReadingsError,
+    Use,
     no_rejected,
     of_readings,
     read_csv,
@@ -38,6 +40,7 @@ __all__ = [
     "Reading",
     "ReadingsError",
     "Source",
+    "Use",
     "fleet",
     "incidents",
     "live",
@@ -46,5 +49,7 @@ __all__ = [
     "no_rejected",
     "of_readings",
     "open_source",
+    "parse_columns",
+    "parse_where",
     "read_csv",
 ]
