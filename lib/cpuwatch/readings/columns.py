@@ -13,21 +13,21 @@ from cpuwatch.words import shorten
 #: The names by which a column is known, in the order in which they are preferred. The first
 #: three of time and usage are those that are recommended.
 TIME = (
-    "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time",
-    "date time", "date", "epoch", "ts",
+    "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time", "date",
+    "epoch", "ts", "clock",
 )  # fmt: skip
 USAGE = (
     "usage", "value", "cpu_usage", "_value", "usage_active", "usage_percent", "cpu_usage_percent",
-    "cpu_percent", "cpu_utilization", "cpuutilization", "cpu usage", "cpu utilization", "%cpu",
-    "cpu%", "cpu %", "cpu (%)", "utilization", "average", "mean",
+    "cpu_percent", "cpu_utilization", "cpuutilization", "cpu_usage_%", "%cpu", "cpu%", "cpu_%",
+    "percent_processor_time", "utilization", "average", "mean",
 )  # fmt: skip
 IDLE = (
     "idle", "%idle", "usage_idle", "cpu_idle", "idle_percent", "percent_idle", "pct_idle",
-    "percent-idle", "cpu-idle", "% idle time",
+    "percent_idle_time", "%_idle_time",
 )  # fmt: skip
 HOST = (
-    "hostname", "host", "instance", "instanceid", "instance_id", "host_name", "host.name",
-    "server", "node", "nodename", "machine", "computer", "computername", "vm", "series",
+    "hostname", "host", "instance", "instanceid", "instance_id", "host_name", "server", "node",
+    "nodename", "machine", "computer", "computername", "vm", "series",
 )  # fmt: skip
 CPU = ("cpu", "core", "cpu_id", "cpuid", "cpu_core", "processor")
 
@@ -35,29 +35,20 @@ CPU = ("cpu", "core", "cpu_id", "cpuid", "cpu_core", "processor")
 MEASURE = (
     "metric", "metric_name", "metricname", "__name__", "name", "_measurement", "measurement",
     "_field", "field", "mode", "cpu_mode", "state", "type", "type_instance", "plugin", "counter",
-    "statistic", "stat", "unit", "units",
+    "objectname", "statistic", "stat", "unit", "units",
 )  # fmt: skip
 
 #: A column of such values holds a part of what a CPU did, not its usage.
 PARTS = frozenset(
-    [
-        "user",
-        "system",
-        "nice",
-        "iowait",
-        "wait",
-        "steal",
-        "irq",
-        "softirq",
-        "interrupt",
-        "guest",
-        "guest_nice",
-        "kernel",
-    ]
-)
+    (
+        "user", "system", "nice", "iowait", "wait", "steal", "irq", "softirq", "interrupt", "guest",
+        "guest_nice", "kernel",
+    )
+)  # fmt: skip
 
 #: What people can say a column is, and how often.
 _SAYABLE = ("time", "usage", "idle", "ratio", "host", "cpu", "ignore")
+_MARKS = re.compile(r"[\s.-]+")
 _NEXT = re.compile(rf",(?=(?:{'|'.join(_SAYABLE)})=)")
 
 #: A usage that is a column a series, each of them.
@@ -218,10 +209,15 @@ def required(path: Path, names: Sequence[str], wanted: str) -> int:
     return found
 
 
+def fold(name: str) -> str:
+    """A name as those above are: in small letters, with one kind of mark between words."""
+    return _MARKS.sub("_", name.lower().replace("(", "").replace(")", ""))
+
+
 def first(names: Sequence[str], accepted: Sequence[str], taken: Iterable[int] = ()) -> int | None:
     """Where the first of the accepted names is, among the columns that are not taken."""
     taken = set(taken)
-    folded = ["" if at in taken else name.lower() for at, name in enumerate(names)]
+    folded = ["" if at in taken else fold(name) for at, name in enumerate(names)]
     return next((folded.index(name) for name in accepted if name in folded), None)
 
 
@@ -263,10 +259,21 @@ def resolve(path: Path, names: list[str], said: Asked) -> Roles | list[str]:
     host = told.get("host", first(names, HOST, taken))
     cpu = told.get("cpu", first(names, CPU, taken))
     used = {time, value, host, cpu}
-    measures = [at for at, name in enumerate(names) if name.lower() in MEASURE and at not in used]
+    _refuse_double(path, names, used - set(told.values()))
+    measures = [at for at, name in enumerate(names) if fold(name) in MEASURE and at not in used]
     ignored = {required(path, names, name) for name in said.ignored}
     measures = [at for at in measures if at not in ignored]
     return Roles(names, time, value, host, cpu, is_idle, "ratio" in told, tuple(measures))
+
+
+def _refuse_double(path: Path, names: Sequence[str], used: Iterable[int | None]) -> None:
+    folded = [name.lower() for name in names]
+    for at in used:
+        if at is not None and folded.count(folded[at]) > 1:
+            raise CsvError(
+                f"{path} has more than one column '{shorten(names[at])}': give them different"
+                " names, or leave one out."
+            )
 
 
 def _refuse_twice(path: Path, names: Sequence[str], told: Mapping[str, int]) -> None:
@@ -288,9 +295,15 @@ def without(path: Path, names: Sequence[str], missing: Sequence[str]) -> CsvErro
         f"the {what} {', '.join(accepted[what][:-1])} or {accepted[what][-1]}" for what in missing
     )
     options = ",".join(f"{says[what]}=NAME" for what in missing)
+    parts = [name for name in names if fold(name).lstrip("%").removeprefix("usage_") in PARTS]
+    more = ""
+    if parts:
+        more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
+    elif list(missing) == ["value"] and len(names) > 2:
+        more = "; or, if each other column is the usage of one series, --columns 'usage=*'"
     return CsvError(
         f"{path} has {lacks} in its first line, which is {listed(names)}: name {names_it}, or say"
-        f" which it is by --columns {options}."
+        f" which it is by --columns {options}{more}."
     )
 
 

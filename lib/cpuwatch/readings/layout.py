@@ -68,7 +68,6 @@ class Layout:
     def rows(self) -> Iterator[Row]:
         """All rows that are wanted, and those that cannot be split into fields."""
         expand = self.shape.expand
-        wanted = [(at, frozenset(values)) for at, values in self.where.items()]
         self.left_out = 0
         for number, line in _body(self.text, self.head):
             try:
@@ -76,24 +75,31 @@ class Layout:
             except RejectedError as reason:
                 yield number, line, reason, ""
                 continue
-            if expand is None and not wanted:
+            if expand is None and not self.where:
                 yield number, line, fields, ""
                 continue
             for its, origin in ((fields, ""),) if expand is None else expand(fields):
-                if self._is_wanted(its, wanted):
+                if self.is_wanted(its):
                     yield number, line, its, origin
                 else:
-                    self.left_out += 1
+                    self._leave_out(its)
 
-    def _is_wanted(self, fields: list[str], wanted: list[tuple[int, frozenset[str]]]) -> bool:
-        for at, values in wanted:
-            value = fields[at].strip()
-            if value not in values:
-                its = self.others.setdefault(at, set())
-                if len(its) < _MOST_VALUES:
-                    its.add(value)
-                return False
-        return True
+    def is_wanted(self, fields: list[str]) -> bool:
+        """Whether a row of these fields is one that was asked for."""
+        return all(fields[at].strip() in values for at, values in self.where.items())
+
+    def _leave_out(self, fields: list[str]) -> None:
+        self.left_out += 1
+        for at in self.where:
+            values = self.others.setdefault(at, set())
+            if len(values) < _MOST_VALUES:
+                values.add(fields[at].strip())
+
+    @property
+    def time_place(self) -> int:
+        """Where the time stands in a line; for what columns a shape makes, `roles` says it."""
+        name = self.roles.names[self.roles.time]
+        return self.names.index(name) if name in self.names else 0
 
 
 def lay_out(text: Text, said: Asked) -> Layout:
@@ -196,17 +202,26 @@ def _body(text: Text, head: Head) -> Iterator[tuple[int, str]]:
         return
     announced = False
     for number, line in text.lines(head.line):
-        if line.startswith("#"):
-            announced = announced or line.lower().startswith(_ANNOTATIONS)
-        elif line == head.text:
+        mark = line.startswith("#")
+        if mark and line.lower().startswith(_ANNOTATIONS):
+            announced = True
+        elif line.lstrip("# ") == head.text:
             announced = False
-        elif announced:
+        elif mark and not _is_table(line, head):
+            continue
+        elif announced or mark:
             raise CsvError(
                 f"{text.path}, line {number}, begins another table, of other columns: give each"
                 " table a file of its own."
             )
         else:
             yield number, line
+
+
+def _is_table(comment: str, head: Head) -> bool:
+    """Whether a comment is a header, as the file's own is one."""
+    names = (header_names(comment.lstrip("# "), one) or [] for one in head.delimiters)
+    return any(columns.first(its, columns.TIME) is not None for its in names)
 
 
 def _split(text: Text, head: Head, delimiter: str, names: list[str]) -> Iterator[list[str]]:

@@ -18,7 +18,7 @@ from cpuwatch.readings.numbers import has_comma, percentage
 from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
 from cpuwatch.readings.repeats import Repeats, telling
 from cpuwatch.readings.survey import Survey
-from cpuwatch.readings.table import CsvError, RejectedError, Text, readable
+from cpuwatch.readings.table import CsvError, RejectedError, Text, header_names, readable
 from cpuwatch.readings.times import UNITS
 from cpuwatch.spool import Kind, Spool
 from cpuwatch.words import shorten, shown
@@ -70,12 +70,10 @@ class Use:
 
     def sentences(self) -> list[str]:
         """All of it for people."""
-        usage = self.usage if isinstance(self.usage, str) else f"{len(self.usage):,} columns"
+        usage = shorten(self.usage) if isinstance(self.usage, str) else listed(self.usage, 6)
         host = f"host from {shorten(self.host)}" if self.host else "the host is the file's name"
         cpu = f"CPU from {shorten(self.cpu)}" if self.cpu else "the CPU is cpu1"
-        used = (
-            f"Columns: time from {shorten(self.time)}, usage from {shorten(usage)}, {host}, {cpu}."
-        )
+        used = f"Columns: time from {shorten(self.time)}, usage from {usage}, {host}, {cpu}."
         unused = [f"Not used: {listed(self.unused)}."] if self.unused else []
         return [used, *unused, *self.remarks]
 
@@ -156,7 +154,7 @@ def read_csv(
     text.refuse_changed()
     if not len(readings):
         raise _nothing(layout, rejected)
-    reader.remarks += _partly(reader.reasons, len(readings) + len(rejected))
+    reader.remarks += _partly(layout, reader.reasons, len(readings) + len(rejected))
     reader.remarks += _repeated(layout, reader, readings)
     return CsvReadings(readings, rejected, _use(layout, reader.remarks))
 
@@ -201,6 +199,7 @@ class _Reader:
         self._for_pipeline = for_pipeline
         self._rejected = rejected
         self._stem = layout.text.stem
+        self._moment: tuple[str | None, int] = None, 0
         self.reasons: Counter[str] = Counter()
         self.repeats = Repeats()
         self.unused = sorted(found.others)
@@ -223,12 +222,26 @@ class _Reader:
                     raise fields
                 found = reading(fields)
             except RejectedError as reason:
+                self._refuse_another_table(number, line)
                 why = f"{reason} (column {shorten(origin)})" if origin else str(reason)
                 self.reasons[_VALUES.sub("…", why)] += 1
                 self._rejected.add([(number, why, _kept(line))])
                 continue
             see(found[0], found[1], found[3])
             yield found
+
+    def _refuse_another_table(self, number: int, line: str) -> None:
+        """Raise ReadingsError if a line is a header, and another than the file's own."""
+        layout = self._layout
+        if len(line) > _KEPT or line.strip() == layout.head.text.strip():
+            return
+        names = header_names(line, layout.delimiter) or []
+        at = layout.time_place
+        if at < len(names) and names[at].lower() == layout.names[at].lower():
+            raise ReadingsError(
+                f"{layout.text.path}, line {number}, begins another table, of other columns: give"
+                " each table a file of its own."
+            )
 
     def with_rest(self) -> Iterator[tuple[str, str, int, list[str]]]:
         """The same without usage, and with what the unused columns hold."""
@@ -245,7 +258,10 @@ class _Reader:
         roles = self._layout.roles
         names = roles.names
         when = fields[roles.time].strip()
-        occurred_at = self._time(when, names[roles.time])
+        # Many series have the same moment: it is read once.
+        if when != self._moment[0]:
+            self._moment = when, self._time(when, names[roles.time])
+        occurred_at = self._moment[1]
         usage = self._usage(fields[roles.value].strip(), names[roles.value])
         hostname = self._stem if roles.host is None else _name(fields, names, roles.host)
         cpu = "cpu1" if roles.cpu is None else _name(fields, names, roles.cpu)
@@ -296,7 +312,7 @@ class _Reader:
         time, value = shorten(names[layout.roles.time]), shorten(names[layout.roles.value])
         said = []
         if clock.numbers and clock.unit > 1:
-            said.append(f"The times in {time} are {UNITS[clock.unit][0]}: so is their median.")
+            said.append(f"The times in {time} are read as {UNITS[clock.unit][0]} since 1970.")
         if style.comma:
             said.append(f"A comma in {value} is the decimal mark.")
         if style.percents:
@@ -309,7 +325,8 @@ class _Reader:
             wanted = " or ".join(shown(one) for one in values)
             said.append(f"Only rows whose {shorten(names[at])} is {wanted} are read.")
         if layout.left_out:
-            said.append(f"{layout.left_out:,} rows are left out by that.")
+            one = layout.left_out == 1
+            said.append(f"{layout.left_out:,} other{' is' if one else 's are'} left out.")
         return said
 
 
@@ -342,28 +359,33 @@ def _nothing(layout: Layout, rejected: Spool) -> ReadingsError:
         ((number, why),) = rejected.head(1)[["line", "reason"]].itertuples(index=False)
         return ReadingsError(
             f"{path} has no row that is a reading: the first, line {number}, is rejected"
-            f" because {why}; mend its rows or give another file."
+            f" because {why}; mend its rows or give another file{_comma_hint(layout, why)}."
         )
     if layout.left_out:
         names = layout.roles.names
         wanted = "; ".join(
-            f"{shorten(names[at])} is never {' or '.join(map(shown, values))}, but"
+            f"{shorten(names[at])} is to be {' or '.join(map(shown, values))}, and is"
             f" {listed(sorted(layout.others[at]), 6)}"
             for at, values in layout.where.items()
-            if at in layout.others
         )
         return ReadingsError(f"{path} has no row that is wanted: {wanted}; want one of those.")
     return ReadingsError(f"{path} has a header but no rows: add readings below the header.")
 
 
-def _partly(reasons: Counter[str], rows: int) -> list[str]:
+def _partly(layout: Layout, reasons: Counter[str], rows: int) -> list[str]:
     """What to say if a large part of a file is rejected for one reason."""
     return [
         f"Attention: {count:,} of {rows:,} rows are rejected because {shorten(why, 200)}. The"
-        " results are of the others alone."
+        f" results are of the others alone{_comma_hint(layout, why)}."
         for why, count in reasons.most_common(3)
         if count >= _MANY and count >= rows * _LARGE_PART
     ]
+
+
+def _comma_hint(layout: Layout, reason: str) -> str:
+    if layout.delimiter != "," or not reason.startswith("row has"):
+        return ""
+    return "; perhaps numbers have a decimal comma: save the file with semicolons between fields"
 
 
 def _repeated(layout: Layout, reader: _Reader, readings: Spool) -> list[str]:
@@ -402,7 +424,15 @@ def _use(layout: Layout, remarks: list[str]) -> Use:
     def name(at: int | None) -> str | None:
         return None if at is None else names[at]
 
-    used = {roles.time, roles.value, roles.host, roles.cpu, *layout.where}
-    unused = [one for at, one in enumerate(names) if one and at not in used]
-    usage: str | list[str] = list(layout.shape.series) or names[roles.value]
+    if layout.shape.series:
+        # Here columns are series, and those that were asked for by their labels are used.
+        usage: str | list[str] = [
+            one for one, its in layout.shape.series.items() if layout.is_wanted(its)
+        ]
+        used_names = {layout.names[layout.time_place], *usage}
+        unused = [one for one in layout.names if one and one not in used_names]
+    else:
+        usage = names[roles.value]
+        used = {roles.time, roles.value, roles.host, roles.cpu, *layout.where}
+        unused = [one for at, one in enumerate(names) if one and at not in used]
     return Use(names[roles.time], usage, name(roles.host), name(roles.cpu), unused, remarks)

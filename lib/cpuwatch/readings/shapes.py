@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cpuwatch.readings import columns
@@ -23,65 +23,27 @@ _ESCAPED = re.compile(r"\\(.)")
 #: Columns whose texts may hold a series' labels.
 _HOLDERS = ("series", "metric", "name", "__name__", "labels", "tags")
 
-_PERFMON_TIME = re.compile(r"\(PDH-CSV [0-9.]+\).*\((-?[0-9]+)\)")
+_PERFMON_TIME = re.compile(r"\(PDH-[CT]SV [0-9.]+\).*\((-?[0-9]+)\)")
 _PERFMON = re.compile(r"\\\\([^\\]+)\\([^\\(]+?)(?:\((.*)\))?\\([^\\]+)")
 _CPU_COUNTERS = (
     "Processor\\% Processor Time", "Processor Information\\% Processor Time",
     "Processor Information\\% Processor Utility",
 )  # fmt: skip
 
-#: Names that a measured thing may have, and hardly a host. One of them makes a wide file one
-#: of different things.
-_THINGS = (
-    PARTS
-    | set(IDLE)
-    | {*CPU, *MEASURE}
-    | {
-        "load",
-        "load1",
-        "load5",
-        "load15",
-        "mem",
-        "memory",
-        "ram",
-        "swap",
-        "disk",
-        "net",
-        "network",
-        "temp",
-        "temperature",
-        "min",
-        "max",
-        "avg",
-        "average",
-        "mean",
-        "median",
-        "sum",
-        "count",
-        "total",
-        "uptime",
-        "requests",
-        "bytes",
-        "in",
-        "out",
-        "rx",
-        "tx",
-        "read",
-        "write",
-        "id",
-        "comment",
-        "note",
-        "status",
-        "usage_user",
-        "usage_system",
-        "%user",
-        "%system",
-        "%nice",
-        "%iowait",
-        "%steal",
-    }
-)
+#: Words that name a measured thing, and hardly a host. One of them in the name of a column, and
+#: it is not certain that each column is a host's.
+_THINGS = PARTS | frozenset(
+    (
+        "cpu", "core", "usage", "utilization", "percent", "pct", "idle", "value", "metric", "load",
+        "mem", "memory", "ram", "swap", "disk", "sda", "net", "network", "eth", "temp",
+        "temperature", "sensor", "min", "max", "avg", "average", "mean", "median", "p", "sum",
+        "count", "total", "uptime", "requests", "bytes", "in", "out", "rx", "tx", "read", "write",
+        "id", "index", "comment", "note", "status", *CPU, *MEASURE,
+    )
+)  # fmt: skip
+_WORDS = re.compile(r"[^a-z]+")
 _HOSTLIKE = re.compile(r"[A-Za-z][\w.-]*[0-9][\w.:-]*|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?")
+_CPULIKE = re.compile(r"(?:cpu|core)[ _-]?[0-9]+|cpu[ _-]total|all|_total", re.IGNORECASE)
 _PERCENT = re.compile(r"[0-9.,+-]+\s?%")
 
 
@@ -100,14 +62,14 @@ class Shape:
     minutes
         If times are Windows' local ones: what to add to get UTC.
     series
-        The columns of which each is a series.
+        The columns of which each is a series, and what stands in such a row for each.
     """
 
     names: list[str]
     expand: Expand | None = None
     said: tuple[str, ...] = ()
     minutes: int | None = None
-    series: tuple[str, ...] = ()
+    series: dict[str, list[str]] = field(default_factory=dict)
 
     def time(self, text: str, clock: Clock) -> int | None:
         """Epoch milliseconds of a time, or None."""
@@ -223,6 +185,8 @@ def wide(names: list[str], said: Asked, sample: Callable[[], Iterator[list[str]]
     others = [at for at, name in enumerate(names) if name and at != time and at not in ignored]
     tags = _series_labels([names[at] for at in others], minutes is not None)
     asked = said.columns.get("usage") == ALL_OTHERS
+    if tags is None and others and all(_CPULIKE.fullmatch(names[at]) for at in others):
+        tags = [{"cpu": names[at]} for at in others]
     if tags is None and (asked or _surely_series(names, others, sample)):
         tags = [{"series": names[at]} for at in others]
     if not tags:
@@ -258,7 +222,7 @@ def _surely_series(
     names: list[str], others: list[int], sample: Callable[[], Iterator[list[str]]]
 ) -> bool:
     """Whether each of these columns is a host's, by its name or by what it holds."""
-    if not others or any(names[at].lower() in _THINGS for at in others):
+    if not others or any(_THINGS & set(_WORDS.split(names[at].lower())) for at in others):
         return False
     if all(_HOSTLIKE.fullmatch(names[at]) for at in others):
         return True
@@ -293,12 +257,10 @@ def _melted(
             if fields[at] and not fields[at].isspace():
                 yield [when, fields[at], *tail], name
 
-    said = [
-        f"{len(others):,} columns are a series each: {columns.listed(names[at] for at in others)}."
-    ]
+    said = []
     if minutes:
         said.append(f"Its times are local: {minutes:+} minutes make UTC, as its header says.")
-    series = tuple(names[at] for at in others)
+    series = {name: [time_name, "", *tail] for _, tail, name in tails}
     return Shape([time_name, "value", *known], expand, tuple(said), minutes, series)
 
 
@@ -314,6 +276,7 @@ def certain(name: str, values: Sequence[str]) -> str | None:
     """
     if name.lower() == "counter":
         found = [one for one in values if one in _CPU_COUNTERS]
+        found = found or [one for one in values if is_idle(one)]
         return found[0] if len(found) == 1 else None
     if all(one.startswith("usage_") for one in values):
         return next((one for one in ("usage_active", "usage_idle") if one in values), None)
@@ -322,4 +285,4 @@ def certain(name: str, values: Sequence[str]) -> str | None:
 
 def is_idle(value: str) -> bool:
     """Whether what was measured is the rest of 100 percent."""
-    return value.lower() in IDLE or value.lower().endswith("\\% idle time")
+    return columns.fold(value.rpartition("\\")[2]) in IDLE

@@ -34,19 +34,23 @@ class Other:
         Those of each series.
     is_text
         Whether they are neither numbers nor times.
+    is_whole
+        Whether they are whole numbers.
     """
 
     values: set[str] = field(default_factory=set)
     pairs: set[tuple[str, str]] = field(default_factory=set)
     is_text: bool = True
+    is_whole: bool = True
 
     def see(self, series: str, value: str) -> None:
         """Look at one value."""
-        if not value or not self.is_text or len(self.values) >= _MOST:
+        if not value or not (self.is_text or self.is_whole) or len(self.values) >= _MOST:
             return
         if value not in self.values:
             self.values.add(value)
-            self.is_text = number(value) is None and iso_ms(value) is None
+            self.is_whole = self.is_whole and value.isdigit()
+            self.is_text = self.is_text and number(value) is None and iso_ms(value) is None
         self.pairs.add((series, value))
 
 
@@ -272,9 +276,10 @@ def refuse_merged(layout: Layout, found: Survey) -> list[str]:
     remarks = []
     for at, other in found.others.items():
         values = other.values
-        if not other.is_text or not 2 <= len(values) <= max(2, found.rows // 2):
-            continue
         name = shorten(layout.roles.names[at])
+        names_something = other.is_text or (other.is_whole and name.lower().endswith("id"))
+        if not names_something or not 2 <= len(values) <= max(2, found.rows // 2):
+            continue
         if layout.roles.host is None and len(values) < _MOST:
             raise CsvError(
                 f"{layout.text.path} names no host, and its rows differ in the column '{name}'"
