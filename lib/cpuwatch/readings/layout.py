@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from cpuwatch.readings import columns, shapes
+from cpuwatch.readings.collectd import Named, named
 from cpuwatch.readings.columns import ALL_OTHERS, Asked, Roles
 from cpuwatch.readings.shapes import Shape
 from cpuwatch.readings.table import (
@@ -47,6 +48,8 @@ class Layout:
         What stands between the header's names, and those.
     shape, roles
         How a line becomes rows, and which of their columns is what.
+    named
+        What the file's own name tells.
     where
         For the place of a column the values of the rows that are wanted.
     left_out
@@ -61,6 +64,7 @@ class Layout:
     names: list[str]
     shape: Shape
     roles: Roles
+    named: Named
     where: dict[int, tuple[str, ...]] = field(default_factory=dict)
     left_out: int = 0
     others: dict[int, set[str]] = field(default_factory=dict)
@@ -154,7 +158,7 @@ def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked
     shape = shapes.labelled(names, said, lambda: _split(text, head, delimiter, names))
     roles = columns.resolve(text.path, shape.names, said)
     assert isinstance(roles, Roles), "labels only add columns"
-    return Layout(text, head, delimiter, names, shape, roles)
+    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said))
 
 
 def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
@@ -166,7 +170,7 @@ def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked)
     told = {what: name for what, name in said.columns.items() if what not in ("time", "usage")}
     roles = columns.resolve(text.path, shape.names, Asked(told, (), said.where))
     assert isinstance(roles, Roles), "a shape has a time and a value"
-    return Layout(text, head, delimiter, names, shape, roles)
+    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said))
 
 
 def _has(names: list[str], said: Asked) -> bool:

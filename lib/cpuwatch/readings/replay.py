@@ -12,6 +12,7 @@ import pandas as pd
 
 from cpuwatch.readings import columns as roles_of
 from cpuwatch.readings import survey
+from cpuwatch.readings.collectd import Named
 from cpuwatch.readings.columns import Asked, listed
 from cpuwatch.readings.layout import Layout, lay_out
 from cpuwatch.readings.numbers import has_comma, percentage
@@ -55,6 +56,8 @@ class Use:
         The columns that nothing is read from.
     remarks
         Sentences: how values were read, and what looks wrong.
+    named
+        The host and the CPU of a file that has no columns of them.
     """
 
     time: str
@@ -63,6 +66,7 @@ class Use:
     cpu: str | None
     unused: list[str]
     remarks: list[str]
+    named: Named
 
     def as_dict(self) -> dict[str, object]:
         """The columns, as `--json` prints them."""
@@ -71,8 +75,12 @@ class Use:
     def sentences(self) -> list[str]:
         """All of it for people."""
         usage = shorten(self.usage) if isinstance(self.usage, str) else listed(self.usage, 6)
-        host = f"host from {shorten(self.host)}" if self.host else "the host is the file's name"
-        cpu = f"CPU from {shorten(self.cpu)}" if self.cpu else "the CPU is cpu1"
+        host = (
+            f"host from {shorten(self.host)}"
+            if self.host
+            else f"the host is {shorten(self.named.host)}"
+        )
+        cpu = f"CPU from {shorten(self.cpu)}" if self.cpu else f"the CPU is {self.named.cpu}"
         used = f"Columns: time from {shorten(self.time)}, usage from {usage}, {host}, {cpu}."
         unused = [f"Not used: {listed(self.unused)}."] if self.unused else []
         return [used, *unused, *self.remarks]
@@ -198,14 +206,13 @@ class _Reader:
         self._clock, self._style = found.clock, found.style
         self._for_pipeline = for_pipeline
         self._rejected = rejected
-        self._stem = layout.text.stem
         self._moment: tuple[str | None, int] = None, 0
         self.reasons: Counter[str] = Counter()
         self.repeats = Repeats()
         self.unused = sorted(found.others)
-        self.remarks: list[str] = list(layout.shape.said)
+        self.remarks: list[str] = [*layout.named.remarks, *layout.shape.said]
         idle, remarks = survey.measured(layout, found)
-        self._idle = idle or layout.roles.idle
+        self._idle = idle or layout.roles.idle or layout.named.idle
         self._refuse_contradiction(said, idle)
         survey.refuse_rounded(layout, found)
         self.remarks += remarks
@@ -263,8 +270,9 @@ class _Reader:
             self._moment = when, self._time(when, names[roles.time])
         occurred_at = self._moment[1]
         usage = self._usage(fields[roles.value].strip(), names[roles.value])
-        hostname = self._stem if roles.host is None else _name(fields, names, roles.host)
-        cpu = "cpu1" if roles.cpu is None else _name(fields, names, roles.cpu)
+        named = self._layout.named
+        hostname = named.host if roles.host is None else _name(fields, names, roles.host)
+        cpu = named.cpu if roles.cpu is None else _name(fields, names, roles.cpu)
         if self._for_pipeline:
             _refuse(hostname, cpu, occurred_at, when, names[roles.time])
         return hostname, cpu, usage, occurred_at
@@ -435,4 +443,6 @@ def _use(layout: Layout, remarks: list[str]) -> Use:
         usage = names[roles.value]
         used = {roles.time, roles.value, roles.host, roles.cpu, *layout.where}
         unused = [one for at, one in enumerate(names) if one and at not in used]
-    return Use(names[roles.time], usage, name(roles.host), name(roles.cpu), unused, remarks)
+    return Use(
+        names[roles.time], usage, name(roles.host), name(roles.cpu), unused, remarks, layout.named
+    )
