@@ -14,16 +14,18 @@ from cpuwatch.words import shorten
 #: three of time and usage are those that are recommended.
 TIME = (
     "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time", "date",
-    "epoch", "ts", "clock",
+    "epoch", "ts", "clock", "timestamp_utc", "time_utc", "datetime_utc", "timestamp_ms",
+    "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime",
 )  # fmt: skip
 USAGE = (
     "usage", "value", "cpu_usage", "_value", "usage_active", "usage_percent", "cpu_usage_percent",
     "cpu_percent", "cpu_utilization", "cpuutilization", "cpu_usage_%", "%cpu", "cpu%", "cpu_%",
-    "percent_processor_time", "utilization", "average", "mean",
+    "cpu_pct", "usage_%", "usage%", "usage_pct", "value_%", "percent_processor_time",
+    "utilization", "average", "mean",
 )  # fmt: skip
 IDLE = (
     "idle", "%idle", "usage_idle", "cpu_idle", "idle_percent", "percent_idle", "pct_idle",
-    "percent_idle_time", "%_idle_time",
+    "percent_idle_time", "%_idle_time", "idle_%", "idle%", "cpu_idle_%", "%_idle",
 )  # fmt: skip
 HOST = (
     "hostname", "host", "instance", "instanceid", "instance_id", "host_name", "server", "node",
@@ -48,6 +50,7 @@ PARTS = frozenset(
 
 #: What people can say a column is, and how often.
 _SAYABLE = ("time", "usage", "idle", "ratio", "host", "cpu", "ignore")
+_BRACKETS = str.maketrans("", "", "()[]")
 _MARKS = re.compile(r"[\s.-]+")
 _NEXT = re.compile(rf",(?=(?:{'|'.join(_SAYABLE)})=)")
 
@@ -211,7 +214,7 @@ def required(path: Path, names: Sequence[str], wanted: str) -> int:
 
 def fold(name: str) -> str:
     """A name as those above are: in small letters, with one kind of mark between words."""
-    return _MARKS.sub("_", name.lower().replace("(", "").replace(")", ""))
+    return _MARKS.sub("_", name.lower().translate(_BRACKETS))
 
 
 def first(names: Sequence[str], accepted: Sequence[str], taken: Iterable[int] = ()) -> int | None:

@@ -168,6 +168,7 @@ def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked)
     if shape is None:
         return None
     told = {what: name for what, name in said.columns.items() if what not in ("time", "usage")}
+    told["time"] = shape.names[0]
     roles = columns.resolve(text.path, shape.names, Asked(told, (), said.where))
     assert isinstance(roles, Roles), "a shape has a time and a value"
     return Layout(text, head, delimiter, names, shape, roles, named(text, names, said))

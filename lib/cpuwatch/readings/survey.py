@@ -160,7 +160,7 @@ def choose(layout: Layout, found: Survey) -> dict[int, tuple[str, ...]]:
 def _mixed(layout: Layout, mixed: Mapping[int, list[str]]) -> CsvError:
     names = layout.roles.names
     what = " and ".join(
-        f"'{shorten(names[at])}' ({listed(values, 6)})" for at, values in mixed.items()
+        f"'{shorten(names[at])}' ({listed(map(_seen, values), 6)})" for at, values in mixed.items()
     )
     wanted = " ".join(f"--where '{shorten(names[at])}={_likely(v)}'" for at, v in mixed.items())
     host = (
@@ -174,6 +174,10 @@ def _mixed(layout: Layout, mixed: Mapping[int, list[str]]) -> CsvError:
         f"{layout.text.path} holds rows of different things, which no average may mix: {what}."
         f" Say which are wanted, such as by {wanted}.{host}"
     )
+
+
+def _seen(value: str) -> str:
+    return value or "(empty)"
 
 
 def _likely(values: list[str]) -> str:
@@ -255,7 +259,8 @@ def refuse_ratio(layout: Layout, found: Survey, said: bool) -> list[str]:
         f" {found.style.highest:g}"
     )
     remedy = f"if they are fractions, say --columns ratio={name}"
-    if found.rows < _FEW:
+    says_percent = any(word in name.lower() for word in ("percent", "pct", "%"))
+    if found.rows < _FEW or says_percent:
         return [f"Attention: {seen}: they are taken for percent; {remedy}."]
     if layout.roles.idle:
         remedy = "if they are fractions, export them in percent"

@@ -87,6 +87,13 @@ SHARDS = rows("time,host,shard,value", f"{FIRST},a,1,20", f"{FIRST},a,2,90")
         (rows("time,host,Idle %", f"{FIRST},a,97"), {"columns": {"idle": "Idle %"}},
          {("a", "cpu1"): 3}),
         (rows("time,CPU Usage (%)", f"{FIRST},20"), {}, {("mine", "cpu1"): 20}),
+        (rows("Timestamp (UTC);Usage [%]", f"{FIRST};20"), {}, {("mine", "cpu1"): 20}),
+        (rows("Zeit,web01,db01", f"{FIRST},20,90"), {"columns": {"time": "Zeit"}},
+         {("web01", "cpu1"): 20, ("db01", "cpu1"): 90}),
+        (rows("Time,web01,db01", f"{FIRST},0.2,0.9"), {"columns": {"ratio": "value"}},
+         {("web01", "cpu1"): 20, ("db01", "cpu1"): 90}),
+        (rows("Time,web01,db01", f"{FIRST},20,90"), {"where": {"series": "db01"}},
+         {("db01", "cpu1"): 90}),
     ],
 )  # fmt: skip
 def test_series_are_read_apart(
@@ -107,6 +114,11 @@ def test_series_are_read_apart(
         (LONG, {"columns": {"host": "metric", "cpu": "metric"}}, ["both cpu and host"]),
         (LONG, {"columns": {"usage": "value", "idle": "metric"}}, ["usage and idle: say one"]),
         (LONG, {"columns": {"colour": "metric"}}, ["colour", "time, usage, idle"]),
+        (
+            rows("time,mode,value", f"{FIRST},idle,97", f"{FIRST},,3"),
+            {},
+            ["'mode' ('idle', '(empty)')"],
+        ),
         (OWN_NAMES, {}, ["no time column and no value column", "'Zeit', 'Rechner', 'Last'"]),
         (WIDE, {}, ["no value column", "usage=*"]),
         (rows("Time,cpu.user,cpu.system", f"{FIRST},20,9"), {}, ["no value column"]),

@@ -114,6 +114,8 @@ def test_fractions_of_one_are_no_quiet_result(tmp_path: Path) -> None:
     few = read(tmp_path, fractions(5))
     assert said(few).startswith("Attention: all values of cpu_usage are between 0 and 1")
     assert read(tmp_path, fractions(60, 2.5)).use.remarks == []
+    named = [line.replace("cpu_usage", "cpu_percent") for line in fractions(60)]
+    assert said(read(tmp_path, named)).startswith("Attention: all values of cpu_percent")
 
 
 def test_a_fraction_over_one_is_rejected(tmp_path: Path) -> None:
