@@ -10,7 +10,6 @@ from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME, Reading
 from cpuwatch.readings.replay import (
     CsvReadings,
     ReadingsError,
-    Use,
     no_rejected,
     of_readings,
     read_csv,
@@ -26,6 +25,7 @@ from cpuwatch.readings.seeded import (
     live,
 )
 from cpuwatch.readings.sources import Source, live_fleet, open_source
+from cpuwatch.readings.use import Use
 
 __all__ = [
     "COLUMNS",

@@ -15,13 +15,13 @@ from cpuwatch.words import shorten
 TIME = (
     "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time", "date",
     "epoch", "ts", "clock", "timestamp_utc", "time_utc", "datetime_utc", "timestamp_ms",
-    "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime",
+    "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__",
 )  # fmt: skip
 USAGE = (
     "usage", "value", "cpu_usage", "_value", "usage_active", "usage_percent", "cpu_usage_percent",
     "cpu_percent", "cpu_utilization", "cpuutilization", "cpu_usage_%", "%cpu", "cpu%", "cpu_%",
     "cpu_pct", "usage_%", "usage%", "usage_pct", "value_%", "percent_processor_time",
-    "utilization", "average", "mean",
+    "utilization", "average", "mean", "__value__",
 )  # fmt: skip
 IDLE = (
     "idle", "%idle", "usage_idle", "cpu_idle", "idle_percent", "percent_idle", "pct_idle",

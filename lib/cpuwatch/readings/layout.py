@@ -151,7 +151,7 @@ def _first(
 
 
 def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
-    if said.columns.get("usage") == ALL_OTHERS or not _has(names, said):
+    if ALL_OTHERS in said.columns.values() or not _has(names, said):
         return None
     if isinstance(columns.resolve(text.path, names, replace(said, ignored=())), list):
         return None
@@ -167,8 +167,8 @@ def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked)
     shape = shapes.wide(names, said, lambda: islice(_split(text, head, delimiter, names), _SAMPLE))
     if shape is None:
         return None
-    told = {what: name for what, name in said.columns.items() if what not in ("time", "usage")}
-    told["time"] = shape.names[0]
+    told = said.columns | {"time": shape.names[0]}
+    told = {what: "value" if name == ALL_OTHERS else name for what, name in told.items()}
     roles = columns.resolve(text.path, shape.names, Asked(told, (), said.where))
     assert isinstance(roles, Roles), "a shape has a time and a value"
     return Layout(text, head, delimiter, names, shape, roles, named(text, names, said))

@@ -134,9 +134,9 @@ def _all_labels(at: int, rows: Iterator[list[str]]) -> list[str]:
             continue
         text = fields[at].strip()
         its = labels(text) if text else None
+        if text and its is None:
+            return []  # not labels, but names
         if its is None:
-            if text and not found:
-                return []
             continue
         found.update(dict.fromkeys(its))
     return list(found)
@@ -184,7 +184,7 @@ def wide(names: list[str], said: Asked, sample: Callable[[], Iterator[list[str]]
     ignored = {columns.place(names, name) for name in said.ignored}
     others = [at for at, name in enumerate(names) if name and at != time and at not in ignored]
     tags = _series_labels([names[at] for at in others], minutes is not None)
-    asked = said.columns.get("usage") == ALL_OTHERS
+    asked = ALL_OTHERS in said.columns.values()
     if tags is None and others and all(_CPULIKE.fullmatch(names[at]) for at in others):
         tags = [{"cpu": names[at]} for at in others]
     if tags is None and (asked or _surely_series(names, others, sample)):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from cpuwatch.readings.measured import machine as this_machine
 from cpuwatch.readings.reading import Reading
-from cpuwatch.readings.replay import Use, no_rejected, of_readings, read_csv
+from cpuwatch.readings.replay import no_rejected, of_readings, read_csv
 from cpuwatch.readings.seeded import CPUS, CYCLE_TICKS, HOSTS, fleet, live
+from cpuwatch.readings.use import Use
 from cpuwatch.spool import Spool
 
 #: Where none is asked for, this machine reports for a minute.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cpuwatch.readings import shapes
-from cpuwatch.readings.columns import PARTS, Roles, listed
+from cpuwatch.readings.columns import ALL_OTHERS, PARTS, Asked, Roles, listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import Style, number
 from cpuwatch.readings.table import CsvError, RejectedError
@@ -235,7 +235,7 @@ def refuse_rounded(layout: Layout, found: Survey) -> None:
         )
 
 
-def refuse_ratio(layout: Layout, found: Survey, said: bool) -> list[str]:
+def refuse_ratio(layout: Layout, found: Survey, said: Asked) -> list[str]:
     """Refuse fractions of one that would be taken for percent; what to say of a few.
 
     Parameters
@@ -243,30 +243,31 @@ def refuse_ratio(layout: Layout, found: Survey, said: bool) -> list[str]:
     layout, found
         Of the file.
     said
-        Whether people say what the column is.
+        What people say of its columns.
 
     Raises
     ------
     CsvError
         If there are many such values, and none over 1.
     """
-    if said or layout.roles.ratio or not found.style.is_ratio:
+    if {"usage", "idle", "ratio"} & set(said.columns) or not found.style.is_ratio:
         return []
-    name = shorten(layout.roles.names[layout.roles.value])
-    what = "idle" if layout.roles.idle else "usage"
+    name = layout.roles.names[layout.roles.value]
+    says_percent = any(word in name.lower() for word in ("percent", "pct", "%"))
+    column = ALL_OTHERS if layout.shape.series else shorten(name)
     seen = (
-        f"all values of {name} are between 0 and 1, {found.style.lowest:g} to"
+        f"all values of {shorten(name)} are between 0 and 1, {found.style.lowest:g} to"
         f" {found.style.highest:g}"
     )
-    remedy = f"if they are fractions, say --columns ratio={name}"
-    says_percent = any(word in name.lower() for word in ("percent", "pct", "%"))
+    remedy = f"if they are fractions, say --columns 'ratio={column}'"
+    what = "usage"
+    if layout.roles.idle:
+        what, remedy = "idle", "if they are fractions, export them in percent"
     if found.rows < _FEW or says_percent:
         return [f"Attention: {seen}: they are taken for percent; {remedy}."]
-    if layout.roles.idle:
-        remedy = "if they are fractions, export them in percent"
     raise CsvError(
         f"{layout.text.path}: {seen}, so they are probably fractions of one and not percent:"
-        f" {remedy}; if they are percent, say --columns {what}={name}."
+        f" {remedy}; if they are percent, say --columns '{what}={column}'."
     )
 
 

@@ -111,6 +111,16 @@ def test_fractions_of_one_are_no_quiet_result(tmp_path: Path) -> None:
     as_percent = read(tmp_path, fractions(60), columns={"usage": "cpu_usage"})
     assert as_percent.readings.table()["usage"].iloc[-1] == 0.99
     assert as_percent.use.remarks == []
+    idle = [line.replace("cpu_usage", "idle") for line in fractions(60)]
+    with pytest.raises(ReadingsError, match="idle=idle"):
+        read(tmp_path, idle)
+    assert read(tmp_path, idle, columns={"idle": "idle"}).readings.table()["usage"][0] == 99.99
+    wide = [line.replace("cpu_usage", "web01") for line in fractions(60)]
+    with pytest.raises(ReadingsError, match=r"'ratio=\*'.*'usage=\*'"):
+        read(tmp_path, wide)
+    for what, highest in (("ratio", 99), ("usage", 0.99), ("idle", 99.99)):
+        usage = read(tmp_path, wide, columns={what: "*"}).readings.table()["usage"]
+        assert usage.max() == pytest.approx(highest)
     few = read(tmp_path, fractions(5))
     assert said(few).startswith("Attention: all values of cpu_usage are between 0 and 1")
     assert read(tmp_path, fractions(60, 2.5)).use.remarks == []
