@@ -183,11 +183,26 @@ def _window(text: str) -> str:
     return text
 
 
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="The CSV's columns: time=…,usage=…,host=…,cpu=…; also idle, ratio, ignore.",
+        metavar="WHAT=COLUMN,…",
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(help="Only the CSV's rows with this value; repeatable.", metavar="COLUMN=VALUE"),
+]
+
+
 @app.command()
 def demo(
     csv: Annotated[
         Path | None, typer.Option(help="Your own readings, instead of the fleet.")
     ] = None,
+    columns: Columns = None,
+    where: Where = None,
     seed: Annotated[int, typer.Option(help="The fleet's seed.", min=0, max=2**32 - 1)] = 7,
     window: Annotated[str, typer.Option(help="A window's length.", callback=_window)] = "30s",
     thresholds: Annotated[
@@ -207,7 +222,10 @@ def demo(
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
     from cpuwatch.demo import read_input, run, write
 
-    given = read_input(csv, seed, thresholds)
+    said, wanted = _about_csv(csv, columns, where)
+    given = read_input(csv, seed, thresholds, said, wanted)
+    if not as_json:
+        _show_sentences(given.sentences())
     show = (lambda *_: None) if as_json else _show_step
     start = time.monotonic()
     with signals.not_lost(), _stack(as_json):
@@ -229,6 +247,29 @@ def demo(
     written = write(result, folder or Path("out"))
     _show_result(result)
     out.print(f"\nThe plot is in {_text(str(written[-1]))}, the tables beside it.")
+
+
+def _about_csv(
+    csv: Path | None, columns: list[str] | None, where: list[str] | None
+) -> tuple[dict[str, str | list[str]], dict[str, list[str]]]:
+    """What --columns and --where say."""
+    from cpuwatch import readings
+
+    if csv is None and (columns or where):
+        raise typer.BadParameter("--columns and --where are about a file: name it with --csv")
+    try:
+        return readings.parse_columns(columns or []), readings.parse_where(where or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _show_sentences(sentences: list[str]) -> None:
+    for sentence in sentences:
+        out.print(f"[bold]{_text(sentence)}[/]" if _is_loud(sentence) else _text(sentence))
+
+
+def _is_loud(sentence: str) -> bool:
+    return sentence.startswith("Attention")
 
 
 @contextmanager
@@ -302,6 +343,8 @@ def _show_result(result: Result) -> None:
 @app.command()
 def produce(
     csv: Annotated[Path | None, typer.Option(help="Replay this CSV of readings.")] = None,
+    columns: Columns = None,
+    where: Where = None,
     machine: Annotated[bool, typer.Option("--machine", help="This machine's own CPUs.")] = False,
     count: Annotated[
         int | None,
@@ -330,7 +373,10 @@ def produce(
     endless = endless or count == 0
     if csv is not None and endless:
         raise typer.BadParameter("a CSV file ends: leave --endless out")
-    source = readings.open_source(csv, machine, endless, seed, count)
+    said, wanted = _about_csv(csv, columns, where)
+    source = readings.open_source(csv, machine, endless, seed, count, said, wanted)
+    if source.use is not None and not as_json:
+        _show_sentences(source.use.sentences())
     if not next(service for service in control.status() if service.name == "kafka").answers:
         raise CpuwatchError(f"Kafka does not run. {failures.remedy(settings().state)}")
     start = time.monotonic()
@@ -353,6 +399,8 @@ def produce(
         "topic": topics.READINGS,
         "readings": sent,
         "rejected": len(source.rejected),
+        "columns": source.use.as_dict() if source.use else None,
+        "remarks": source.use.remarks if source.use else [],
         "seconds": round(time.monotonic() - start, 3),
     }
     if as_json:

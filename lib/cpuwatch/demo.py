@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.environment import warm_up
 from cpuwatch.flink.tables import create, keep_apart, may_chain, options, refuse_hints
 from cpuwatch.pipeline import WORKSHOP, Parameters, Run
+from cpuwatch.readings import Use
 from cpuwatch.settings import settings
 from cpuwatch.slack.notices import count_messages
 from cpuwatch.spool import Spool
@@ -67,6 +68,10 @@ class Input:
         What really happened, where that is known.
     thresholds
         For each hostname the highest average that is allowed, in percent.
+    use
+        Which columns of the CSV file were used for what.
+    remarks
+        What else people should know of the files, in sentences.
     """
 
     source: str
@@ -74,6 +79,12 @@ class Input:
     rejected: Spool
     incidents: pd.DataFrame | None
     thresholds: dict[str, float]
+    use: Use | None = None
+    remarks: list[str] = field(default_factory=list)
+
+    def sentences(self) -> list[str]:
+        """What people should know of the files that were read."""
+        return [*(self.use.sentences() if self.use else []), *self.remarks]
 
 
 @dataclass
@@ -147,12 +158,21 @@ class Result:
             "alerted_hosts": sorted(set(self.alerts["hostname"])),
             "episodes": len(self.episodes),
             "slack_messages": self.slack_messages,
+            "columns": self.given.use.as_dict() if self.given.use else None,
+            "remarks": [
+                *(self.given.use.remarks if self.given.use else []),
+                *self.given.remarks,
+            ],
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
 
 
 def read_input(
-    csv: Path | None = None, seed: int = 7, thresholds_file: Path | None = None
+    csv: Path | None = None,
+    seed: int = 7,
+    thresholds_file: Path | None = None,
+    columns: Mapping[str, str | Sequence[str]] | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Input:
     """Read what a run needs, before anything is started.
 
@@ -164,19 +184,21 @@ def read_input(
         The fleet's seed.
     thresholds_file
         A CSV of thresholds; by default the workshop's.
+    columns, where
+        What they say of the CSV, `cpuwatch.readings.read_csv` explains.
 
     Raises
     ------
     CpuwatchError
         If a file cannot be used; it names the file, the cause and the remedy.
     """
-    limits = thresholds.load(thresholds_file or thresholds.FILE)
+    limits, remarks = thresholds.load_and_tell(thresholds_file or thresholds.FILE)
     if csv is None:
         fleet = readings.of_readings(readings.fleet(seed))
         none = readings.no_rejected()
-        return Input("fleet", fleet, none, readings.incidents(seed), limits)
-    found = readings.read_csv(csv, for_pipeline=True)
-    return Input(csv.name, found.readings, found.rejected, None, limits)
+        return Input("fleet", fleet, none, readings.incidents(seed), limits, remarks=remarks)
+    found = readings.read_csv(csv, True, columns, where)
+    return Input(csv.name, found.readings, found.rejected, None, limits, found.use, remarks)
 
 
 def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_: None) -> Result:

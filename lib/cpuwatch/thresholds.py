@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,8 +25,11 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.readings.numbers import Style, has_comma, percentage
+from cpuwatch.readings.table import Head, RejectedError, Text, has_width, header_names, split
 from cpuwatch.settings import DATA, settings
 from cpuwatch.stack import failures, postgres
+from cpuwatch.words import shown
 
 #: The workshop's thresholds.
 FILE = DATA / "thresholds.csv"
@@ -127,41 +128,88 @@ def load(path: Path = FILE) -> dict[str, float]:
         If the file cannot be read, lacks a column, names a host twice or has a
         threshold that is not between 0 and 100; it names the line.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if not {"hostname", "allowed_top"} <= set(rows.fieldnames or ()):
-                raise CpuwatchError(
-                    f"{path} is no file of thresholds: its first line has to be"
-                    " 'hostname,allowed_top'."
-                )
-            found: dict[str, float] = {}
-            for row in rows:
-                host = row["hostname"]
-                if not host or host in found:
-                    what = f"names {host!r} a second time" if host else "names no host"
-                    raise CpuwatchError(f"{path}, line {rows.line_num}, {what}: mend that line.")
-                found[host] = _percentage(row["allowed_top"], path, rows.line_num)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise CpuwatchError(
-            f"The thresholds cannot be read from {path} ({reason}): name a CSV file with the"
-            " columns hostname and allowed_top."
-        ) from error
-    return found
+    return load_and_tell(path)[0]
 
 
-def _percentage(value: str | None, path: Path, line: int) -> float:
-    try:
-        number = float(value or "")
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 100:
-        raise CpuwatchError(
-            f"{path}, line {line}: the threshold {value!r} is not between 0 and 100;"
-            " mend that line."
+def load_and_tell(path: Path = FILE) -> tuple[dict[str, float], list[str]]:
+    """The same, and what people should know of how it was read, in sentences.
+
+    The file is read as one of readings is: its header in any case, a comma, a semicolon or a tab
+    between fields, a percent sign and, where that is certain, a decimal comma.
+
+    Raises
+    ------
+    CpuwatchError
+        As `load` does.
+    """
+    text = Text(path)
+    head, delimiter, names = _header(text)
+    host, top = names.index("hostname"), names.index("allowed_top")
+    rows = [
+        (number, _fields(text, number, line, delimiter, names))
+        for number, line in text.lines(head.line)
+    ]
+    text.refuse_changed()
+    style = Style()
+    for _, fields in rows:
+        style.see(fields[top].strip())
+    found: dict[str, float] = {}
+    for number, fields in rows:
+        name = fields[host]
+        if not name.strip() or name in found:
+            what = f"names {shown(name)} a second time" if name.strip() else "names no host"
+            raise CpuwatchError(f"{path}, line {number}, {what}: mend that line.")
+        found[name] = _percentage(fields[top].strip(), style, path, number)
+    said = [f"A comma in {path.name} is the decimal mark."] if style.comma else []
+    if style.is_ratio:
+        said.append(
+            f"Attention: all thresholds in {path.name} are between 0 and 1: they are percent."
         )
-    return number
+    return found, said
+
+
+def _header(text: Text) -> tuple[Head, str, list[str]]:
+    for head in text.heads():
+        for delimiter in head.delimiters:
+            names = [one.lower() for one in header_names(head.text, delimiter) or []]
+            if {"hostname", "allowed_top"} <= set(names):
+                return head, delimiter, names
+    raise CpuwatchError(
+        f"{text.path} is no file of thresholds: its first line has to be 'hostname,allowed_top'."
+    )
+
+
+def _fields(text: Text, number: int, line: str, delimiter: str, names: list[str]) -> list[str]:
+    try:
+        text.refuse_damaged(line)
+        fields = split(line, delimiter)
+    except RejectedError as reason:
+        raise CpuwatchError(f"{text.path}, line {number}: {reason}; mend that line.") from None
+    if not has_width(fields, len(names)):
+        comma = len(fields) > len(names) and delimiter == ","
+        hint = ", perhaps by a decimal comma: write a decimal point there" if comma else ""
+        raise CpuwatchError(
+            f"{text.path}, line {number}: {_count(len(names))} fields expected,"
+            f" {_count(len(fields))} found{hint or '; mend that line'}."
+        )
+    return fields
+
+
+def _count(number: int) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six")
+    return words[number] if number < len(words) else f"{number:,}"
+
+
+def _percentage(value: str, style: Style, path: Path, line: int) -> float:
+    found = percentage(value, style.comma)
+    if found is None or not 0 <= found <= 100:
+        mixed = style.points and has_comma(value)
+        raise CpuwatchError(
+            f"{path}, line {line}: the threshold {shown(value)} is not between 0 and 100;"
+            + (" other lines have a decimal point:" if mixed else "")
+            + " mend that line."
+        )
+    return found
 
 
 def create_schema(name: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from conftest import COMMAND, cpuwatch, cpuwatch_json
 
 from cpuwatch import readings, topics
+from cpuwatch.errors import CpuwatchError
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +108,51 @@ def test_a_csv_and_its_rejected_rows(stack: Path, tmp_path: Path) -> None:
     kept = topics.read(topics.BAD_READINGS)
     kept = kept[kept["source"] == "mine-7.csv"]
     assert kept[["line", "reason"]].values.tolist() == [[3, "usage 'nonsense' is not a number"]]
+
+
+def test_an_export_whose_columns_are_said(stack: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "export.csv"
+    csv.write_text("Zeit;Rechner;Was;Wert\n2026-01-05;a;frei;12,5\n2026-01-05;a;mem;90\n")
+    options = ["--columns=time=Zeit,idle=Wert", "--columns=host=Rechner", "--where=Was=frei"]
+    said = cpuwatch_json("produce", "--csv", csv, *options)
+    assert said["readings"] == 1
+    assert said["columns"] == {
+        "time": "Zeit", "usage": "Wert", "host": "Rechner", "cpu": None, "unused": [],
+    }  # fmt: skip
+    assert "Usage is 100 - Wert: what is there is idle." in said["remarks"]
+    (found,) = topics.read(topics.READINGS).to_dict("records")
+    assert (found["hostname"], found["usage"]) == ("a", 87.5)
+    told = cpuwatch("produce", "--csv", csv, *options)
+    assert told.stdout.startswith("Columns: time from Zeit, usage from Wert, host from Rechner")
+    refused = cpuwatch("produce", "--csv", csv, "--columns", "time=Zeit,idle=Wert")
+    assert refused.returncode == 1 and "--columns 'ignore=Was'" in refused.stderr
+    wrong = cpuwatch("produce", "--csv", csv, "--columns", "colour=Zeit")
+    assert wrong.returncode == 2 and "does not say what a column is" in wrong.stderr
+
+
+def test_a_huge_line_is_kept_cut_and_ends_nothing(stack: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "huge.csv"
+    lines = ["x" * 1_500_000, f"2026-01-05,{'h' * 1_200_000},5", "2026-01-05,a,5"]
+    csv.write_text("\n".join(["time,host,value", *lines]))
+    said = cpuwatch_json("produce", "--csv", csv)
+    assert (said["readings"], said["rejected"]) == (1, 2)
+    kept = [row for row in topics.rejected_rows() if row["source"] == "huge.csv"]
+    assert [row["line"] for row in kept] == [2, 3]
+    assert all(len(row["text"]) < 10_100 and "(cut off: " in row["text"] for row in kept)
+
+
+def test_what_no_broker_takes_is_cut_or_refused(stack: Path) -> None:
+    topics.keep([{"source": "s" * 2_000_000, "line": 1, "reason": "r", "text": "\1" * 2_000_000}])
+    kept = topics.rejected_rows()[-1]
+    assert all(
+        kept[name].endswith("(cut off: 2,000,000 characters)") for name in ("source", "text")
+    )
+    topics.create(topics.READINGS)
+    with (
+        topics.Sender(topics.READINGS) as sender,
+        pytest.raises(CpuwatchError, match=r"has 2,000,\d+ bytes, and Kafka takes 1,000,000"),
+    ):
+        sender.send({"hostname": "h" * 2_000_000})
 
 
 def test_this_machines_own_cpus(stack: Path) -> None:

@@ -61,13 +61,13 @@ def test_creating_it_twice_is_fine(database: Engine) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "No such file"),
+        (None, "does not exist"),
         ("host,top\ndoc,1\n", "its first line has to be 'hostname,allowed_top'"),
         ("hostname,allowed_top\ndoc,high\n", "line 2: the threshold 'high' is not between"),
         ("hostname,allowed_top\ndoc,20\ngrumpy,101\n", "line 3: the threshold '101'"),
         ("hostname,allowed_top\ndoc,20\ndoc,30\n", "line 3, names 'doc' a second time"),
         ("hostname,allowed_top\n,30\n", "line 2, names no host"),
-        ("hostname,allowed_top\ndoc\n", "line 2: the threshold None"),
+        ("hostname,allowed_top\ndoc\n", "line 2: two fields expected, one found"),
     ],
 )
 def test_a_file_of_thresholds_that_cannot_be_used(

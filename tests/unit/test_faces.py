@@ -57,6 +57,7 @@ FACES = {
         "Reading",
         "ReadingsError",
         "Source",
+        "Use",
         "fleet",
         "incidents",
         "live",
@@ -65,6 +66,8 @@ FACES = {
         "no_rejected",
         "of_readings",
         "open_source",
+        "parse_columns",
+        "parse_where",
         "read_csv",
     ],
     slack: [

@@ -4,6 +4,7 @@ They come from the seeded fleet (with its labelled incidents), from this machine
 CSV file.
 """
 
+from cpuwatch.readings.columns import parse_columns, parse_where
 from cpuwatch.readings.measured import machine
 from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME, Reading
 from cpuwatch.readings.replay import (
@@ -24,6 +25,7 @@ from cpuwatch.readings.seeded import (
     live,
 )
 from cpuwatch.readings.sources import Source, live_fleet, open_source
+from cpuwatch.readings.use import Use
 
 __all__ = [
     "COLUMNS",
@@ -38,6 +40,7 @@ __all__ = [
     "Reading",
     "ReadingsError",
     "Source",
+    "Use",
     "fleet",
     "incidents",
     "live",
@@ -46,5 +49,7 @@ __all__ = [
     "no_rejected",
     "of_readings",
     "open_source",
+    "parse_columns",
+    "parse_where",
     "read_csv",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from cpuwatch.readings.measured import machine as this_machine
 from cpuwatch.readings.reading import Reading
 from cpuwatch.readings.replay import no_rejected, of_readings, read_csv
 from cpuwatch.readings.seeded import CPUS, CYCLE_TICKS, HOSTS, fleet, live
+from cpuwatch.readings.use import Use
 from cpuwatch.spool import Spool
 
 #: Where none is asked for, this machine reports for a minute.
@@ -34,6 +35,8 @@ class Source:
         How many readings there are, if somebody knows.
     rejected
         Rows that are no readings: line, reason, text.
+    use
+        Which columns of a CSV were used for what.
     """
 
     name: str
@@ -42,12 +45,21 @@ class Source:
     live: bool = False
     size: int | None = None
     rejected: Spool = field(default_factory=no_rejected)
+    use: Use | None = None
 
 
 def open_source(
-    csv: Path | None, machine: bool, endless: bool, seed: int, count: int | None = None
+    csv: Path | None,
+    machine: bool,
+    endless: bool,
+    seed: int,
+    count: int | None = None,
+    columns: Mapping[str, str | Sequence[str]] | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Source:
     """The readings that were asked for; reads a CSV whole, so that its faults show at once.
+
+    What `columns` and `where` say of a CSV, `read_csv` explains.
 
     Raises
     ------
@@ -55,9 +67,14 @@ def open_source(
         If the CSV cannot be used.
     """
     if csv is not None:
-        found = read_csv(csv, for_pipeline=True)
-        size = len(found.readings)
-        return Source(csv.name, _rows(found.readings), size=size, rejected=found.rejected)
+        found = read_csv(csv, True, columns, where)
+        return Source(
+            csv.name,
+            _rows(found.readings),
+            size=len(found.readings),
+            rejected=found.rejected,
+            use=found.use,
+        )
     if machine:
         ticks: Iterable[list[Reading]] = this_machine()
         if not endless and count is None:

@@ -13,7 +13,7 @@ import orjson
 import pandas as pd
 from confluent_kafka import KafkaError, Message
 
-from cpuwatch import signals
+from cpuwatch import signals, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import COLUMNS, Source, live_fleet
 from cpuwatch.settings import settings
@@ -26,6 +26,13 @@ from cpuwatch.topics.known import BAD_READINGS, LIVE, READINGS
 
 #: So long Kafka may owe an answer before somebody is told, in seconds.
 _SILENCE = 2.0
+
+#: A record that is larger, in bytes, no broker takes as it is set up by default.
+_LARGEST = 1_000_000
+
+#: So many characters of a text are kept with a row that is no reading: at six bytes each, as JSON
+#: has them at most, all of a record is small enough.
+_KEPT = 11_000
 
 #: So many readings may wait for Kafka in memory. More of them wait to be made.
 _MOST_WAITING = 50_000
@@ -80,9 +87,22 @@ class Sender:
         del self._producer  # its connection goes with it
 
     def send(self, value: dict[str, Any], key: dict[str, Any] | None = None) -> None:
-        """Send one record as JSON; waits when the local queue is full."""
+        """Send one record as JSON; waits when the local queue is full.
+
+        Raises
+        ------
+        CpuwatchError
+            If the record is larger than a broker takes.
+        """
         encoded = orjson.dumps(value)
         encoded_key = None if key is None else orjson.dumps(key)
+        size = len(encoded) + len(encoded_key or b"")
+        if size > _LARGEST:
+            raise CpuwatchError(
+                f"A record for {self.topic} has {size:,} bytes, and Kafka takes {_LARGEST:,}: it"
+                f" begins with {words.shown(encoded[:200].decode(errors='replace'))}. Shorten its"
+                " texts."
+            )
         if not len(self._producer):
             self._answered = time.monotonic()  # nothing was asked before
         while True:
@@ -225,8 +245,11 @@ def keep_rejected(rejected: Spool, source: str) -> None:
 
 
 def keep(rows: Iterable[dict[str, Any]]) -> None:
-    """Put rows, as `keep_rejected` makes them, into the dead-letter topic."""
-    waiting = iter(rows)
+    """Put rows, as `keep_rejected` makes them, into the dead-letter topic.
+
+    What is long in them is cut off, and ends in a mark that says so.
+    """
+    waiting = ({name: _cut(value) for name, value in row.items()} for row in rows)
     first = next(waiting, None)
     if first is None:
         return
@@ -235,6 +258,12 @@ def keep(rows: Iterable[dict[str, Any]]) -> None:
         for row in chain([first], waiting):
             sender.send(row)
         sender.flush()
+
+
+def _cut(value: object) -> object:
+    if not isinstance(value, str) or len(value) <= _KEPT:
+        return value
+    return f"{value[:_KEPT]}… (cut off: {len(value):,} characters)"
 
 
 def rejected_rows() -> list[dict[str, Any]]:

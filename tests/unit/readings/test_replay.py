@@ -192,7 +192,7 @@ def test_values_are_what_python_reads(tmp_path: Path, text: str) -> None:
     assert found.readings["usage"].tolist() == [float(text)]
 
 
-@pytest.mark.parametrize("text", ["abc", "nan", "inf", "-Infinity", "1_0", "5%", "٣", "0x5", "1e"])
+@pytest.mark.parametrize("text", ["abc", "nan", "inf", "-Infinity", "1_0", "5%%", "٣", "0x5", "1e"])
 def test_what_is_not_a_plain_number_is_rejected(tmp_path: Path, text: str) -> None:
     found = read(tmp_path, f"time,usage\n1000,{text}\n1000,5\n")
     assert reasons(found) == [(2, f"usage '{text}' is not a number")]

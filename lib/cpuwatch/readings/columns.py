@@ -1,0 +1,317 @@
+"""Which column of a file is what: by the names that monitoring exports use, or as people say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cpuwatch.readings.table import CsvError
+from cpuwatch.words import shorten
+
+#: The names by which a column is known, in the order in which they are preferred. The first
+#: three of time and usage are those that are recommended.
+TIME = (
+    "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time", "date",
+    "epoch", "ts", "clock", "timestamp_utc", "time_utc", "datetime_utc", "timestamp_ms",
+    "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__",
+)  # fmt: skip
+USAGE = (
+    "usage", "value", "cpu_usage", "_value", "usage_active", "usage_percent", "cpu_usage_percent",
+    "cpu_percent", "cpu_utilization", "cpuutilization", "cpu_usage_%", "%cpu", "cpu%", "cpu_%",
+    "cpu_pct", "usage_%", "usage%", "usage_pct", "value_%", "percent_processor_time",
+    "utilization", "average", "mean", "__value__",
+)  # fmt: skip
+IDLE = (
+    "idle", "%idle", "usage_idle", "cpu_idle", "idle_percent", "percent_idle", "pct_idle",
+    "percent_idle_time", "%_idle_time", "idle_%", "idle%", "cpu_idle_%", "%_idle",
+)  # fmt: skip
+HOST = (
+    "hostname", "host", "instance", "instanceid", "instance_id", "host_name", "server", "node",
+    "nodename", "machine", "computer", "computername", "vm", "series",
+)  # fmt: skip
+CPU = ("cpu", "core", "cpu_id", "cpuid", "cpu_core", "processor")
+
+#: Columns that say what was measured. Different things are never averaged together.
+MEASURE = (
+    "metric", "metric_name", "metricname", "__name__", "name", "_measurement", "measurement",
+    "_field", "field", "mode", "cpu_mode", "state", "type", "type_instance", "plugin", "counter",
+    "objectname", "statistic", "stat", "unit", "units",
+)  # fmt: skip
+
+#: A column of such values holds a part of what a CPU did, not its usage.
+PARTS = frozenset(
+    (
+        "user", "system", "nice", "iowait", "wait", "steal", "irq", "softirq", "interrupt", "guest",
+        "guest_nice", "kernel",
+    )
+)  # fmt: skip
+
+#: What people can say a column is, and how often.
+_SAYABLE = ("time", "usage", "idle", "ratio", "host", "cpu", "ignore")
+_BRACKETS = str.maketrans("", "", "()[]")
+_MARKS = re.compile(r"[\s.-]+")
+_NEXT = re.compile(rf",(?=(?:{'|'.join(_SAYABLE)})=)")
+
+#: A usage that is a column a series, each of them.
+ALL_OTHERS = "*"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What people say of a file's columns.
+
+    Attributes
+    ----------
+    columns
+        For time, usage, idle, ratio, host or cpu the name of its column.
+    ignored
+        Columns that tell no series apart.
+    where
+        For a column the values of the rows that are wanted.
+    """
+
+    columns: dict[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Where a file's columns are. Without a host or cpu column the index is None.
+
+    Attributes
+    ----------
+    names
+        All of them.
+    time, value, host, cpu
+        Their places.
+    idle
+        Whether the value is what is left of 100 percent.
+    ratio
+        Whether the value is a fraction of one.
+    measures
+        The places of columns that say what was measured.
+    """
+
+    names: list[str]
+    time: int
+    value: int
+    host: int | None
+    cpu: int | None
+    idle: bool
+    ratio: bool
+    measures: tuple[int, ...]
+
+    def unused(self) -> list[int]:
+        """The places of the named columns that are nothing of this."""
+        used = {self.time, self.value, self.host, self.cpu, *self.measures}
+        return [place for place, name in enumerate(self.names) if name and place not in used]
+
+
+def parse_columns(texts: Iterable[str]) -> dict[str, str | list[str]]:
+    """What `--columns time=…,usage=…` says: for each part the name of its column.
+
+    Parameters
+    ----------
+    texts
+        One for each time that it is given. A name may hold a comma.
+
+    Raises
+    ------
+    ValueError
+        If a text does not say what a column is, or says it twice.
+    """
+    found: dict[str, str | list[str]] = {}
+    ignored: list[str] = []
+    for part in (one for text in texts for one in _NEXT.split(text)):
+        what, _, name = part.partition("=")
+        what, name = what.strip().lower(), name.strip()
+        if what not in _SAYABLE or not name:
+            raise ValueError(
+                f"'{shorten(part)}' does not say what a column is: say {', '.join(_SAYABLE[:-1])}"
+                f" or {_SAYABLE[-1]}, such as time=Time,usage=Value,host=Series"
+            )
+        if what == "ignore":
+            ignored.append(name)
+        elif what in found:
+            raise ValueError(f"the column of {what} is said twice: say it once")
+        else:
+            found[what] = name
+    return found | ({"ignore": ignored} if ignored else {})
+
+
+def parse_where(texts: Iterable[str]) -> dict[str, list[str]]:
+    """What `--where metric=cpu` says, each time that it is given: columns, and their values.
+
+    Raises
+    ------
+    ValueError
+        If a text has no equals sign, or no column before it.
+    """
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        column, sign, value = text.partition("=")
+        if not sign or not column.strip():
+            raise ValueError(
+                f"'{shorten(text)}' does not say which rows are wanted: say a column and its"
+                " value, such as metric=cpu"
+            )
+        found.setdefault(column.strip(), []).append(value.strip())
+    return found
+
+
+def asked(
+    columns: Mapping[str, str | Sequence[str]] | None,
+    where: Mapping[str, str | Sequence[str]] | None,
+) -> Asked:
+    """The same from Python: one name or several in each place.
+
+    Raises
+    ------
+    CsvError
+        If a key of `columns` is none, or usage is said in more than one way.
+    """
+    said: dict[str, str] = {}
+    ignored: tuple[str, ...] = ()
+    for what, name in (columns or {}).items():
+        if what == "ignore":
+            ignored = _several(name)
+        elif what in _SAYABLE and isinstance(name, str):
+            said[what] = name
+        else:
+            raise CsvError(
+                f"columns says what {shorten(str(what))} is: it can say {', '.join(_SAYABLE)}."
+            )
+    ways = [what for what in ("usage", "idle", "ratio") if what in said]
+    if len(ways) > 1:
+        raise CsvError(f"Columns say usage in {len(ways)} ways, {' and '.join(ways)}: say one.")
+    return Asked(said, ignored, {key: _several(value) for key, value in (where or {}).items()})
+
+
+def _several(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def place(names: Sequence[str], wanted: str) -> int | None:
+    """Where a column is that people name: as it is written, or else in any case."""
+    if wanted in names:
+        return names.index(wanted)
+    folded = [name.lower() for name in names]
+    return folded.index(wanted.lower()) if wanted.lower() in folded else None
+
+
+def required(path: Path, names: Sequence[str], wanted: str) -> int:
+    """The same; a file without it is refused with the names that it has."""
+    found = place(names, wanted)
+    if found is None:
+        raise CsvError(
+            f"{path} has no column '{shorten(wanted)}': it has {listed(names)}; name one of them."
+        )
+    return found
+
+
+def fold(name: str) -> str:
+    """A name as those above are: in small letters, with one kind of mark between words."""
+    return _MARKS.sub("_", name.lower().translate(_BRACKETS))
+
+
+def first(names: Sequence[str], accepted: Sequence[str], taken: Iterable[int] = ()) -> int | None:
+    """Where the first of the accepted names is, among the columns that are not taken."""
+    taken = set(taken)
+    folded = ["" if at in taken else fold(name) for at, name in enumerate(names)]
+    return next((folded.index(name) for name in accepted if name in folded), None)
+
+
+def resolve(path: Path, names: list[str], said: Asked) -> Roles | list[str]:
+    """Which column is what; or what is missing, of time and value.
+
+    Parameters
+    ----------
+    path
+        For messages.
+    names
+        The header's.
+    said
+        What people say; that comes before what the names say.
+
+    Raises
+    ------
+    CsvError
+        If the file lacks a column that people name, or names one of them twice.
+    """
+    told = {
+        what: required(path, names, name)
+        for what, name in said.columns.items()
+        if name != ALL_OTHERS
+    }
+    _refuse_twice(path, names, told)
+    taken = list(told.values())
+    time = told.get("time", first(names, TIME, taken))
+    value = next((told[what] for what in ("usage", "idle", "ratio") if what in told), None)
+    is_idle = "idle" in told
+    if value is None:
+        value = first(names, USAGE, taken)
+    if value is None:
+        value = first(names, IDLE, taken)
+        is_idle = value is not None
+    if time is None or value is None:
+        return [what for what, at in (("time", time), ("value", value)) if at is None]
+    taken += [time, value]
+    host = told.get("host", first(names, HOST, taken))
+    cpu = told.get("cpu", first(names, CPU, taken))
+    used = {time, value, host, cpu}
+    _refuse_double(path, names, used - set(told.values()))
+    measures = [at for at, name in enumerate(names) if fold(name) in MEASURE and at not in used]
+    ignored = {required(path, names, name) for name in said.ignored}
+    measures = [at for at in measures if at not in ignored]
+    return Roles(names, time, value, host, cpu, is_idle, "ratio" in told, tuple(measures))
+
+
+def _refuse_double(path: Path, names: Sequence[str], used: Iterable[int | None]) -> None:
+    folded = [name.lower() for name in names]
+    for at in used:
+        if at is not None and folded.count(folded[at]) > 1:
+            raise CsvError(
+                f"{path} has more than one column '{shorten(names[at])}': give them different"
+                " names, or leave one out."
+            )
+
+
+def _refuse_twice(path: Path, names: Sequence[str], told: Mapping[str, int]) -> None:
+    for what, at in told.items():
+        for other, its in told.items():
+            if what < other and at == its:
+                raise CsvError(
+                    f"{path}: the column '{shorten(names[at])}' is said to be both {what} and"
+                    f" {other}; say two columns."
+                )
+
+
+def without(path: Path, names: Sequence[str], missing: Sequence[str]) -> CsvError:
+    """The refusal of a file that lacks a column for its time or its value."""
+    accepted = {"time": TIME[:3], "value": USAGE[:3]}
+    says = {"time": "time", "value": "usage"}
+    lacks = " and ".join(f"no {what} column" for what in missing)
+    names_it = " and ".join(
+        f"the {what} {', '.join(accepted[what][:-1])} or {accepted[what][-1]}" for what in missing
+    )
+    options = ",".join(f"{says[what]}=NAME" for what in missing)
+    parts = [name for name in names if fold(name).lstrip("%").removeprefix("usage_") in PARTS]
+    more = ""
+    if parts:
+        more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
+    elif list(missing) == ["value"] and len(names) > 2:
+        more = "; or, if each other column is the usage of one series, --columns 'usage=*'"
+    return CsvError(
+        f"{path} has {lacks} in its first line, which is {listed(names)}: name {names_it}, or say"
+        f" which it is by --columns {options}{more}."
+    )
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names for a message."""
+    shown = [f"'{shorten(name)}'" for name in names if name]
+    more = len(shown) - most
+    return ", ".join(shown[:most]) + (f" and {more:,} more" if more > 0 else "") or "empty"

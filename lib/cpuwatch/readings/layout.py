@@ -1,0 +1,246 @@
+"""How a file of readings is laid out: its header, its delimiter, its shape, its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from cpuwatch.readings import columns, shapes
+from cpuwatch.readings.collectd import Named, named
+from cpuwatch.readings.columns import ALL_OTHERS, Asked, Roles
+from cpuwatch.readings.shapes import Shape
+from cpuwatch.readings.table import (
+    CsvError,
+    Head,
+    RejectedError,
+    Text,
+    has_width,
+    header_names,
+    split,
+)
+
+#: So many rows are looked at to tell whether columns are series.
+_SAMPLE = 50
+
+#: Influx' lines about the columns that follow.
+_ANNOTATIONS = ("#group", "#datatype", "#default")
+
+#: So many values of a column are named when no row has the one that is wanted.
+_MOST_VALUES = 20
+
+#: The number of a line, its text, its fields or why it has none, and the one column of the file
+#: that they come from, if there is only one.
+Row = tuple[int, str, "list[str] | RejectedError", str]
+
+
+@dataclass
+class Layout:
+    """A file whose columns are known.
+
+    Attributes
+    ----------
+    text
+        Its lines.
+    head
+        Its header.
+    delimiter, names
+        What stands between the header's names, and those.
+    shape, roles
+        How a line becomes rows, and which of their columns is what.
+    named
+        What the file's own name tells.
+    where
+        For the place of a column the values of the rows that are wanted.
+    left_out
+        How many rows were not wanted, when all were last read.
+    others
+        Some values that such rows have in those columns.
+    """
+
+    text: Text
+    head: Head
+    delimiter: str
+    names: list[str]
+    shape: Shape
+    roles: Roles
+    named: Named
+    where: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    left_out: int = 0
+    others: dict[int, set[str]] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[Row]:
+        """All rows that are wanted, and those that cannot be split into fields."""
+        expand = self.shape.expand
+        self.left_out = 0
+        for number, line in _body(self.text, self.head):
+            try:
+                fields = _fields(self.text, line, self.delimiter, self.names)
+            except RejectedError as reason:
+                yield number, line, reason, ""
+                continue
+            if expand is None and not self.where:
+                yield number, line, fields, ""
+                continue
+            for its, origin in ((fields, ""),) if expand is None else expand(fields):
+                if self.is_wanted(its):
+                    yield number, line, its, origin
+                else:
+                    self._leave_out(its)
+
+    def is_wanted(self, fields: list[str]) -> bool:
+        """Whether a row of these fields is one that was asked for."""
+        return all(fields[at].strip() in values for at, values in self.where.items())
+
+    def _leave_out(self, fields: list[str]) -> None:
+        self.left_out += 1
+        for at in self.where:
+            values = self.others.setdefault(at, set())
+            if len(values) < _MOST_VALUES:
+                values.add(fields[at].strip())
+
+    @property
+    def time_place(self) -> int:
+        """Where the time stands in a line; for what columns a shape makes, `roles` says it."""
+        name = self.roles.names[self.roles.time]
+        return self.names.index(name) if name in self.names else 0
+
+
+def lay_out(text: Text, said: Asked) -> Layout:
+    """Find the header of a file, and what its columns are.
+
+    Parameters
+    ----------
+    text
+        The file's lines.
+    said
+        What people say of its columns.
+
+    Raises
+    ------
+    CsvError
+        If there is no header, or none with a time and a usage; or if it lacks a column that
+        people name.
+    """
+    heads = list(text.heads())
+    if not heads:
+        raise CsvError(f"{text.path} is empty: give a CSV file with a header and readings.")
+    found = _first(text, heads, said, _plain) or _first(text, heads, said, _wide)
+    if found is None:
+        raise _refusal(text, heads, said)
+    where = {
+        columns.required(text.path, found.roles.names, name): values
+        for name, values in said.where.items()
+    }
+    return replace(found, where=where)
+
+
+def _first(
+    text: Text,
+    heads: list[Head],
+    said: Asked,
+    make: Callable[[Text, Head, str, list[str], Asked], Layout | None],
+) -> Layout | None:
+    for head in heads:
+        for delimiter in head.delimiters:
+            names = header_names(head.text, delimiter)
+            found = make(text, head, delimiter, names, said) if names else None
+            if found is not None:
+                return found
+    return None
+
+
+def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
+    if ALL_OTHERS in said.columns.values() or not _has(names, said):
+        return None
+    if isinstance(columns.resolve(text.path, names, replace(said, ignored=())), list):
+        return None
+    shape = shapes.labelled(names, said, lambda: _split(text, head, delimiter, names))
+    roles = columns.resolve(text.path, shape.names, said)
+    assert isinstance(roles, Roles), "labels only add columns"
+    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said))
+
+
+def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
+    if not all(columns.place(names, one) is not None for one in said.ignored):
+        return None
+    shape = shapes.wide(names, said, lambda: islice(_split(text, head, delimiter, names), _SAMPLE))
+    if shape is None:
+        return None
+    told = said.columns | {"time": shape.names[0]}
+    told = {what: "value" if name == ALL_OTHERS else name for what, name in told.items()}
+    roles = columns.resolve(text.path, shape.names, Asked(told, (), said.where))
+    assert isinstance(roles, Roles), "a shape has a time and a value"
+    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said))
+
+
+def _has(names: list[str], said: Asked) -> bool:
+    return all(columns.place(names, name) is not None for name in said.columns.values())
+
+
+def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
+    """Why no header is one: of all readings of them that with the fewest faults."""
+    best: list[str] = []
+    fewest = ["time", "value"]
+    for head in heads:
+        for delimiter in head.delimiters:
+            names = header_names(head.text, delimiter) or []
+            if not _has(names, said):
+                missing = fewest
+            else:
+                found = columns.resolve(text.path, names, replace(said, ignored=()))
+                missing = found if isinstance(found, list) else ["value"]
+            if len(missing) < len(fewest) or (
+                len(missing) == len(fewest) and len(names) > len(best)
+            ):
+                best, fewest = names, missing
+    for name in (*said.columns.values(), *said.ignored):
+        if name != ALL_OTHERS:
+            columns.required(text.path, best, name)
+    return columns.without(text.path, best, fewest)
+
+
+def _body(text: Text, head: Head) -> Iterator[tuple[int, str]]:
+    """The lines below the header, without those that say it again or are about it."""
+    if not head.marked:
+        yield from text.lines(head.line)
+        return
+    announced = False
+    for number, line in text.lines(head.line):
+        mark = line.startswith("#")
+        if mark and line.lower().startswith(_ANNOTATIONS):
+            announced = True
+        elif line.lstrip("# ") == head.text:
+            announced = False
+        elif mark and not _is_table(line, head):
+            continue
+        elif announced or mark:
+            raise CsvError(
+                f"{text.path}, line {number}, begins another table, of other columns: give each"
+                " table a file of its own."
+            )
+        else:
+            yield number, line
+
+
+def _is_table(comment: str, head: Head) -> bool:
+    """Whether a comment is a header, as the file's own is one."""
+    names = (header_names(comment.lstrip("# "), one) or [] for one in head.delimiters)
+    return any(columns.first(its, columns.TIME) is not None for its in names)
+
+
+def _split(text: Text, head: Head, delimiter: str, names: list[str]) -> Iterator[list[str]]:
+    for _, line in _body(text, head):
+        try:
+            yield _fields(text, line, delimiter, names)
+        except RejectedError:
+            continue
+
+
+def _fields(text: Text, line: str, delimiter: str, names: list[str]) -> list[str]:
+    text.refuse_damaged(line)
+    fields = split(line, delimiter)
+    if not has_width(fields, len(names)):
+        found = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
+        raise RejectedError(f"row has {found}, not {len(names)}")
+    return fields

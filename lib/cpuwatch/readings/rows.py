@@ -1,0 +1,189 @@
+"""From a row's texts to a reading, or to the reason why it is none."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from cpuwatch.readings import survey
+from cpuwatch.readings.columns import Asked
+from cpuwatch.readings.layout import Layout
+from cpuwatch.readings.numbers import has_comma, percentage
+from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
+from cpuwatch.readings.repeats import Repeats
+from cpuwatch.readings.survey import Survey
+from cpuwatch.readings.table import CsvError, RejectedError, header_names, readable
+from cpuwatch.readings.times import UNITS
+from cpuwatch.spool import Spool
+from cpuwatch.words import shorten, shown
+
+#: So many characters of a rejected line are kept: it has to fit into a record of Kafka's.
+_KEPT = 10_000
+
+#: What differs in the reasons of one kind.
+_VALUES = re.compile(r"'.*'|[0-9][0-9.,]*", re.DOTALL)
+
+
+class Reader:
+    """Makes readings of a file's rows, now that it is known how they are written."""
+
+    def __init__(
+        self, layout: Layout, found: Survey, said: Asked, for_pipeline: bool, rejected: Spool
+    ) -> None:
+        self._layout = layout
+        self._clock, self._style = found.clock, found.style
+        self._for_pipeline = for_pipeline
+        self._rejected = rejected
+        self._moment: tuple[str | None, int] = None, 0
+        self.reasons: Counter[str] = Counter()
+        self.repeats = Repeats()
+        self.unused = sorted(found.others)
+        self.remarks: list[str] = [*layout.named.remarks, *layout.shape.said]
+        idle, remarks = survey.measured(layout, found)
+        self._idle = idle or layout.roles.idle or layout.named.idle
+        self._refuse_contradiction(said, idle)
+        survey.refuse_rounded(layout, found)
+        self.remarks += remarks
+        self.remarks += survey.refuse_ratio(layout, found, said)
+        self.remarks += survey.refuse_merged(layout, found)
+        self.remarks += self._ways()
+
+    def readings(self) -> Iterator[tuple[str, str, float, int]]:
+        """Hostname, cpu, usage and occurred_at of each row; what is none is put aside."""
+        see, reading = self.repeats.see, self._reading
+        for number, line, fields, origin in self._layout.rows():
+            try:
+                if isinstance(fields, RejectedError):
+                    raise fields
+                found = reading(fields)
+            except RejectedError as reason:
+                self._refuse_another_table(number, line)
+                why = f"{reason} (column {shorten(origin)})" if origin else str(reason)
+                self.reasons[_VALUES.sub("…", why)] += 1
+                self._rejected.add([(number, why, _kept(line))])
+                continue
+            see(found[0], found[1], found[3])
+            yield found
+
+    def _refuse_another_table(self, number: int, line: str) -> None:
+        """Raise CsvError if a line is a header, and another than the file's own."""
+        layout = self._layout
+        if len(line) > _KEPT or line.strip() == layout.head.text.strip():
+            return
+        names = header_names(line, layout.delimiter) or []
+        at = layout.time_place
+        if at < len(names) and names[at].lower() == layout.names[at].lower():
+            raise CsvError(
+                f"{layout.text.path}, line {number}, begins another table, of other columns: give"
+                " each table a file of its own."
+            )
+
+    def with_rest(self) -> Iterator[tuple[str, str, int, list[str]]]:
+        """The same without usage, and with what the unused columns hold."""
+        for _, _, fields, _ in self._layout.rows():
+            try:
+                if isinstance(fields, RejectedError):
+                    raise fields
+                hostname, cpu, _, occurred_at = self._reading(fields)
+            except RejectedError:
+                continue
+            yield hostname, cpu, occurred_at, [fields[at].strip() for at in self.unused]
+
+    def _reading(self, fields: list[str]) -> tuple[str, str, float, int]:
+        roles = self._layout.roles
+        names = roles.names
+        when = fields[roles.time].strip()
+        # Many series have the same moment: it is read once.
+        if when != self._moment[0]:
+            self._moment = when, self._time(when, names[roles.time])
+        occurred_at = self._moment[1]
+        usage = self._usage(fields[roles.value].strip(), names[roles.value])
+        named = self._layout.named
+        hostname = named.host if roles.host is None else _name(fields, names, roles.host)
+        cpu = named.cpu if roles.cpu is None else _name(fields, names, roles.cpu)
+        if self._for_pipeline:
+            _refuse(hostname, cpu, occurred_at, when, names[roles.time])
+        return hostname, cpu, usage, occurred_at
+
+    def _time(self, text: str, column: str) -> int:
+        if not text:
+            raise RejectedError(f"{shorten(column)} '' is empty")
+        occurred_at = self._layout.shape.time(text, self._clock)
+        if occurred_at is None:
+            raise RejectedError(
+                f"{shorten(column)} {shown(text)} is neither ISO 8601 nor epoch seconds or"
+                " milliseconds"
+            )
+        if not FIRST_TIME <= occurred_at < END_OF_TIME:
+            raise RejectedError(f"{shorten(column)} {shown(text)} is not between 1970 and 2200")
+        return occurred_at
+
+    def _usage(self, text: str, column: str) -> float:
+        if not text:
+            raise RejectedError(f"{shorten(column)} '' is empty")
+        found = percentage(text, self._style.comma)
+        if found is None:
+            mixed = self._style.points and has_comma(text)
+            why = " as others are, which have a decimal point" if mixed else ""
+            raise RejectedError(f"{shorten(column)} {shown(text)} is not a number{why}")
+        highest = 1 if self._layout.roles.ratio else 100
+        if not 0 <= found <= highest:
+            raise RejectedError(f"{shorten(column)} {shorten(text)} is not between 0 and {highest}")
+        if self._layout.roles.ratio:
+            return 100 * found
+        return 100 - found if self._idle else found
+
+    def _refuse_contradiction(self, said: Asked, idle: bool) -> None:
+        if idle and "usage" in said.columns:
+            name = shorten(said.columns["usage"])
+            raise CsvError(
+                f"{self._layout.text.path}: its rows are of what is idle, and '{name}' is said to"
+                f" be usage: say --columns 'idle={name}', and usage is 100 - idle."
+            )
+
+    def _ways(self) -> list[str]:
+        """How values are read that could have been read in another way."""
+        layout, clock, style = self._layout, self._clock, self._style
+        names = layout.roles.names
+        time, value = shorten(names[layout.roles.time]), shorten(names[layout.roles.value])
+        said = []
+        if clock.numbers and clock.unit > 1:
+            said.append(f"The times in {time} are read as {UNITS[clock.unit][0]} since 1970.")
+        if style.comma:
+            said.append(f"A comma in {value} is the decimal mark.")
+        if style.percents:
+            said.append(f"The percent sign in {value} is left out.")
+        if layout.roles.ratio:
+            said.append(f"Usage is 100 * {value}.")
+        if self._idle:
+            said.append(f"Usage is 100 - {value}: what is there is idle.")
+        for at, values in layout.where.items():
+            wanted = " or ".join(shown(one) for one in values)
+            said.append(f"Only rows whose {shorten(names[at])} is {wanted} are read.")
+        if layout.left_out:
+            one = layout.left_out == 1
+            said.append(f"{layout.left_out:,} other{' is' if one else 's are'} left out.")
+        return said
+
+
+def _kept(line: str) -> str:
+    cut = f"… (cut off: {len(line):,} characters)" if len(line) > _KEPT else ""
+    return readable(line[:_KEPT]) + cut
+
+
+def _name(fields: list[str], names: list[str], at: int) -> str:
+    text = fields[at]
+    if not text.strip():
+        raise RejectedError(f"{shorten(names[at])} '' is empty")
+    return text
+
+
+def _refuse(hostname: str, cpu: str, occurred_at: int, when: str, column: str) -> None:
+    """Reject what the pipeline takes for no reading."""
+    wrong = wrong_names(hostname, cpu)
+    if wrong is not None:
+        raise RejectedError(wrong)
+    first, last = PIPELINE_TIMES
+    if not first <= occurred_at <= last:
+        raise RejectedError(f"{shorten(column)} {shown(when)} is not between 1971 and 2100")

@@ -1,0 +1,288 @@
+"""The shapes of tables: a row a reading, labels in one text, or one column a series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from cpuwatch.readings import columns
+from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, IDLE, MEASURE, PARTS, TIME, Asked
+from cpuwatch.readings.times import Clock, month_first_ms
+from cpuwatch.words import shorten
+
+#: Rows of a line: their fields, and the column that each of them comes from, if only one.
+Expand = Callable[[list[str]], Iterable[tuple[list[str], str]]]
+
+_LABELLED = re.compile(r"\s*([^{}]*?)\s*\{(.*)\}\s*")
+_LABEL = re.compile(r'\s*([A-Za-z_][\w.]*)\s*=~?\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
+_TAG = re.compile(r"\s*([A-Za-z_][\w.]*)=((?:[^,\\]|\\.)*)(?:,|$)")
+_ESCAPED = re.compile(r"\\(.)")
+
+#: Columns whose texts may hold a series' labels.
+_HOLDERS = ("series", "metric", "name", "__name__", "labels", "tags")
+
+_PERFMON_TIME = re.compile(r"\(PDH-[CT]SV [0-9.]+\).*\((-?[0-9]+)\)")
+_PERFMON = re.compile(r"\\\\([^\\]+)\\([^\\(]+?)(?:\((.*)\))?\\([^\\]+)")
+_CPU_COUNTERS = (
+    "Processor\\% Processor Time", "Processor Information\\% Processor Time",
+    "Processor Information\\% Processor Utility",
+)  # fmt: skip
+
+#: Words that name a measured thing, and hardly a host. One of them in the name of a column, and
+#: it is not certain that each column is a host's.
+_THINGS = PARTS | frozenset(
+    (
+        "cpu", "core", "usage", "utilization", "percent", "pct", "idle", "value", "metric", "load",
+        "mem", "memory", "ram", "swap", "disk", "sda", "net", "network", "eth", "temp",
+        "temperature", "sensor", "min", "max", "avg", "average", "mean", "median", "p", "sum",
+        "count", "total", "uptime", "requests", "bytes", "in", "out", "rx", "tx", "read", "write",
+        "id", "index", "comment", "note", "status", *CPU, *MEASURE,
+    )
+)  # fmt: skip
+_WORDS = re.compile(r"[^a-z]+")
+_HOSTLIKE = re.compile(r"[A-Za-z][\w.-]*[0-9][\w.:-]*|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?")
+_CPULIKE = re.compile(r"(?:cpu|core)[ _-]?[0-9]+|cpu[ _-]total|all|_total", re.IGNORECASE)
+_PERCENT = re.compile(r"[0-9.,+-]+\s?%")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the lines of a file become rows that have a time, a value and labels each.
+
+    Attributes
+    ----------
+    names
+        The columns of such a row.
+    expand
+        Makes them of a line's fields.
+    said
+        What people are told of it.
+    minutes
+        If times are Windows' local ones: what to add to get UTC.
+    series
+        The columns of which each is a series, and what stands in such a row for each.
+    """
+
+    names: list[str]
+    expand: Expand | None = None
+    said: tuple[str, ...] = ()
+    minutes: int | None = None
+    series: dict[str, list[str]] = field(default_factory=dict)
+
+    def time(self, text: str, clock: Clock) -> int | None:
+        """Epoch milliseconds of a time, or None."""
+        found = clock.ms(text)
+        if found is None and self.minutes is not None:
+            found = month_first_ms(text, self.minutes)
+        return found
+
+
+@lru_cache(maxsize=65536)
+def labels(text: str) -> dict[str, str] | None:
+    """The labels of a series as Prometheus or Influx write them; None if it has none.
+
+    `cpu{host="web01"}` has `__name__` and `host`, `host=web01,cpu=0` has `host` and `cpu`.
+    """
+    match = _LABELLED.fullmatch(text)
+    if match is None:
+        return _pairs(text, _TAG)
+    found = _pairs(match.group(2), _LABEL) or _pairs(match.group(2), _TAG)
+    if found is None:
+        return None
+    return ({"__name__": match.group(1)} if match.group(1) else {}) | found
+
+
+def _pairs(text: str, pattern: re.Pattern[str]) -> dict[str, str] | None:
+    found: dict[str, str] = {}
+    end = 0
+    while end < len(text):
+        match = pattern.match(text, end)
+        if match is None:
+            return None
+        found[match.group(1)] = _ESCAPED.sub(r"\1", match.group(2))
+        end = match.end()
+    return found or None
+
+
+def labelled(names: list[str], said: Asked, rows: Callable[[], Iterator[list[str]]]) -> Shape:
+    """The shape of a table with a row a reading; labels in one of its texts become columns.
+
+    Parameters
+    ----------
+    names
+        The header's.
+    said
+        What people say: a column that they name stays as it is.
+    rows
+        Gives the fields of all rows, once more each time.
+    """
+    named = {columns.place(names, one) for one in (*said.columns.values(), *said.where)}
+    for at, name in enumerate(names):
+        if name.lower() in _HOLDERS and at not in named:
+            found = _all_labels(at, rows())
+            if found:
+                return _with_labels(names, at, found)
+    return Shape(names)
+
+
+def _all_labels(at: int, rows: Iterator[list[str]]) -> list[str]:
+    found: dict[str, None] = {}
+    for fields in rows:
+        if at >= len(fields):
+            continue
+        text = fields[at].strip()
+        its = labels(text) if text else None
+        if text and its is None:
+            return []  # not labels, but names
+        if its is None:
+            continue
+        found.update(dict.fromkeys(its))
+    return list(found)
+
+
+def _with_labels(names: list[str], at: int, found: list[str]) -> Shape:
+    folded = {name.lower() for name in names}
+    new = [label for label in found if label.lower() not in folded]
+    renamed = list(names)
+    tells = {label.lower() for label in found} & {*HOST, *CPU}
+    # What the labels say is said; without a host among them the whole text names the series.
+    renamed[at] = "" if tells else "series"
+
+    def expand(fields: list[str]) -> Iterable[tuple[list[str], str]]:
+        its = labels(fields[at].strip()) or {}
+        return (([*fields[: len(names)], *(its.get(label, "") for label in new)], ""),)
+
+    said = f"The labels in {shorten(names[at])} are read as columns: {columns.listed(new)}."
+    return Shape([*renamed, *new], expand, (said,))
+
+
+def wide(names: list[str], said: Asked, sample: Callable[[], Iterator[list[str]]]) -> Shape | None:
+    """The shape of a table that has one column a series; None if it is not certain to be one.
+
+    Parameters
+    ----------
+    names
+        The header's.
+    said
+        What people say.
+    sample
+        Gives the fields of the first rows.
+    """
+    minutes = None
+    match = _PERFMON_TIME.fullmatch(names[0]) if names else None
+    if match is not None:
+        time: int | None = 0
+        minutes = int(match.group(1))
+    elif "time" in said.columns:
+        time = columns.place(names, said.columns["time"])
+    else:
+        time = columns.first(names, TIME)
+    if time is None:
+        return None
+    ignored = {columns.place(names, name) for name in said.ignored}
+    others = [at for at, name in enumerate(names) if name and at != time and at not in ignored]
+    tags = _series_labels([names[at] for at in others], minutes is not None)
+    asked = ALL_OTHERS in said.columns.values()
+    if tags is None and others and all(_CPULIKE.fullmatch(names[at]) for at in others):
+        tags = [{"cpu": names[at]} for at in others]
+    if tags is None and (asked or _surely_series(names, others, sample)):
+        tags = [{"series": names[at]} for at in others]
+    if not tags:
+        return None
+    return _melted(names, time, others, tags, minutes)
+
+
+def _series_labels(names: list[str], perfmon: bool) -> list[dict[str, str]] | None:
+    found = [_perfmon_labels(name) if perfmon else _braced(name) for name in names]
+    tags = [one for one in found if one is not None]
+    if not tags or (len(tags) < len(names) and not perfmon):
+        return None
+    if perfmon:
+        return [one or {"counter": name} for one, name in zip(found, names, strict=True)]
+    if not any(label.lower() in (*HOST, *CPU) for one in tags for label in one):
+        tags = [one | {"series": name} for one, name in zip(tags, names, strict=True)]
+    return tags
+
+
+def _braced(name: str) -> dict[str, str] | None:
+    return labels(name) if "{" in name else None
+
+
+def _perfmon_labels(name: str) -> dict[str, str] | None:
+    match = _PERFMON.fullmatch(name)
+    if match is None:
+        return None
+    host, thing, instance, counter = match.groups("")
+    return {"host": host, "counter": f"{thing}\\{counter}", "cpu": instance}
+
+
+def _surely_series(
+    names: list[str], others: list[int], sample: Callable[[], Iterator[list[str]]]
+) -> bool:
+    """Whether each of these columns is a host's, by its name or by what it holds."""
+    if not others or any(_THINGS & set(_WORDS.split(names[at].lower())) for at in others):
+        return False
+    if all(_HOSTLIKE.fullmatch(names[at]) for at in others):
+        return True
+    percent = dict.fromkeys(others, False)
+    for fields in sample():
+        for at in others:
+            text = fields[at].strip() if at < len(fields) else ""
+            if text and not _PERCENT.fullmatch(text):
+                return False
+            percent[at] = percent[at] or bool(text)
+    return all(percent.values())
+
+
+def _melted(
+    names: list[str],
+    time: int,
+    others: list[int],
+    tags: list[dict[str, str]],
+    minutes: int | None,
+) -> Shape:
+    known = list(dict.fromkeys(label for one in tags for label in one))
+    time_name = "time" if minutes is not None else names[time]
+    tails = [
+        (at, [one.get(label, "") for label in known], names[at])
+        for at, one in zip(others, tags, strict=True)
+    ]
+
+    def expand(fields: list[str]) -> Iterable[tuple[list[str], str]]:
+        when = fields[time]
+        for at, tail, name in tails:
+            # A series without a reading at this moment has an empty cell.
+            if fields[at] and not fields[at].isspace():
+                yield [when, fields[at], *tail], name
+
+    said = []
+    if minutes:
+        said.append(f"Its times are local: {minutes:+} minutes make UTC, as its header says.")
+    series = {name: [time_name, "", *tail] for _, tail, name in tails}
+    return Shape([time_name, "value", *known], expand, tuple(said), minutes, series)
+
+
+def certain(name: str, values: Sequence[str]) -> str | None:
+    """The one value of a column that is a CPU's usage without any doubt, or None.
+
+    Parameters
+    ----------
+    name
+        Of a column that says what was measured.
+    values
+        All of its values.
+    """
+    if name.lower() == "counter":
+        found = [one for one in values if one in _CPU_COUNTERS]
+        found = found or [one for one in values if is_idle(one)]
+        return found[0] if len(found) == 1 else None
+    if all(one.startswith("usage_") for one in values):
+        return next((one for one in ("usage_active", "usage_idle") if one in values), None)
+    return None
+
+
+def is_idle(value: str) -> bool:
+    """Whether what was measured is the rest of 100 percent."""
+    return columns.fold(value.rpartition("\\")[2]) in IDLE

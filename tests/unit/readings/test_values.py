@@ -1,0 +1,150 @@
+"""Times and numbers as exports and spreadsheets write them: read and said, or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cpuwatch.readings import CsvReadings, ReadingsError, read_csv
+
+MOMENT = 1_767_603_600_123
+
+
+def read(folder: Path, lines: list[str], **said: Any) -> CsvReadings:
+    path = folder / "mine.csv"
+    path.write_text("\n".join([*lines, ""]))
+    return read_csv(path, True, **said)
+
+
+def said(found: CsvReadings) -> str:
+    return " ".join(found.use.remarks)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1767603600.123", ""),
+        ("1767603600123", ""),
+        ("1767603600123456", "microseconds"),
+        ("1767603600123999", "microseconds"),
+        ("1767603600123456789", "nanoseconds"),
+        ("1767603600123999999", "nanoseconds"),
+        ("2026/01/05 09:00:00.123", ""),
+    ],
+)
+def test_times_in_every_unit(tmp_path: Path, text: str, words: str) -> None:
+    found = read(tmp_path, ["time,value", f"{text},5", f"{text},6"])
+    assert found.readings.table()["occurred_at"].tolist() == [MOMENT, MOMENT]
+    assert words in said(found) and ("seconds" in said(found)) == bool(words)
+
+
+@pytest.mark.parametrize("common", [1, 1000, 10**6, 10**9])
+def test_the_median_decides_about_all_units(tmp_path: Path, common: int) -> None:
+    few, many = (1_767_603_600 * unit for unit in (10**9 if common < 10**9 else 1, common))
+    found = read(tmp_path, ["time,value", f"{few},5", f"{many},6", f"{many},7"])
+    assert found.readings.table()["usage"].tolist() == [6, 7]
+    assert len(found.rejected) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        (["time,value", "1.76E+12,5", "1.76E+12,6"], True),
+        (["time;value", "1,76E+12;5", "1,76E+12;6"], True),
+        (["time,value", "1.767603E+12,5", "1.767603E+12,6", "1.767604E+12,6"], True),
+        (["time,value", "1.76E+9,5", "1.76E+9,6"], True),
+        (["time,value", "1.767603600E+12,5", "1.767603600E+12,6"], False),
+        (["time,value", "1.767603600123E+12,5"], False),
+    ],
+)
+def test_times_that_a_spreadsheet_rounded(tmp_path: Path, lines: list[str], refused: bool) -> None:
+    if refused:
+        with pytest.raises(ReadingsError, match=r"spreadsheet rounded.*Format that column"):
+            read(tmp_path, lines)
+    else:
+        assert len(read(tmp_path, lines).readings) == len(lines) - 1
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "texts", "usage", "words"),
+    [
+        (";", ["80,5", "81", "0,25"], [80.5, 81, 0.25], "comma"),
+        ("\t", ["80,5", "81"], [80.5, 81], "comma"),
+        (",", ['"80,5"', '"81"'], [80.5, 81], "comma"),
+        (";", ["80.5", "81"], [80.5, 81], ""),
+        (",", ["85%", "85.5 %", "86\u00a0%"], [85, 85.5, 86], "percent sign"),
+        (";", ["85,5 %", "86%"], [85.5, 86], "comma in value is the decimal mark. The percent"),
+        (",", ["85%", "86"], [85, 86], "percent sign"),
+    ],
+)
+def test_numbers_that_are_certain(
+    tmp_path: Path, delimiter: str, texts: list[str], usage: list[float], words: str
+) -> None:
+    lines = [f"{MOMENT + at}{delimiter}{text}" for at, text in enumerate(texts)]
+    found = read(tmp_path, [f"time{delimiter}value", *lines])
+    assert found.readings.table()["usage"].tolist() == usage
+    assert words in said(found) and bool(said(found)) == bool(words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["80,5", "1.234,5", "1,234.5", "8 5", "%", "85 %%", "nan%", "1_0%", "8,5,0", "٣%", "1e3%"],
+)  # fmt: skip
+def test_what_is_not_certain_is_rejected(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, ["time;value", f"{MOMENT};{text}", f"{MOMENT};80.5"])
+    assert found.readings.table()["usage"].tolist() == [80.5]
+    assert found.rejected.table()["line"].tolist() == [2]
+
+
+def fractions(count: int, highest: float = 0.99) -> list[str]:
+    values = [0.01 + (highest - 0.01) * at / (count - 1) for at in range(count)]
+    return ["time,cpu_usage", *(f"{MOMENT + at},{value:.4f}" for at, value in enumerate(values))]
+
+
+def test_fractions_of_one_are_no_quiet_result(tmp_path: Path) -> None:
+    with pytest.raises(ReadingsError, match=r"0\.01 to 0\.99.*ratio=cpu_usage.*usage=cpu_usage"):
+        read(tmp_path, fractions(60))
+    as_ratio = read(tmp_path, fractions(60), columns={"ratio": "cpu_usage"})
+    assert as_ratio.readings.table()["usage"].iloc[-1] == pytest.approx(99)
+    as_percent = read(tmp_path, fractions(60), columns={"usage": "cpu_usage"})
+    assert as_percent.readings.table()["usage"].iloc[-1] == 0.99
+    assert as_percent.use.remarks == []
+    idle = [line.replace("cpu_usage", "idle") for line in fractions(60)]
+    with pytest.raises(ReadingsError, match="idle=idle"):
+        read(tmp_path, idle)
+    assert read(tmp_path, idle, columns={"idle": "idle"}).readings.table()["usage"][0] == 99.99
+    wide = [line.replace("cpu_usage", "web01") for line in fractions(60)]
+    with pytest.raises(ReadingsError, match=r"'ratio=\*'.*'usage=\*'"):
+        read(tmp_path, wide)
+    for what, highest in (("ratio", 99), ("usage", 0.99), ("idle", 99.99)):
+        usage = read(tmp_path, wide, columns={what: "*"}).readings.table()["usage"]
+        assert usage.max() == pytest.approx(highest)
+    few = read(tmp_path, fractions(5))
+    assert said(few).startswith("Attention: all values of cpu_usage are between 0 and 1")
+    assert read(tmp_path, fractions(60, 2.5)).use.remarks == []
+    named = [line.replace("cpu_usage", "cpu_percent") for line in fractions(60)]
+    assert said(read(tmp_path, named)).startswith("Attention: all values of cpu_percent")
+
+
+def test_a_fraction_over_one_is_rejected(tmp_path: Path) -> None:
+    lines = ["time,load", f"{MOMENT},0.5", f"{MOMENT + 1},1.5"]
+    found = read(tmp_path, lines, columns={"ratio": "load"})
+    assert found.rejected.table()["reason"].tolist() == ["load 1.5 is not between 0 and 1"]
+
+
+def test_a_column_that_is_read_in_part_is_a_loud_word(tmp_path: Path) -> None:
+    lines = [f"{MOMENT + at},{'n/a' if at % 2 else 5}" for at in range(40)]
+    found = read(tmp_path, ["time,value", *lines])
+    assert said(found).startswith("Attention: 20 of 40 rows are rejected because value … is not")
+    commas = [f"{MOMENT + at},{at}" + (",5" if at % 2 else "") for at in range(40)]
+    found = read(tmp_path, ["time,value", *commas])
+    assert "20 of 40 rows" in said(found) and "decimal comma" in said(found)
+    few = read(tmp_path, ["time,value", f"{MOMENT},5", f"{MOMENT + 1},n/a"])
+    assert few.use.remarks == []
+
+
+def test_a_row_for_each_decimal_comma_is_refused_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(ReadingsError, match="decimal comma"):
+        read(tmp_path, ["time,value", f"{MOMENT},80,5", f"{MOMENT + 1},81,5"])

@@ -1,0 +1,85 @@
+"""A file of thresholds is read as one of readings is: as strictly, and as kindly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cpuwatch import thresholds
+from cpuwatch.errors import CpuwatchError
+
+WANTED = {"web01": 83.5, "db01": 90.0}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "hostname,allowed_top\nweb01,83.5\ndb01,90\n",
+        "Hostname,Allowed_Top\nweb01,83.5\ndb01,90\n",
+        "HOSTNAME, allowed_top \nweb01, 83.5\ndb01,\t90 \n",
+        "hostname;allowed_top\nweb01;83.5\ndb01;90\n",
+        "hostname;allowed_top\nweb01;83,5\ndb01;90\n",
+        "hostname\tallowed_top\r\nweb01\t83.5\r\ndb01\t90\r\n",
+        "sep=;\nhostname;allowed_top\nweb01;83,5\ndb01;90\n",
+        'hostname,allowed_top\nweb01,"83,5"\n"db01",90\n',
+        "hostname,allowed_top\nweb01,83.5%\ndb01,90 %\n",
+        "allowed_top,note,hostname\n83.5,a,web01\n90,,db01\n",
+        "\nhostname,allowed_top,\n\nweb01,83.5,\ndb01,90,,\n\n",
+        "# by the team\nhostname,allowed_top\nweb01,83.5\ndb01,90\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_is_certain_is_read(tmp_path: Path, content: str, encoding: str) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_bytes(content.encode(encoding))
+    found, said = thresholds.load_and_tell(path)
+    assert found == WANTED == thresholds.load(path)
+    decimal_comma = "83,5" in content
+    assert bool(said) == decimal_comma and ("comma" in "".join(said)) == decimal_comma
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b"web01,83,9", "line 3: two fields expected, three found, perhaps by a decimal comma"),
+        (b"web01,83,9,1", "line 3: two fields expected, four found"),
+        (b"web01", "line 3: two fields expected, one found; mend that line"),
+        (b"web01,9_0", "line 3: the threshold '9_0' is not between 0 and 100"),
+        (b"web01,nan", "'nan' is not"),
+        (b"web01,inf", "'inf' is not"),
+        (b"web01,\xd9\xa9\xd9\xa0", "is not between"),
+        (b"web01,", "line 3: the threshold '' is not"),
+        (b"web01,-1", "'-1' is not"),
+        (b"web01,100.5", "'100.5' is not"),
+        (b'web01,"83,9"', "other lines have a decimal point"),
+        (b" ,50", "line 3, names no host"),
+        (b"db01,50", "line 3, names 'db01' a second time"),
+        (b"gr\xf6n,50", "line 3: line is not valid UTF-8; mend that line"),
+        (b'"web01,50', "line 3: a quote is not closed"),
+        (b"w" * 2_000_000, "two fields expected, one found"),
+    ],
+)
+def test_every_wrong_line_is_named(tmp_path: Path, line: bytes, sentence: str) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_bytes(b"hostname,allowed_top\ndb01,90.5\n" + line + b"\n")
+    with pytest.raises(CpuwatchError) as error:
+        thresholds.load(path)
+    message = str(error.value)
+    assert sentence in message and message.startswith(str(path)) and len(message) < 500
+
+
+def test_a_nul_far_into_a_file_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "limits.csv"
+    rows = [f"host-{number},50" for number in range(1000)]
+    path.write_text("\n".join(["hostname,allowed_top", *rows, "web01,5\0"]))
+    with pytest.raises(CpuwatchError, match="line 1002: line holds a NUL byte"):
+        thresholds.load(path)
+
+
+def test_fractions_of_one_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text("hostname,allowed_top\nweb01,0.8\n")
+    assert thresholds.load_and_tell(path)[1][0].startswith(
+        "Attention: all thresholds in limits.csv"
+    )
