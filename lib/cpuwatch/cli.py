@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import sys
 import time
 import traceback
@@ -10,7 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -44,6 +46,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and
 
 def main() -> None:
     """Run the command; a failure is one sentence on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal or a log has no letter for, it gets as a number, and never as an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    os.environ["MPLBACKEND"] = "agg"  # a figure goes into a file, whatever somebody likes to see
     try:
         app(prog_name="cpuwatch")
     except CpuwatchError as error:
@@ -224,7 +231,7 @@ def demo(
     if as_json:
         if folder is not None:
             write(result, folder)
-        print(orjson.dumps(result.as_dict()).decode())
+        print(json.dumps(result.as_dict()))
         return
     written = write(result, folder or Path("out"))
     _show_result(result)
@@ -356,7 +363,7 @@ def produce(
         "seconds": round(time.monotonic() - start, 3),
     }
     if as_json:
-        print(orjson.dumps(summary).decode())
+        print(json.dumps(summary))
         return
     out.print(f"{sent:,} readings from {_text(source.name)} are in the topic {topics.READINGS}.")
     for line, reason in source.rejected.head(5)[["line", "reason"]].itertuples(index=False):
@@ -383,7 +390,7 @@ def bad(as_json: AsJson = False) -> None:
             {name: value for name, value in row.items() if not pd.isna(value)}
             for row in found.astype(object).to_dict("records")
         ]
-        print(orjson.dumps({"bad": len(rows), "late": late, "records": rows}).decode())
+        print(json.dumps({"bad": len(rows), "late": late, "records": rows}))
         return
     if "cpu_bad" not in running:
         err.print(
