@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cpuwatch import files, pipeline, signals, sql, words
+from cpuwatch import files, limits, pipeline, signals, sql, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Parameters
 
@@ -65,6 +65,9 @@ def main() -> None:
         sys.stderr.close()  # the reader of our output has gone; that is no news
         sys.exit(1)
     except Exception as error:
+        if (refused := limits.sentence(error)) is not None:
+            err.print(f"[bold red]Error:[/] {_text(refused)}")
+            sys.exit(1)
         err.print(
             f"[bold red]Error:[/] something went wrong that should not have"
             f" ({_text(type(error).__name__)}: {_text(str(error).split(chr(10))[0][:200])})."

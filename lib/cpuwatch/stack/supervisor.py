@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
@@ -28,6 +27,10 @@ from cpuwatch.stack.program import Program
 
 #: A unix socket's path may hold about 100 characters, and supervisor adds some of its own.
 _LONGEST_SOCKET = 85
+
+#: Where the socket is then. Not where TMPDIR says: a shell that has another one, or none, has to
+#: find it, too.
+_SHORT = Path("/tmp")
 
 #: What the services need of our environment. All else may be a secret of somebody's, or an
 #: option that Java, Flink, PostgreSQL, Python or a shell would take for its own.
@@ -88,7 +91,7 @@ class Supervisor:
         """Supervisor's unix socket."""
         path = self.folder / "supervisor.sock"
         if len(os.fsencode(path)) > _LONGEST_SOCKET:
-            path = Path(tempfile.gettempdir()) / f"cpuwatch-{self.id}" / "s"
+            path = _SHORT / f"cpuwatch-{self.id}" / "s"
         return path
 
     def write(self, programs: list[Program]) -> None:
