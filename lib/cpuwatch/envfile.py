@@ -66,11 +66,8 @@ def read(path: Path) -> dict[str, str | None]:
 
 
 def _text(path: Path, data: bytes) -> str:
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            break
-    else:
-        encoding = _unmarked(data)
+    marked = [encoding for mark, encoding in _MARKS if data.startswith(mark)]
+    encoding = marked[0] if marked else _unmarked(data)
     if encoding == "utf-8":
         text = _utf8(path, data)
     else:

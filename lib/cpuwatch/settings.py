@@ -149,7 +149,8 @@ class Settings(BaseSettings):
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("cpuwatch"))
 
     def __init__(self, _env_file: Path = ROOT / ".env") -> None:
-        super().__init__(**{_FROM_FILE: envfile.read(_env_file)})
+        found: dict[str, Any] = {_FROM_FILE: envfile.read(_env_file)}
+        super().__init__(**found)
 
     @classmethod
     def settings_customise_sources(
@@ -186,7 +187,7 @@ class Settings(BaseSettings):
     @field_validator("state", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        if re.match(r"[\s$'\"‘’“”«»„%]", str(value)):
+        if re.match(r"[\s$%'\"\u2018-\u201e\u00ab\u00bb]", str(value)):
             # A shell's business, which nobody has done, or a quote of a text program's.
             raise ValueError(
                 "write the folder's whole path, beginning with '/', without quotes or a variable"

