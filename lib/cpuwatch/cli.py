@@ -104,10 +104,10 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
         if quiet:
             return
         if err.is_terminal:
-            spinner.update(text)
+            spinner.update(_text(text))
             spinner.start()
         else:
-            err.print(text)
+            err.print(_text(text))
 
     try:
         yield tell
@@ -215,9 +215,13 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
-    from cpuwatch.demo import read_input, run, write
+    from cpuwatch.demo import make_folder, read_input, run, write
 
+    if folder is None and not as_json:
+        folder = Path("out")
     given = read_input(csv, seed, thresholds)
+    if folder is not None:
+        make_folder(folder)
     show = (lambda *_: None) if as_json else _show_step
     start = time.monotonic()
     with signals.not_lost(), _stack(as_json):
@@ -231,12 +235,10 @@ def demo(
         **result.seconds,
         "total": result.seconds["total"] + stack_seconds,
     }
+    written = [] if folder is None else write(result, folder)
     if as_json:
-        if folder is not None:
-            write(result, folder)
         print(json.dumps(result.as_dict()))
         return
-    written = write(result, folder or Path("out"))
     _show_result(result)
     out.print(f"\nThe plot is in {_text(str(written[-1]))}, the tables beside it.")
 
@@ -496,7 +498,8 @@ def catch_up(
         raise typer.BadParameter(f"they are {', '.join(pipeline.numbers())}")
     with _telling(quiet=False) as tell:
         done = workshop.catch_up(chapter, tell, keep)
-    out.print(f"Ready for chapter {chapter}: {', '.join(done) if done else 'all was there'}.")
+    what = _text(", ".join(done)) if done else "all was there"
+    out.print(f"Ready for chapter {chapter}: {what}.")
 
 
 @app.command()

@@ -20,7 +20,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from cpuwatch import envfile, files, signals, topics
+from cpuwatch import envfile, files, signals, topics, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.slack.channel import Channel, connect
@@ -214,7 +214,8 @@ def main() -> None:
     """What supervisor runs: deliver until SIGTERM, with a line for each thing done."""
 
     def tell(line: str) -> None:
-        print(time.strftime("%H:%M:%SZ", time.gmtime()), line, flush=True)
+        # Who reads the log in a terminal should not obey a host's name.
+        print(time.strftime("%H:%M:%SZ", time.gmtime()), words.printable(line), flush=True)
 
     with signals.stop_event() as stop:
         while not stop.is_set():
