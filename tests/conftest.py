@@ -49,6 +49,9 @@ def pytest_configure() -> None:
     # An empty variable takes back what a .env file says.
     for name in ("CPUWATCH_KAFKA", "CPUWATCH_POSTGRES", "CPUWATCH_FLINK", "SLACK_BOT_TOKEN"):
         os.environ[name] = ""
+    # Nor is a proxy asked for what is on this machine.
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
     # Nor does another Jupyter's kernel run a notebook.
     kernels.settle(settings().cache / "jupyter")
     settings.cache_clear()

@@ -5,9 +5,32 @@ from __future__ import annotations
 import errno
 import resource
 
+from cpuwatch.errors import CpuwatchError
+
+#: So many files a service has to be able to open; supervisor insists on it.
+_FILES = 1024
+
 _MEMORY = (
     "There is not enough memory: close some programs and try again; the services need about 2 GB."
 )
+
+
+def make_room_for_files() -> None:
+    """See to it that what is started from here may open as many files as a service needs.
+
+    Raises
+    ------
+    CpuwatchError
+        If this shell allows fewer, and no more can be had.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < _FILES:
+        raise CpuwatchError(
+            f"The services have to open up to {_FILES} files each, and {hard} are allowed here:"
+            " begin in a new shell, or let whoever runs this machine allow more (ulimit -n)."
+        )
+    if 0 <= soft < _FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, hard))
 
 
 def sentence(error: BaseException) -> str | None:
@@ -29,6 +52,12 @@ def sentence(error: BaseException) -> str | None:
         return (
             f"A program may have only {allowed} files open here: allow more with"
             " 'ulimit -n 4096' in this shell, and try again."
+        )
+    if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+        return (
+            f"A folder's disk cannot do what is needed ({error.strerror}), as some network drives"
+            " cannot lock a file: set CPUWATCH_STATE and CPUWATCH_CACHE to folders on a disk of"
+            " this machine."
         )
     if error.errno == errno.EAGAIN:
         return _processes()

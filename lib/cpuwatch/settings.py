@@ -451,10 +451,11 @@ def settings() -> Settings:
         place = str(first["loc"][0]).upper()
         name = place if place in _OWN_NAMES else f"CPUWATCH_{place}"
         reason = str(first["msg"]).removeprefix("Value error, ")
-        if place == "STATE" and (not first["input"] or isinstance(first["input"], Path)):
+        if place in ("STATE", "CACHE") and (not first["input"] or isinstance(first["input"], Path)):
             # Nobody set it.
-            home = "XDG_STATE_HOME" if os.environ.get("XDG_STATE_HOME") else "HOME"
+            home = f"XDG_{place}_HOME" if os.environ.get(f"XDG_{place}_HOME") else "HOME"
             raise CpuwatchError(
-                f"The state folder that follows from {home} is not usable: {reason}."
+                f"The {place.lower()} folder that follows from {home} is not usable: {reason}. Set"
+                f" CPUWATCH_{place} to a folder of your own."
             ) from None
         raise CpuwatchError(f"{name} in the environment or .env is not usable: {reason}.") from None

@@ -181,6 +181,7 @@ def strangers(tmp_path: Path) -> dict[str, str]:
         name: "http://127.0.0.1:1"
         for one in ("http_proxy", "https_proxy", "all_proxy") for name in (one, one.upper())
     }  # fmt: skip
+    proxies |= {"NO_PROXY": "", "no_proxy": ""}
     encodings = {"LC_ALL": "C", "LANG": "xx_YY.broken", "LANGUAGE": "xx"}
     return {**_pythons(tmp_path), **jupyter, **proxies, **encodings, **POSTGRES, **JAVA}
 

@@ -23,6 +23,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.stack import failures
 from cpuwatch.stack.program import Program
 
 #: A unix socket's path may hold about 100 characters, and supervisor adds some of its own.
@@ -145,11 +146,11 @@ class Supervisor:
             )  # fmt: skip
 
         def sentence() -> str:
-            said = Path(log.name).read_text(errors="replace").strip().splitlines()
-            last = (said or ["no reason given"])[-1]
+            said = Path(log.name).read_text(errors="replace")
             return (
-                f"Supervisor, which runs the services, does not start ({last})."
-                f" Its log is {self.state / 'logs' / 'supervisor.log'}."
+                f"Supervisor, which runs the services, does not start ({failures.cause(said)})."
+                f" Its log is {self.state / 'logs' / 'supervisor.log'}. If that folder is on a"
+                " network drive, set CPUWATCH_STATE to one on a disk of this machine."
             )
 
         def is_there() -> bool:
