@@ -58,7 +58,9 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     )
     for name in {"hostname", "cpu"} & set(table.columns):
         # What a spreadsheet would take for a formula has a quote before it.
-        table[name] = table[name].str.replace(r"^'(?='*[=+\-@\t\r])", "", regex=True)
+        table[name] = table[name].str.replace(
+            "^'(?='*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20])", "", regex=True
+        )
     for name in {"time", "window_start", "window_end"} & set(table.columns):
         table[name] = pd.to_datetime(table[name], format="ISO8601", utc=True)
     return table
