@@ -8,10 +8,10 @@ import platformdirs
 
 # Where matplotlib keeps its list of fonts, and would look for somebody's taste in figures: with our
 # other caches, whatever is set for other programs.
-os.environ["MPLCONFIGDIR"] = str(
-    Path(os.environ.get("CPUWATCH_CACHE") or platformdirs.user_cache_path("cpuwatch"))
-    / "matplotlib"
-)
+_cache = Path(os.path.expanduser(os.environ.get("CPUWATCH_CACHE", "")))
+if not _cache.is_absolute():
+    _cache = platformdirs.user_cache_path("cpuwatch")
+os.environ["MPLCONFIGDIR"] = str(_cache / "matplotlib")
 os.environ.pop("MATPLOTLIBRC", None)
 # In a notebook figures belong under the cell, where the kernel puts them if nobody says otherwise.
 if "ipykernel" in sys.modules and "://" not in os.environ.get("MPLBACKEND", "://"):
