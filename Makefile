@@ -5,20 +5,35 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
-# As a module: pip's start script is a line of shell, in which a '$' in the checkout's own
-# path would mean something.
-CPUWATCH := $(BIN)/python -m cpuwatch.cli
+CPUWATCH := $(BIN)/cpuwatch
+# Into .venv, whatever a file of pip's settings says.
+PIP := $(BIN)/python -I -m pip install --quiet --disable-pip-version-check \
+  --no-user --target=
 # uv installs in seconds what pip installs in a minute; pinned, from the same index.
 UV := uv==0.9.5
+
+# What somebody has set for another Python, pip or uv changes nothing here, but for where
+# packages come from and by which way: mirrors, certificates, proxies, caches.
+KEPT := $(addprefix PIP_,INDEX_URL EXTRA_INDEX_URL FIND_LINKS NO_INDEX CONFIG_FILE TRUSTED_HOST CERT \
+    CLIENT_CERT PROXY TIMEOUT DEFAULT_TIMEOUT RETRIES KEYRING_PROVIDER CACHE_DIR NO_CACHE_DIR \
+    USE_FEATURE USE_DEPRECATED) \
+  $(addprefix UV_,INDEX% DEFAULT_INDEX EXTRA_INDEX_URL FIND_LINKS CONFIG_FILE INSECURE_HOST NATIVE_TLS \
+    SYSTEM_CERTS HTTP_% REQUEST_TIMEOUT OFFLINE KEYRING_PROVIDER CACHE_DIR NO_CACHE LINK_MODE \
+    CONCURRENT_%) \
+  PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONUNBUFFERED
+THEIRS := $(filter-out $(KEPT),$(filter PYTHON% PIP_% UV_% VIRTUAL_ENV \
+  PYTEST_PLUGINS PYTEST_DISABLE_PLUGIN_AUTOLOAD BASH_ENV,$(.VARIABLES)))
+unexport $(THEIRS)
 
 # A .venv works where it was made, with the Python that it was made from. Its services are found
 # by the checkout's place. So a checkout that was moved or renamed, and a Python that has gone,
 # are noticed before anything else.
 ifeq ($(shell [ -e .venv/made-at ] && \
-  { [ "$$(cat .venv/made-at)" != "$$(pwd -P)" ] || ! .venv/bin/python -c ""; } 2>/dev/null && \
+  { [ "$$(cat .venv/made-at)" != "$$(pwd -P)" ] || ! .venv/bin/python -I -c ""; } 2>/dev/null && \
   echo yes),yes)
 $(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has gone: .venv is made anew."; \
-  PYTHONPATH=lib .venv/bin/python -m cpuwatch.stack.moved "$$(cat .venv/made-at)" || true; \
+  .venv/bin/python -I -c 'import runpy, sys; sys.path.insert(0, "lib"); \
+    runpy.run_module("cpuwatch.stack.moved", run_name="__main__")' "$$(cat .venv/made-at)" || true; \
   rm -rf .venv; } >&2)
 endif
 
@@ -36,7 +51,7 @@ demo: .venv/installed  ## Run the whole story once and show who was in trouble
 containers: .venv/installed  ## Run the services as containers instead (needs Docker)
 	@docker compose version >/dev/null 2>&1 || { \
 	  echo "This needs Docker with its Compose plugin; 'make demo' needs neither." >&2; exit 1; }
-	@$(BIN)/python -m cpuwatch.stack.containers
+	@$(BIN)/python -I -m cpuwatch.stack.containers
 	@docker compose up --detach --wait
 
 # So many lanes side by side, each with a stack of its own; a file stays in its lane.
@@ -63,7 +78,7 @@ clean:  ## Stop the stack, forget its data, remove what was installed
 # The machine's python3 if it is 3.10 to 3.12, otherwise one that is.
 .venv/bin/python:
 	@found=; for one in python3 python3.12 python3.11 python3.10 python; do \
-	  if "$$one" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
+	  if "$$one" -I -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
 	      2>/dev/null; then found="$$one"; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
@@ -71,22 +86,22 @@ clean:  ## Stop the stack, forget its data, remove what was installed
 	  echo "Install one: from python.org on macOS, 'apt install python3-venv' on Debian or Ubuntu." >&2; \
 	  exit 1; \
 	fi; \
-	rm -rf .venv; "$$found" -m venv .venv
+	rm -rf .venv; "$$found" -I -m venv .venv
 
 # Installed from the lock, every file checked against its hash. uv does not know of
 # a mirror that stands in pip's configuration alone: then pip does the same, slower.
 define install
 	@echo "Installing what $(1) lists; the first time this downloads some 600 MB."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)' \
+	@$(PIP) '$(UV)' \
 	  && $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $(1) \
-	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  || $(PIP) --require-hashes -r $(1)
+	@$(PIP) \
 	  --no-index --no-deps --no-build-isolation --editable .
 	@pwd -P > .venv/made-at
 	@touch $@
 endef
 
-.venv/installed: .venv/bin/python requirements.lock pyproject.toml
+.venv/installed: .venv/bin/python requirements.lock pyproject.toml bin/cpuwatch
 	$(call install,requirements.lock)
 
 .venv/installed-dev: .venv/installed requirements-dev.lock
@@ -98,7 +113,7 @@ notebooks: .venv/installed-dev  ## Run the notebooks and save their outputs anew
 	@$(BIN)/python tools/refresh_notebooks.py
 
 lock: .venv/bin/python  ## Make the locks anew from pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
+	@$(PIP) '$(UV)'
 	@for lock in "requirements.lock" "requirements-dev.lock --extra dev -c requirements.lock"; do \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
 	    --python-version 3.10 --generate-hashes --no-emit-index-url --no-annotate \
@@ -115,4 +130,4 @@ class-lists: .venv/installed-dev  ## Make data/classes anew, after a new version
 	@$(BIN)/python tools/class_lists.py
 
 jars-lock: .venv/installed  ## Make data/jars.lock anew from WANTED in stack/jars.py
-	@$(BIN)/python -m cpuwatch.stack.jars
+	@$(BIN)/python -I -m cpuwatch.stack.jars

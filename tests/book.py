@@ -22,14 +22,14 @@ BOOKS = sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
 PATIENCE = 180
 
 
-def strict(books: list[Path], state: Path) -> tuple[int, str, float]:
+def strict(books: list[Path], state: Path, **environment: str) -> tuple[int, str, float]:
     """Run nbval over notebooks, comparing every output; its exit code, output and seconds."""
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval", f"--nbval-cell-timeout={PATIENCE}", "-q",
+        [sys.executable, "-I", "-m", "pytest", "--nbval", f"--nbval-cell-timeout={PATIENCE}", "-q",
          "-p", "no:cacheprovider", "-p", "no:xdist", "--color=no", *map(str, books)],
         capture_output=True, text=True, check=False, timeout=1200, cwd=NOTEBOOKS.parent,
-        env=os.environ | {"CPUWATCH_STATE": str(state)},
+        env=os.environ | environment | {"CPUWATCH_STATE": str(state)},
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr, time.monotonic() - start
 

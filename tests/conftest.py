@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cpuwatch import cli, demo
+from cpuwatch import cli, demo, kernels
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.cluster import cancel_all, jobs
 from cpuwatch.pipeline import Parameters
@@ -49,6 +49,12 @@ def pytest_configure() -> None:
     # An empty variable takes back what a .env file says.
     for name in ("CPUWATCH_KAFKA", "CPUWATCH_POSTGRES", "CPUWATCH_FLINK", "SLACK_BOT_TOKEN"):
         os.environ[name] = ""
+    # Nor is a proxy asked for what is on this machine.
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
+    # Nor does another Jupyter's kernel run a notebook.
+    kernels.settle(settings().cache / "jupyter")
+    settings.cache_clear()
 
 
 #: The files that take longest, which begin first, so that no lane works on alone at the end.

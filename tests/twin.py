@@ -56,6 +56,11 @@ def read_csv(path: str | Path) -> pd.DataFrame:
         keep_default_na=False,
         float_precision="round_trip",  # the default is off by one in the last digit
     )
+    for name in {"hostname", "cpu"} & set(table.columns):
+        # What a spreadsheet would take for a formula has a quote before it.
+        table[name] = table[name].str.replace(
+            "^'(?='*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20])", "", regex=True
+        )
     for name in {"time", "window_start", "window_end"} & set(table.columns):
         table[name] = pd.to_datetime(table[name], format="ISO8601", utc=True)
     return table

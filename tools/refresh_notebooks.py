@@ -15,6 +15,9 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from cpuwatch import kernels
+from cpuwatch.settings import settings
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -73,6 +76,7 @@ def refresh(path: Path) -> None:
 
 def main() -> None:
     """Refresh the notebooks that are named, or all."""
+    kernels.settle(settings().cache / "jupyter")
     wanted = sys.argv[1:]
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         if not wanted or any(word in path.name for word in wanted):

@@ -1,8 +1,18 @@
 """cpuwatch: the helper library behind the streaming anomaly detection workshop."""
 
 import os
+import sys
+from pathlib import Path
 
 import platformdirs
 
-# Where matplotlib keeps its list of fonts: with our other caches, not in a folder of its own.
-os.environ.setdefault("MPLCONFIGDIR", str(platformdirs.user_cache_path("cpuwatch") / "matplotlib"))
+# Where matplotlib keeps its list of fonts, and would look for somebody's taste in figures: with our
+# other caches, whatever is set for other programs.
+_cache = Path(os.path.expanduser(os.environ.get("CPUWATCH_CACHE", "")))
+if not _cache.is_absolute():
+    _cache = platformdirs.user_cache_path("cpuwatch")
+os.environ["MPLCONFIGDIR"] = str(_cache / "matplotlib")
+os.environ.pop("MATPLOTLIBRC", None)
+# In a notebook figures belong under the cell, where the kernel puts them if nobody says otherwise.
+if "ipykernel" in sys.modules and "://" not in os.environ.get("MPLBACKEND", "://"):
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"

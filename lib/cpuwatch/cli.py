@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import sys
 import time
 import traceback
@@ -10,13 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cpuwatch import files, pipeline, signals, sql, words
+from cpuwatch import files, limits, pipeline, signals, sql, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Parameters
 
@@ -44,6 +46,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and
 
 def main() -> None:
     """Run the command; a failure is one sentence on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal or a log has no letter for, it gets as a number, and never as an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    os.environ["MPLBACKEND"] = "agg"  # a figure goes into a file, whatever somebody likes to see
     try:
         app(prog_name="cpuwatch")
     except CpuwatchError as error:
@@ -58,6 +65,9 @@ def main() -> None:
         sys.stderr.close()  # the reader of our output has gone; that is no news
         sys.exit(1)
     except Exception as error:
+        if (refused := limits.sentence(error)) is not None:
+            err.print(f"[bold red]Error:[/] {_text(refused)}")
+            sys.exit(1)
         err.print(
             f"[bold red]Error:[/] something went wrong that should not have"
             f" ({_text(type(error).__name__)}: {_text(str(error).split(chr(10))[0][:200])})."
@@ -94,10 +104,10 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
         if quiet:
             return
         if err.is_terminal:
-            spinner.update(text)
+            spinner.update(_text(text))
             spinner.start()
         else:
-            err.print(text)
+            err.print(_text(text))
 
     try:
         yield tell
@@ -220,10 +230,14 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
-    from cpuwatch.demo import read_input, run, write
+    from cpuwatch.demo import make_folder, read_input, run, write
 
+    if folder is None and not as_json:
+        folder = Path("out")
     said, wanted = _about_csv(csv, columns, where)
     given = read_input(csv, seed, thresholds, said, wanted)
+    if folder is not None:
+        make_folder(folder)
     if not as_json:
         _show_sentences(given.sentences())
     show = (lambda *_: None) if as_json else _show_step
@@ -239,12 +253,10 @@ def demo(
         **result.seconds,
         "total": result.seconds["total"] + stack_seconds,
     }
+    written = [] if folder is None else write(result, folder)
     if as_json:
-        if folder is not None:
-            write(result, folder)
-        print(orjson.dumps(result.as_dict()).decode())
+        print(json.dumps(result.as_dict()))
         return
-    written = write(result, folder or Path("out"))
     _show_result(result)
     out.print(f"\nThe plot is in {_text(str(written[-1]))}, the tables beside it.")
 
@@ -404,7 +416,7 @@ def produce(
         "seconds": round(time.monotonic() - start, 3),
     }
     if as_json:
-        print(orjson.dumps(summary).decode())
+        print(json.dumps(summary))
         return
     out.print(f"{sent:,} readings from {_text(source.name)} are in the topic {topics.READINGS}.")
     for line, reason in source.rejected.head(5)[["line", "reason"]].itertuples(index=False):
@@ -431,7 +443,7 @@ def bad(as_json: AsJson = False) -> None:
             {name: value for name, value in row.items() if not pd.isna(value)}
             for row in found.astype(object).to_dict("records")
         ]
-        print(orjson.dumps({"bad": len(rows), "late": late, "records": rows}).decode())
+        print(json.dumps({"bad": len(rows), "late": late, "records": rows}))
         return
     if "cpu_bad" not in running:
         err.print(
@@ -534,7 +546,8 @@ def catch_up(
         raise typer.BadParameter(f"they are {', '.join(pipeline.numbers())}")
     with _telling(quiet=False) as tell:
         done = workshop.catch_up(chapter, tell, keep)
-    out.print(f"Ready for chapter {chapter}: {', '.join(done) if done else 'all was there'}.")
+    what = _text(", ".join(done)) if done else "all was there"
+    out.print(f"Ready for chapter {chapter}: {what}.")
 
 
 @app.command()

@@ -6,13 +6,17 @@ running on the same stack stays as it was.
 
 from __future__ import annotations
 
+import csv
+import os
+import re
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from pyflink.table import TableEnvironment
@@ -44,6 +48,19 @@ _SWEEP_AFTER = 3600
 
 #: What a reading takes on the stack's disk at most, in bytes: in its topic, and in the filter's.
 _ROOM = 200
+
+#: Where each table of the results comes from.
+_TABLES: dict[str, Callable[[Result], Spool | pd.DataFrame]] = {
+    "filtered.csv": lambda result: result.filtered,
+    "windows.csv": lambda result: result.windows,
+    "alerts.csv": lambda result: result.alerts,
+    "episodes.csv": lambda result: result.episodes,
+    "rejected.csv": lambda result: result.given.rejected,
+}
+_PLOT = "alerts.png"
+
+#: What the smallest results take on a disk, in bytes.
+_TRIAL = 256 * 1024
 
 #: The order of windows.
 _BY_WINDOW = ["window_start", "hostname", "cpu"]
@@ -271,6 +288,30 @@ def _refuse_without_room(count: int) -> None:
         )
 
 
+def make_folder(folder: Path) -> None:
+    """See to it that results can be written into a folder, before anything is begun.
+
+    Parameters
+    ----------
+    folder
+        Made, with those above it, if it is not there.
+
+    Raises
+    ------
+    CpuwatchError
+        If it cannot be written to, or a file of an earlier run's cannot be replaced.
+    """
+    with _results_in(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(bytes(_TRIAL))
+            trial.flush()
+            os.fsync(trial.fileno())  # only then a full disk is noticed
+        for name in (*_TABLES, _PLOT):
+            if (folder / name).exists():
+                (folder / name).open("ab").close()
+
+
 def write(result: Result, folder: Path) -> list[Path]:
     """Write the tables and the plot into `folder`; returns the files' paths.
 
@@ -279,17 +320,11 @@ def write(result: Result, folder: Path) -> list[Path]:
     CpuwatchError
         If the folder cannot be written to.
     """
-    tables: dict[str, Spool | pd.DataFrame] = {
-        "filtered.csv": result.filtered,
-        "windows.csv": result.windows,
-        "alerts.csv": result.alerts,
-        "episodes.csv": result.episodes,
-        "rejected.csv": result.given.rejected,
-    }
-    try:
+    with _results_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
         written = []
-        for name, table in tables.items():
+        for name, rows in _TABLES.items():
+            table = rows(result)
             _write_csv(folder / name, table.parts() if isinstance(table, Spool) else [table])
             written.append(folder / name)
         hosts = figures.in_order_of_panels(result.hosts, result.alerts)
@@ -304,19 +339,35 @@ def write(result: Result, folder: Path) -> list[Path]:
             result.late,
             hosts,
         )
-        figures.save(figure, folder / "alerts.png")
+        figures.save(figure, folder / _PLOT)
+    return [*written, folder / _PLOT]
+
+
+@contextmanager
+def _results_in(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
+        what = "" if error.filename in (None, str(folder)) else f"{error.filename}: "
         raise CpuwatchError(
-            f"The results cannot be written into {folder} ({error.strerror}): name another folder"
-            " with --out."
+            f"The results cannot be written into {folder} ({what}{error.strerror}): name another"
+            " folder with --out."
         ) from error
-    return [*written, folder / "alerts.png"]
 
 
 def _write_csv(path: Path, parts: Iterable[pd.DataFrame]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, part in enumerate(parts):
-            _with_iso_times(part).to_csv(file, index=False, header=number == 0)
+            text = _harmless(_with_iso_times(part))
+            text.to_csv(file, index=False, header=number == 0, quoting=_quoting(text))
+
+
+def _quoting(table: pd.DataFrame) -> Literal[0, 2]:
+    """How cells are quoted: those with a bare CR, which ends a row, are not of themselves."""
+    for column in table.select_dtypes("object"):
+        if any("\r" in text for text in table[column].unique() if isinstance(text, str)):
+            return csv.QUOTE_NONNUMERIC
+    return csv.QUOTE_MINIMAL
 
 
 def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -327,6 +378,25 @@ def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
         part = text[column].dt.microsecond // 1000
         text[column] = whole + part.map(lambda ms: f".{ms:03}Z" if ms else "Z")
     return text
+
+
+#: How a cell begins that a spreadsheet would take for a formula: also in the wide letters of East
+#: Asia, and behind quotes of ours.
+_FORMULA = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+
+
+def _harmless(table: pd.DataFrame) -> pd.DataFrame:
+    """The same, a quote before each text that a spreadsheet would run as a formula."""
+    safe = table.copy()
+    for column in safe.select_dtypes("object"):
+        quoted = {
+            text: f"'{text}"
+            for text in safe[column].unique()
+            if isinstance(text, str) and _FORMULA.match(text)
+        }
+        if quoted:
+            safe[column] = [quoted.get(cell, cell) for cell in safe[column]]
+    return safe
 
 
 class _Timer:

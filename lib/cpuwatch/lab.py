@@ -11,11 +11,12 @@ import subprocess
 import sys
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from cpuwatch import files, signals, waiting, web, workbook
+from cpuwatch import files, kernels, signals, waiting, web, workbook
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 
@@ -31,6 +32,9 @@ _SETTINGS = {
     # The notebooks' names are worth more than when they were saved.
     "filebrowser-extension/browser": {"showLastModifiedColumn": False},
 }
+
+#: The end of the name of each file of settings.
+_SUFFIX = ".jupyterlab-settings"
 
 #: Where our extension of the server is switched on.
 _CONFIG = Path(__file__).parent / "labconfig"
@@ -102,31 +106,30 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
     """
     chosen = _port(port)
     token = secrets.token_urlsafe(24)
-    log = settings().state / "logs" / "jupyter.log"
+    config = settings()
+    log = config.state / "logs" / "jupyter.log"
     files.folder(log.parent)
+    own = config.state / "jupyter"
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+        # Isolated: a random.py among the notebooks is none of JupyterLab's modules.
+        sys.executable, "-I", "-m", "cpuwatch.labserver", "--no-browser", "--allow-root",
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={chosen}", "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
     ]  # fmt: skip
     environment = {
-        **os.environ,
+        **kernels.environment(config.cache / "jupyter"),
         # The token goes by the environment: arguments show in the process list.
         "JUPYTER_TOKEN": token,
         # Folders of our own: what else this person does with JupyterLab stays as it is.
-        "JUPYTERLAB_SETTINGS_DIR": str(put_settings(settings().state / "jupyter" / "settings")),
+        "JUPYTERLAB_SETTINGS_DIR": str(put_settings(own / "settings", theirs())),
+        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
         # Where JupyterLab finds the extension that colours SQL in strings.
-        "JUPYTER_PATH": os.pathsep.join(
-            [str(Path(__file__).parent), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-        ),
+        "JUPYTER_PATH": str(Path(__file__).parent),
         # It adds the way to Flink's page, of which the notebooks' links know by the second.
-        "JUPYTER_CONFIG_PATH": os.pathsep.join(
-            [str(_CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-        ),
+        "JUPYTER_CONFIG_PATH": str(_CONFIG),
         ADDRESS: f"http://127.0.0.1:{chosen}",
         # Each kernel explains errors from its start on, also before the first cell was run.
         "PYTHONSTARTUP": str(Path(__file__).parent / "workshop" / "startup.py"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(settings().state / "jupyter" / "workspaces"),
     }
     with files.owner_only():
         out = log.open("wb")
@@ -145,13 +148,41 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
     return server
 
 
-def put_settings(folder: Path) -> Path:
-    """Put the workshop's settings of JupyterLab in a folder, save what is there already."""
+def theirs() -> Path | None:
+    """Where this person's own JupyterLab keeps its settings; None without a home."""
+    from jupyter_core.paths import jupyter_config_dir
+
+    try:
+        named = os.environ.get("JUPYTERLAB_SETTINGS_DIR")
+        return Path(named) if named else Path(jupyter_config_dir(), "lab", "user-settings")
+    except (OSError, RuntimeError):
+        return None
+
+
+def put_settings(folder: Path, theirs: Path | None = None) -> Path:
+    """Put the workshop's settings of JupyterLab in a folder, save what is there already.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    theirs
+        Where an attendee keeps settings for another JupyterLab, such as a theme and keyboard
+        shortcuts: they count here as well, until they are changed here.
+    """
     for name, values in _SETTINGS.items():
-        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path = folder / "@jupyterlab" / f"{name}{_SUFFIX}"
         if not path.exists():
             files.folder(path.parent)
             files.write(path, json.dumps(values, indent=2) + "\n")
+    if theirs is None:
+        return folder
+    for found in theirs.rglob(f"*{_SUFFIX}"):
+        path = folder / found.relative_to(theirs)
+        if not path.exists():
+            with suppress(OSError):  # what cannot be read is no reason to open nothing
+                content = found.read_bytes()
+                files.write(files.folder(path.parent) / path.name, content)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""What `make lab` adds to JupyterLab's server: the way to Flink's page, for who is let in here.
+"""JupyterLab's server as `make lab` starts it, with a way to Flink's page for who is let in here.
 
 The token of Flink's page may stand in no notebook. So a link in a notebook leads here, where
 JupyterLab knows its own user, and from here to the page.
@@ -36,3 +36,13 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     path = url_path_join(server.web_app.settings["base_url"], TO_FLINK)
     server.web_app.add_handlers(".*$", [(path, FlinkHandler)])
+
+
+if __name__ == "__main__":
+    from jupyter_core import paths
+    from jupyterlab.labapp import main
+
+    # What is set on this machine for all servers, such as an address or a password, would shut us
+    # out of this one.
+    paths.SYSTEM_CONFIG_PATH.clear()
+    main()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,9 +16,17 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from cpuwatch import envfile
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.words import shorten
 
 # Half a second to import, of each command: only who connects by it, or reads an outside
 # PostgreSQL's address, needs it.
@@ -73,6 +82,38 @@ def _shown(path: Path) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(path))
 
 
+def _refuse_what_is_no_folder(path: Path) -> None:
+    """Raise ValueError if there is, or can be, no folder of that name."""
+    for one in (path, *path.parents):
+        try:
+            kind = one.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # what is above it tells
+        except PermissionError:
+            return  # whoever wants to write there is told
+        except OSError as error:
+            name = shorten(_shown(path), 60)
+            raise ValueError(f"{name} cannot be a folder ({error.strerror})") from None
+        if not stat.S_ISDIR(kind):
+            raise ValueError(f"{_shown(one)} is no folder")
+        return
+
+
+#: How what `.env` says comes from where it is read to where it is looked at.
+_FROM_FILE = "from_file"
+
+
+class _EnvFile(EnvSettingsSource):
+    """What `.env` says, read by us: who writes it so that it cannot be read hears a sentence."""
+
+    def __init__(self, of: type[BaseSettings], found: dict[str, str | None]) -> None:
+        self._found = {name.lower(): value for name, value in found.items()}
+        super().__init__(of)
+
+    def _load_env_vars(self) -> dict[str, str | None]:
+        return self._found
+
+
 class Settings(BaseSettings):
     """What may be set by environment or in the file `.env` of the checkout.
 
@@ -80,9 +121,7 @@ class Settings(BaseSettings):
     address stands in `services.json` in the state folder.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="CPUWATCH_", env_file=ROOT / ".env", extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="CPUWATCH_", extra="ignore")
 
     #: Outside Kafka: its bootstrap servers, `host:port`.
     kafka: str | None = None
@@ -109,6 +148,23 @@ class Settings(BaseSettings):
     #: Where downloaded jars are kept; shared between checkouts.
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("cpuwatch"))
 
+    def __init__(self, _env_file: Path = ROOT / ".env") -> None:
+        found: dict[str, Any] = {_FROM_FILE: envfile.read(_env_file)}
+        super().__init__(**found)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then `.env`."""
+        assert isinstance(init_settings, InitSettingsSource), "as pydantic-settings has it"
+        return env_settings, _EnvFile(settings_cls, init_settings.init_kwargs[_FROM_FILE])
+
     @field_validator("*", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any, info: ValidationInfo) -> Any:
@@ -131,7 +187,17 @@ class Settings(BaseSettings):
     @field_validator("state", "cache")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        if re.match(r"[\s$%'\"\u2018-\u201e\u00ab\u00bb]", str(value)):
+            # A shell's business, which nobody has done, or a quote of a text program's.
+            raise ValueError(
+                "write the folder's whole path, beginning with '/', without quotes or a variable"
+            )
+        try:
+            whole = value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no home folder that its '~' would name") from None
+        _refuse_what_is_no_folder(whole)
+        return whole
 
     @field_validator("state")
     @classmethod
@@ -169,6 +235,16 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("slack_channel")
+    @classmethod
+    def _channel(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"#?[\w.-]+", value):
+            raise ValueError(
+                "a channel is one word, without blanks and quotes; best its id (C…), which stands"
+                " at the bottom of its details in Slack"
+            )
+        return value
+
     @field_validator("flink")
     @classmethod
     def _rest_address(cls, value: str | None) -> str | None:
@@ -189,7 +265,10 @@ class Settings(BaseSettings):
     def _host_and_port(cls, value: str | None) -> str | None:
         # Java's clients insist on the port; a quote would end the string in the SQL.
         one = r"(\[[0-9a-fA-F:.]+\]|[^\s:,/'\"\\$;?#@&]+):[0-9]+"
-        if value is not None and not re.fullmatch(f"{one}(,{one})*", value):
+        if value is None:
+            return None
+        ports = [int(port) for port in re.findall(r":([0-9]{1,9})(?:,|$)", value)]
+        if not (re.fullmatch(f"{one}(,{one})*", value) and all(0 < p < 65536 for p in ports)):
             raise ValueError("write it as host:port")
         return value
 
@@ -372,10 +451,11 @@ def settings() -> Settings:
         place = str(first["loc"][0]).upper()
         name = place if place in _OWN_NAMES else f"CPUWATCH_{place}"
         reason = str(first["msg"]).removeprefix("Value error, ")
-        if place == "STATE" and (not first["input"] or isinstance(first["input"], Path)):
+        if place in ("STATE", "CACHE") and (not first["input"] or isinstance(first["input"], Path)):
             # Nobody set it.
-            home = "XDG_STATE_HOME" if os.environ.get("XDG_STATE_HOME") else "HOME"
+            home = f"XDG_{place}_HOME" if os.environ.get(f"XDG_{place}_HOME") else "HOME"
             raise CpuwatchError(
-                f"The state folder that follows from {home} is not usable: {reason}."
+                f"The {place.lower()} folder that follows from {home} is not usable: {reason}. Set"
+                f" CPUWATCH_{place} to a folder of your own."
             ) from None
         raise CpuwatchError(f"{name} in the environment or .env is not usable: {reason}.") from None

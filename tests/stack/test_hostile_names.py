@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,10 @@ NAMES = [
     "../../etc/passwd",
     "日本語 😀",
     "x" * 290,
+    "-2+3",
+    "+1",
+    "'=1+1",
+    "\uff1d1+1",
 ]
 
 #: Longer than a name may be: it is none, and does as little harm.
@@ -51,6 +56,10 @@ ENORMOUS = "x" * 65_536
 
 #: A terminal obeys these, and so does the eye of a reader.
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+#: What a spreadsheet takes for a formula.
+RUN = re.compile("[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 
 
 @pytest.fixture(scope="module")
@@ -172,4 +181,11 @@ def test_the_terminal_gets_nothing_that_it_obeys(
     assert len(done.stdout) < 50_000  # nobody scrolls through a name of 64 kB
     windows = twin.read_csv(tmp_path / "out" / "windows.csv")
     twin.assert_equal(windows, twin.averages(given, 30))
+    # Numbers are numbers; of the texts a spreadsheet runs none.
+    for name in ("filtered", "windows", "alerts", "episodes", "rejected"):
+        with (tmp_path / "out" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        cells = {cell for row in rows for cell in row}
+        assert not [cell for cell in cells if RUN.match(cell)], name
+        assert name == "rejected" or "'=cmd()|'/c calc'!A1" in cells
     assert (tmp_path / "out" / "alerts.png").stat().st_size > 10_000

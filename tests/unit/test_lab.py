@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cpuwatch import lab
+from cpuwatch import kernels, lab
 from cpuwatch.errors import CpuwatchError
 
 
@@ -45,3 +45,33 @@ def test_settings_of_an_attendee_are_kept(tmp_path: Path) -> None:
     path.write_text("{}")
     lab.put_settings(tmp_path)
     assert path.read_text() == "{}"
+
+
+def test_a_theme_of_an_attendee_s_own_jupyterlab_counts_until_it_is_changed(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    theme = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+    news = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    for name in (theme, news):
+        (theirs / name).parent.mkdir(parents=True, exist_ok=True)
+        (theirs / name).write_text("{} // theirs")
+    lab.put_settings(ours, theirs)
+    assert (ours / theme).read_text() == "{} // theirs"
+    assert "fetchNews" in (ours / news).read_text()  # in a class nobody is asked
+    (ours / theme).write_text("{}")
+    lab.put_settings(ours, theirs)
+    assert (ours / theme).read_text() == "{}"
+
+
+def test_a_kernel_hears_of_no_other_jupyter_and_of_every_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = ("JUPYTER_PATH", "JUPYTER_TOKEN", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV",
+              "MPLBACKEND", "NBVAL_X")  # fmt: skip
+    kept = ("PIP_INDEX_URL", "https_proxy", "SSL_CERT_FILE", "PYTHONUNBUFFERED")
+    for name in (*theirs, *kept):
+        monkeypatch.setenv(name, "somebody's")
+    found = kernels.environment(tmp_path)
+    assert not set(theirs) & set(found)
+    assert {found[name] for name in kept} == {"somebody's"}
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        assert tmp_path in Path(found[name]).parents and Path(found[name]).is_dir()

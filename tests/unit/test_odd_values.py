@@ -14,7 +14,6 @@ import shutil
 import socket
 import stat
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,7 +119,7 @@ def test_two_hundred_first_starts_are_prepared_and_none_fails(
     # Where the socket of a folder with a long name is.
     temporary = place / "tmp %(x)s ;#'\""
     temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(supervising, "_SHORT", temporary)
     for number in range(TIMES):
         state = place / "-".join([str(number), *dice.choices(NAMES, k=4)])
         first = "-_Az"[number % 4]
@@ -484,6 +483,20 @@ def test_any_other_state_folder_is_taken(monkeypatch: pytest.MonkeyPatch, name: 
         ("CPUWATCH_FLINK", "http://hush@h:8081"),
         ("SLACK_BOT_TOKEN", "xoxb-hush hush"),
         ("SLACK_BOT_TOKEN", "xoxb-hüsh"),
+        ("SLACK_BOT_TOKEN", "“xoxb-hush”"),
+        ("SLACK_BOT_TOKEN", "xoxb-hush\u200b"),
+        ("SLACK_BOT_TOKEN", "xoxb-hush\r"),
+        ("SLACK_BOT_TOKEN", "xoxb-hush\udcff"),
+        ("SLACK_CHANNEL", "“hush”"),
+        ("SLACK_CHANNEL", "hush hush"),
+        ("SLACK_CHANNEL", "\u200bhush"),
+        ("CPUWATCH_KAFKA", "hush:0"),
+        ("CPUWATCH_KAFKA", "a:9092,hush:65536"),
+        ("CPUWATCH_KAFKA", "“hush:9092”"),
+        ("CPUWATCH_KAFKA_FROM_FLINK", "hush:99999"),
+        ("CPUWATCH_POSTGRES_FROM_FLINK", "hush"),
+        ("CPUWATCH_FLINK", "http://h:0"),
+        ("CPUWATCH_FLINK", "http://hüsh hush:8081"),
     ],
 )
 def test_a_value_that_fits_no_file_and_no_address_is_refused(
@@ -501,10 +514,93 @@ def test_what_is_no_time_between_checkpoints_is_refused(refused: Refused, value:
     assert "seconds" in said
 
 
+@pytest.mark.parametrize("variable", ["CPUWATCH_STATE", "CPUWATCH_CACHE"])
+@pytest.mark.parametrize(
+    "value",
+    ["$HOME/x", '"/var/tmp/x"', "“/var/tmp/x”", " /var/tmp/x", "/dev/null/x", "/etc/passwd",
+     "/etc/passwd/x/y", "/var/tmp/" + 300 * "x", "~nobody-of-that-name/x"],
+)  # fmt: skip
+def test_what_is_no_folder_is_refused(refused: Refused, variable: str, value: str) -> None:
+    said = refused({variable: value})
+    assert said.startswith(f"{variable} in the environment or .env is not usable: ")
+    assert len(said) < 300
+
+
 def test_a_password_on_its_own_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CPUWATCH_POSTGRES", "postgresql://u@h/d")
     monkeypatch.setenv("POSTGRES_PASSWORD", "100%0A %41:/@'#")
     assert Settings().postgres_password == "100%0A %41:/@'#"
+
+
+# --- The file .env --------------------------------------------------------------------------
+
+#: As an editor or a shell on Windows may write it.
+PLAIN = "# Token für Slack\r\n\r\nSLACK_BOT_TOKEN='xoxb-hush'\r\nSLACK_CHANNEL=C123\r\n"
+
+WRITTEN = {
+    "UTF-8": PLAIN.encode(),
+    "UTF-8 with a mark": b"\xef\xbb\xbf" + PLAIN.encode(),
+    "UTF-16 with a mark": b"\xff\xfe" + PLAIN.encode("utf-16-le"),
+    "UTF-16, the other way round": b"\xfe\xff" + PLAIN.encode("utf-16-be"),
+    "UTF-16 without a mark": PLAIN.encode("utf-16-le"),
+    "UTF-16 without a mark, the other way round": PLAIN.encode("utf-16-be"),
+    "UTF-32": PLAIN.encode("utf-32"),
+    "lines that end in CR": PLAIN.replace("\n", "").encode(),
+    "a remark in Latin-1": PLAIN.encode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("data", WRITTEN.values(), ids=WRITTEN)
+def test_an_env_file_is_read_however_it_is_written(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SLACK_BOT_TOKEN", "SLACK_CHANNEL"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / ".env"
+    path.write_bytes(data)
+    found = Settings(_env_file=path)
+    assert found.slack_bot_token is not None and found.slack_channel == "C123"
+    assert found.slack_bot_token.get_secret_value() == "xoxb-hush"
+
+
+MISWRITTEN = {
+    "a value in Latin-1": ("A=1\nSLACK_BOT_TOKEN=hüsh\n".encode("latin-1"), "line 2, is not UTF-8"),
+    "quotes of Windows": ("SLACK_BOT_TOKEN=“hush”".encode("cp1252"), "line 1, is not UTF-8"),
+    "a NUL": (b"A=1\nSLACK_BOT_TOKEN=hu\0sh\n", "line 2, holds a NUL"),
+    "half UTF-16": (b"AB=12\r\n" + "SLACK_BOT_TOKEN=hush\r\n".encode("utf-16-le"), ""),
+    "half UTF-8": ("A=1\r\n".encode("utf-16") + b"SLACK_BOT_TOKEN=hush\n", "begins as UTF-16"),
+    "a colon": (b"A=1\n\n# B\nSLACK_BOT_TOKEN: hush\n", "line 4, is no setting"),
+    "PowerShell's own": (b"$env:SLACK_BOT_TOKEN='hush'\n", "line 1, is no setting"),
+    "a quote that does not end": (b"A=1\nSLACK_BOT_TOKEN='hush\nB=2\n", "line 2, is no setting"),
+    "a name alone": (b"SLACK_CHANNEL\n", "line 1, is no setting"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), MISWRITTEN.values(), ids=MISWRITTEN)
+def test_one_that_cannot_be_read_is_named_without_what_it_holds(
+    data: bytes, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(data)
+    with pytest.raises(CpuwatchError) as caught:
+        Settings(_env_file=path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}") and reason in said
+    assert "\n" not in said and "hush" not in said and "hüsh" not in said
+
+
+def test_one_that_is_a_folder_or_leads_nowhere_says_nothing_and_a_pipe_is_named(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "nowhere").symlink_to("/nowhere")
+    for name in ("folder", "nowhere"):
+        assert Settings(_env_file=tmp_path / name).checkpoints == 1.0
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, reason in (("pipe", "is a pipe"), ("loop", "cannot be read")):
+        with pytest.raises(CpuwatchError, match=f"{name} {reason}"):
+            Settings(_env_file=tmp_path / name)
 
 
 def test_without_a_home_the_settings_to_make_are_named(

@@ -19,9 +19,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
-from dotenv import dotenv_values
 
-from cpuwatch import files, signals, topics
+from cpuwatch import envfile, files, signals, topics, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.slack.channel import Channel, connect
@@ -161,7 +160,7 @@ def start() -> None:
         If there is no supervisor, or the token stands in the environment alone.
     """
     config = settings()
-    if config.outside("slack") and "SLACK_BOT_TOKEN" not in dotenv_values(ROOT / ".env"):
+    if config.outside("slack") and "SLACK_BOT_TOKEN" not in envfile.read(ROOT / ".env"):
         raise CpuwatchError(
             "A notifier that stays takes SLACK_BOT_TOKEN and SLACK_CHANNEL from the file .env,"
             " not from this shell's environment: put them there, or run 'cpuwatch notify' here."
@@ -215,7 +214,8 @@ def main() -> None:
     """What supervisor runs: deliver until SIGTERM, with a line for each thing done."""
 
     def tell(line: str) -> None:
-        print(time.strftime("%H:%M:%SZ", time.gmtime()), line, flush=True)
+        # Who reads the log in a terminal should not obey a host's name.
+        print(time.strftime("%H:%M:%SZ", time.gmtime()), words.printable(line), flush=True)
 
     with signals.stop_event() as stop:
         while not stop.is_set():

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cpuwatch import files, waiting
+from cpuwatch import files, limits, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOTS_HOME, Settings, settings
 from cpuwatch.stack import classes, flink, flinkpage, jars, kafka, passwords, ports, postgres, slack
@@ -239,6 +239,7 @@ def _is_up(config: Settings, supervisor: Supervisor, wanted: list[Service], tell
 def _start(
     config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell, show: bool
 ) -> None:
+    limits.make_room_for_files()
     supervisor.stop()  # whatever an earlier one left
     # Flink's connectors are needed for submitting jobs to an outside cluster, too.
     found = jars.fetch(config.cache, {"flink", *(service.name for service in wanted)}, show=show)

@@ -232,9 +232,10 @@ def _plainly_named(binaries: Path) -> Iterator[Path]:
         yield binaries
         return
     with tempfile.TemporaryDirectory(prefix="cpuwatch-", dir="/tmp") as place:
-        Path(place).chmod(0o755)  # PostgreSQL's user may be another
         copy = Path(place) / _PACKAGE.name / _INSTALL
         (copy / "bin").mkdir(parents=True)
+        for folder in (copy / "bin", copy, copy.parent, Path(place)):
+            folder.chmod(0o755)  # whatever the umask: PostgreSQL's user may be another
         for name in ("initdb", "postgres"):
             # Copies: of a link initdb would take the other end.
             shutil.copy2(binaries / name, copy / "bin" / name)

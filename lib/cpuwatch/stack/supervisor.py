@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
@@ -24,10 +23,15 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.stack import failures
 from cpuwatch.stack.program import Program
 
 #: A unix socket's path may hold about 100 characters, and supervisor adds some of its own.
 _LONGEST_SOCKET = 85
+
+#: Where the socket is then. Not where TMPDIR says: a shell that has another one, or none, has to
+#: find it, too.
+_SHORT = Path("/tmp")
 
 #: What the services need of our environment. All else may be a secret of somebody's, or an
 #: option that Java, Flink, PostgreSQL, Python or a shell would take for its own.
@@ -88,7 +92,7 @@ class Supervisor:
         """Supervisor's unix socket."""
         path = self.folder / "supervisor.sock"
         if len(os.fsencode(path)) > _LONGEST_SOCKET:
-            path = Path(tempfile.gettempdir()) / f"cpuwatch-{self.id}" / "s"
+            path = _SHORT / f"cpuwatch-{self.id}" / "s"
         return path
 
     def write(self, programs: list[Program]) -> None:
@@ -142,11 +146,11 @@ class Supervisor:
             )  # fmt: skip
 
         def sentence() -> str:
-            said = Path(log.name).read_text(errors="replace").strip().splitlines()
-            last = (said or ["no reason given"])[-1]
+            said = Path(log.name).read_text(errors="replace")
             return (
-                f"Supervisor, which runs the services, does not start ({last})."
-                f" Its log is {self.state / 'logs' / 'supervisor.log'}."
+                f"Supervisor, which runs the services, does not start ({failures.cause(said)})."
+                f" Its log is {self.state / 'logs' / 'supervisor.log'}. If that folder is on a"
+                " network drive, set CPUWATCH_STATE to one on a disk of this machine."
             )
 
         def is_there() -> bool:
