@@ -123,6 +123,7 @@ FACES = {
         "begin",
         "catch_up",
         "database",
+        "doctor",
         "episodes",
         "fill",
         "first_record",
