@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -129,12 +130,7 @@ def test_what_kernels_need_is_made_anew_and_nothing_is_restarted(stack: Path) ->
     assert {process.pid for process in processes_of(stack)} == before
 
 
-def test_a_port_that_somebody_took_meanwhile_is_named_with_who(
-    stack: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import socket
-
-    monkeypatch.setattr(control, "_RECOVERY", 8.0)
+def test_a_port_that_somebody_took_meanwhile_is_named_with_who(stack: Path) -> None:
     [page] = [one for one in processes_of(stack) if "cpuwatch.flinkpage" in one.cmdline()]
     port = settings().port("flink_page")
     others = {one.pid for one in processes_of(stack)} - {page.pid}

@@ -64,25 +64,13 @@ def _outside(facts: Facts, service: Service, status: control.Status) -> Finding:
 def _embedded(facts: Facts, service: Service, status: control.Status) -> Finding:
     known = any(name in facts.programs for name in service.programs)
     if not known and not status.pids and Supervisor(facts.config.state).process() is None:
-        taken = _taken(facts, service)
+        taken = seen.taken(facts.config, service)
         says = "does not run" + (f"; its usual {taken}" if taken else "")
         more = " It takes the next free port." if taken else ""
         return trouble(service.title, says, f"Start it with 'cpuwatch up'.{more}", _start)
     found = seen.look(facts.config, service, facts.programs)
     dead = known and not all(facts.programs[one]["pid"] for one in service.programs)
     return trouble(service.title, found.says, found.next, _start if dead else None)
-
-
-def _taken(facts: Facts, service: Service) -> str:
-    """Who has a port of a service's, as half a sentence; empty if nobody has."""
-    from cpuwatch.stack import ports
-
-    recorded = facts.config.embedded().get("ports", {})
-    for name, usual in service.ports.items():
-        port = recorded.get(name, usual)
-        if who := ports.holder(port):
-            return f"port {port} is taken by {who}"
-    return ""
 
 
 def _start() -> str:

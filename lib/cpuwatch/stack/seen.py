@@ -13,6 +13,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, ports
 from cpuwatch.stack.service import Service
+from cpuwatch.stack.supervisor import Supervisor
 
 #: All of it anew, if that is what somebody wants: nobody does it unasked.
 ANEW = (
@@ -54,6 +55,11 @@ def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str,
     """
     mine = {name: programs[name] for name in service.programs if name in programs}
     pids = [int(one["pid"]) for one in mine.values() if one["pid"]]
+    if mine and (port := taken(config, service)):
+        return Seen(
+            f"cannot come back: its {port}",
+            f"End that program, and 'cpuwatch up' goes on. Or take another port: {ANEW}.",
+        )
     if len(pids) < len(mine):
         return _down(config, service, mine)
     who = f"{_processes(pids)} " if pids else ""
@@ -80,19 +86,6 @@ def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str,
 def _down(config: Settings, service: Service, mine: Mapping[str, Mapping[str, Any]]) -> Seen:
     """A service of which a process is missing, which supervisor starts again and again."""
     names = ", ".join(name for name, one in mine.items() if not one["pid"])
-    taken = next(
-        (
-            (port, who)
-            for name in service.ports
-            if (port := _port(config, name)) and (who := ports.holder(port, _ours(mine)))
-        ),
-        None,
-    )
-    if taken is not None:
-        return Seen(
-            f"does not run ({names}): its port {taken[0]} is taken by {taken[1]}",
-            "End that program, and 'cpuwatch up' goes on. Or take another port: " + ANEW + ".",
-        )
     return Seen(
         f"does not run ({names}): {last_words(service, config)}",
         f"{_room(config)}'cpuwatch up' starts it. If it does not stay, {ANEW}. Its log:"
@@ -100,15 +93,13 @@ def _down(config: Settings, service: Service, mine: Mapping[str, Mapping[str, An
     )
 
 
-def _ours(mine: Mapping[str, Mapping[str, Any]]) -> list[int]:
-    return [int(one["pid"]) for one in mine.values() if one["pid"]]
-
-
-def _port(config: Settings, name: str) -> int | None:
-    try:
-        return config.port(name)
-    except CpuwatchError:
-        return None  # it was never started
+def taken(config: Settings, service: Service) -> str:
+    """Which port of a service somebody else has, and who, as half a sentence; or nothing."""
+    recorded = config.embedded().get("ports", {})
+    held = [recorded.get(name, usual) for name, usual in service.ports.items()]
+    ours = {one.pid for one in Supervisor(config.state).strays()}
+    found = ((port, ports.holder(port, ours)) for port in held)
+    return next((f"port {port} is taken by {who}" for port, who in found if who), "")
 
 
 def _room(config: Settings) -> str:
