@@ -148,7 +148,7 @@ def _open_window(what: str, now: Job, text: str, inputs: list[Sample]) -> Findin
     return trouble(what, says, f"{step_next}: send later readings, as 'cpuwatch produce' does.")
 
 
-def held_back(what: str, now: Job, out: Sample | None) -> Iterator[Finding]:
+def held_back(what: str, now: Job) -> Iterator[Finding]:
     """Whether one partition holds the watermark back, and with it every window."""
     text = noted.texts(now).get(now.name) or _taught(now.name)
     if "TUMBLE" not in text.upper():

@@ -141,7 +141,7 @@ class _Way:
             yield remark(what, f"it has {left:,} records still to read, and reads on", "Wait.")
             return
         inputs = [self.samples[one] for one in _topics_of(job) if one in self.samples]
-        held = list(outputs.held_back(what, now, out))
+        held = list(outputs.held_back(what, now))
         if not out and job.writes != "cpu_out_bad":
             self.dry[output] = f"nothing comes out of {job.name}"
             found = held or list(outputs.empty(what, job, now, inputs))
