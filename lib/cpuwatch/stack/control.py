@@ -107,7 +107,7 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
                     + f". Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or"
                     " take that setting out of the environment and .env to use the embedded one."
                 )
-        if _has_to_start(supervisor, wanted):
+        if _has_to_start(config, supervisor, wanted):
             _start(config, supervisor, wanted, tell, show)
         else:
             if not config.client_folder.exists():
@@ -236,10 +236,11 @@ def write_passwords(config: Settings) -> None:
     postgres.set_outside_passwords(config.pgpass, dict.fromkeys(servers, secret or ""))
 
 
-def _has_to_start(supervisor: Supervisor, wanted: list[Service]) -> bool:
+def _has_to_start(config: Settings, supervisor: Supervisor, wanted: list[Service]) -> bool:
     """Whether nothing runs that is to be left alone."""
     expected = {program for service in wanted for program in service.programs}
-    if supervisor.process() is None:
+    # Without the record of ports somebody has deleted the state folder under what runs.
+    if supervisor.process() is None or not config.services_file.exists():
         return bool(expected or supervisor.strays())
     programs = supervisor.programs()
     # One that hangs says nothing of its programs, which may be well.
