@@ -159,7 +159,7 @@ def test_a_topic_without_data(deploy: Deploy) -> None:
 
 
 def test_records_that_are_no_readings(deploy: Deploy) -> None:
-    deploy("cpu_filter", BEGINNING.rename(columns={"usage": "value"}))
+    deploy("cpu_filter", BEGINNING.assign(usage=250.0))
     assert "is a reading" in await_finding(f"Topic {topics.READINGS}", "none of the").says
 
 
@@ -202,6 +202,14 @@ def test_a_partition_that_holds_the_watermark_back(deploy: Deploy, seconds: int)
         assert "no reading after 2026-01-05T09:00:02Z, and others reach 2026-01-05T09:01:29Z" in (
             one.says
         )
+
+
+def test_a_job_that_fails_and_its_cause(deploy: Deploy) -> None:
+    nonsense = sql.taught("cpu_filter").replace("cpu, usage", "cpu, CAST(hostname AS DOUBLE)")
+    deploy("cpu_filter", BEGINNING[:0], nonsense)
+    topics.produce(of_host("doc", 10, 95.0))
+    one = await_finding("Job cpu_filter", "CAST")
+    assert not one.well and "'doc'" in one.says and "Exception" not in one.says
 
 
 # --- What stands, hangs or is dead -----------------------------------------------------------
