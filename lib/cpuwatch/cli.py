@@ -567,25 +567,38 @@ def reset() -> None:
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
-    """Say what is wrong, and the next thing to do."""
+def doctor(
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Do what is safe: start, fetch, make anew; delete nothing."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong, why the output is empty, and the next thing to do."""
     from cpuwatch import doctor
 
-    findings = []
-    for finding in doctor.examine():
-        findings.append(finding)
-        if not as_json:
-            mark = "[green]well [/]" if finding.well else "[red]wrong[/]"
-            out.print(f"{mark}  {finding.what}: {_text(finding.says)}")
-            if finding.next:
-                out.print(f"       Next: {_text(finding.next)}")
+    findings, fixed = [], None
+    with _telling(quiet=as_json or not err.is_terminal) as tell:
+        tell("Looking at everything")
+        if fix:
+            fixed = doctor.mend(doctor.examine())
+        findings = list(doctor.examine())
     if as_json:
-        print(doctor.as_json(findings))
-    if not all(finding.well for finding in findings):
-        if not as_json:
-            wrong = ", ".join(finding.what for finding in findings if not finding.well)
-            raise CpuwatchError(f"Not all is well: {wrong}. What to do stands above.")
-        sys.exit(1)
+        print(doctor.as_json(findings, fixed))
+        sys.exit(0 if all(finding.well for finding in findings) else 1)
+    for sentence in fixed or []:
+        out.print(f"[green]fixed[/]  {_text(sentence)}")
+    if fixed == []:
+        out.print("Nothing could be mended without you.")
+    for finding in findings:
+        mark = "[yellow]note [/]" if finding.remark else "[green]well [/]"
+        mark = mark if finding.well else "[red]wrong[/]"
+        out.print(f"{mark}  {finding.what}: {_text(finding.says)}")
+        if finding.next:
+            out.print(f"       Next: {_text(finding.next)}")
+    wrong = list(dict.fromkeys(finding.what for finding in findings if not finding.well))
+    if wrong:
+        raise CpuwatchError(f"Not all is well: {', '.join(wrong)}. What to do stands above.")
 
 
 if __name__ == "__main__":

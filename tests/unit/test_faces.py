@@ -126,6 +126,7 @@ FACES = {
         "begin",
         "catch_up",
         "database",
+        "doctor",
         "episodes",
         "fill",
         "first_record",

@@ -276,12 +276,19 @@ def _all_tasks_run(job: Job) -> bool:
 
 def failure(job: Job, patience: float = TAKEOVER) -> str | None:
     """The cause of a job's latest failure, in one line; None if it never failed."""
+    found = latest_failure(job, patience)
+    return None if found is None else found[1]
+
+
+def latest_failure(job: Job, patience: float = TAKEOVER) -> tuple[float, str] | None:
+    """When a job failed last, in seconds since the epoch, and why; None if it never did."""
     found = rest(f"/jobs/{job.id}/exceptions?maxExceptions=1", patience=patience)
-    trace = found.get("root-exception") or ""
+    trace, moment = found.get("root-exception") or "", found.get("timestamp") or 0
     for entry in found.get("exceptionHistory", {}).get("entries", []):
         trace = entry.get("stacktrace") or trace
+        moment = entry.get("timestamp") or moment
         break
-    return explain.java(trace).rstrip(".") if trace else None
+    return (moment / 1000, explain.java(trace).rstrip(".")) if trace else None
 
 
 def wait(

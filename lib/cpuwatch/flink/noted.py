@@ -102,6 +102,12 @@ def note_job(
     )
 
 
+def texts(job: Job) -> dict[str, str]:
+    """The statements that a noted job was made of; empty if it was not noted."""
+    note = _notes().get(job.name, {})
+    return _known(note["texts"]) if note.get("id") == job.id else {}
+
+
 def tick(job: Job) -> float:
     """How often a job's watermarks move, in seconds."""
     note = _notes().get(job.name, {})

@@ -36,7 +36,7 @@ def _memory_file(channel: Channel) -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Two notifiers would tell everything twice: the kernel lets only one in."""
     path = settings().slack_folder / "notifier.lock"
     files.folder(path.parent)
@@ -71,7 +71,7 @@ def follow(tell: Tell = print, once: bool = False, stop: threading.Event | None 
         If another notifier is at work, or Kafka does not answer.
     """
     stop = stop or threading.Event()
-    with _alone():
+    with alone():
         channel = connect(stop)
         notifier = Notifier(channel, memory=_memory_file(channel), tell=tell, stop=stop)
         notifier.run(once)
@@ -99,7 +99,7 @@ def deliver(patience: float = 60.0, tell: Tell = lambda _: None) -> int:
         If Slack does not answer so long: the alerts stay in the topic. Or if a notifier is
         at work already.
     """
-    with _alone():
+    with alone():
         channel = connect(patience=patience)
         Notifier(channel, memory=_memory_file(channel), tell=tell).run(once=True)
     return channel.posted
@@ -113,7 +113,7 @@ def forget() -> None:
     CpuwatchError
         If a notifier is at work.
     """
-    with _alone():
+    with alone():
         for file in settings().slack_folder.glob("notified-*.json"):
             file.unlink()
         topics.ask(_forget_group)
@@ -169,7 +169,7 @@ def start() -> None:
     if NOTIFIER not in supervisor.programs():
         raise CpuwatchError("The stack does not run: start it with 'cpuwatch up'.")
     if not is_running():
-        with _alone():
+        with alone():
             pass
     # It stays from now on, whatever dies meanwhile.
     files.write(stays(config), b"", private=True)

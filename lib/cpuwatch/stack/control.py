@@ -11,11 +11,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cpuwatch import files, limits, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOTS_HOME, Settings, settings
-from cpuwatch.stack import classes, flink, flinkpage, jars, kafka, passwords, ports, postgres, slack
+from cpuwatch.stack import (
+    classes,
+    flink,
+    flinkpage,
+    jars,
+    kafka,
+    passwords,
+    ports,
+    postgres,
+    seen,
+    slack,
+)
 from cpuwatch.stack.logs import Watch
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
@@ -27,8 +39,7 @@ SERVICES = (kafka.SERVICE, postgres.SERVICE, flink.SERVICE, flinkpage.SERVICE, s
 #: How long a service may take to answer, in seconds, on a slow and busy laptop.
 _PATIENCE = 120.0
 
-#: How long a running supervisor may need to bring a killed service back before
-#: everything is started afresh.
+#: How long a running supervisor may need to bring a killed service back.
 _RECOVERY = 60.0
 
 #: How often ports are chosen anew, where somebody outside our lock takes one.
@@ -53,6 +64,15 @@ class Status:
 
 def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
     """Start what is embedded and not running, and wait until every service answers.
+
+    What runs is never ended unasked, whatever its probe says: jobs and a class's work hang on
+    it, and the fault may lie with the probe. So:
+
+    - With supervisor alive, what has died is started, and what lives is left alone. What still
+      does not answer after a minute is named, with its processes, what its probe said, and what
+      to do. `down` and `up` is how somebody asks for all of it anew.
+    - Without supervisor nobody looks after what it left: that is ended, and all is started.
+    - Settings that make other services embedded than those that run ask for these, too.
 
     Parameters
     ----------
@@ -87,8 +107,12 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
                     + f". Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or"
                     " take that setting out of the environment and .env to use the embedded one."
                 )
-        if not _is_up(config, supervisor, wanted, tell):
+        if _has_to_start(config, supervisor, wanted):
             _start(config, supervisor, wanted, tell, show)
+        else:
+            if not config.client_folder.exists():
+                _prepare_clients(config, wanted, tell, show)
+            _revive(config, supervisor, wanted, tell)
         return status()
 
 
@@ -212,28 +236,56 @@ def write_passwords(config: Settings) -> None:
     postgres.set_outside_passwords(config.pgpass, dict.fromkeys(servers, secret or ""))
 
 
-def _is_up(config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell) -> bool:
-    programs = supervisor.programs()
+def _has_to_start(config: Settings, supervisor: Supervisor, wanted: list[Service]) -> bool:
+    """Whether nothing runs that is to be left alone."""
     expected = {program for service in wanted for program in service.programs}
-    if set(programs) - {slack.NOTIFIER} != expected:
-        return False  # not running, or the settings have changed
-    if not config.client_folder.exists():
-        return False
+    # Without the record of ports somebody has deleted the state folder under what runs.
+    if supervisor.process() is None or not config.services_file.exists():
+        return bool(expected or supervisor.strays())
+    programs = supervisor.programs()
+    # One that hangs says nothing of its programs, which may be well.
+    return bool(programs) and set(programs) - {slack.NOTIFIER} != expected
+
+
+def _revive(config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell) -> None:
+    """Start what has died, leave alone what lives, and wait until all answer."""
     deadline = time.monotonic() + _RECOVERY
     told = False
-    while missing := _silent(config, supervisor, wanted):
-        for program, info in supervisor.programs().items():
+    while missing := _silent(config, wanted):
+        programs = supervisor.programs()
+        for program, info in programs.items():
             stands_still = info["statename"] in ("FATAL", "EXITED", "STOPPED")
             if stands_still and program != slack.NOTIFIER:
                 supervisor.restart(program)
         if time.monotonic() > deadline:
-            tell("It does not come back by itself: everything is started afresh")
-            return False
+            raise CpuwatchError(_what_is_silent(config, supervisor, missing, programs))
         if not told:
             tell(f"Waiting for {_names(missing)} to come back")
             told = True
         time.sleep(0.2)
-    return True
+    process = supervisor.process()
+    if process is not None and not supervisor.programs():
+        tell(
+            f"Supervisor (process {process.pid}) does not answer, but all that it runs does: it is"
+            f" left as it is. {seen.ANEW[0].upper()}{seen.ANEW[1:]}."
+        )
+
+
+def _what_is_silent(
+    config: Settings,
+    supervisor: Supervisor,
+    missing: list[Service],
+    programs: dict[str, dict[str, Any]],
+) -> str:
+    found = [(service.title, seen.look(config, service, programs)) for service in missing]
+    said = ". ".join(f"{title}: {one.says}" for title, one in found)
+    process = supervisor.process()
+    if process is not None and not programs:
+        said += (
+            f". Supervisor (process {process.pid}), which would start what died, does not answer"
+        )
+    steps = " ".join(dict.fromkeys(one.next for _, one in found))
+    return f"{said}. What runs was left as it is. {steps}"
 
 
 def _start(
@@ -241,14 +293,7 @@ def _start(
 ) -> None:
     limits.make_room_for_files()
     supervisor.stop()  # whatever an earlier one left
-    # Flink's connectors are needed for submitting jobs to an outside cluster, too.
-    found = jars.fetch(config.cache, {"flink", *(service.name for service in wanted)}, show=show)
-    found["flink"] = flink.class_path(config.cache, found["flink"])
-    flink.prepare_client(config.client_folder, found["flink"])
-    shared = classes.archives(
-        config.cache, found, lambda: tell("Preparing Java's classes, once: that takes a moment")
-    )
-    classes.link(config.client_folder, shared["flink"])
+    found, shared = _prepare_clients(config, wanted, tell, show)
     for service in wanted:
         if service.name in shared:
             classes.link(config.state / service.name, shared[service.name])
@@ -284,6 +329,29 @@ def _start(
         f"{_ATTEMPTS} times somebody else took a port between its choice and its use. Run"
         " 'cpuwatch up' again when fewer programs start at once."
     )
+
+
+def _prepare_clients(
+    config: Settings, wanted: list[Service], tell: Tell, show: bool
+) -> tuple[dict[str, list[Path]], dict[str, Path | None]]:
+    """Fetch the jars, and write what kernels need to submit jobs.
+
+    Returns
+    -------
+    dict
+        For each part of the stack its class path.
+    dict
+        For each part the archive of its classes; None where none could be made.
+    """
+    # Flink's connectors are needed for submitting jobs to an outside cluster, too.
+    found = jars.fetch(config.cache, {"flink", *(service.name for service in wanted)}, show=show)
+    found["flink"] = flink.class_path(config.cache, found["flink"])
+    flink.prepare_client(config.client_folder, found["flink"])
+    shared = classes.archives(
+        config.cache, found, lambda: tell("Preparing Java's classes, once: that takes a moment")
+    )
+    classes.link(config.client_folder, shared["flink"])
+    return found, shared
 
 
 def prepare(
@@ -332,13 +400,13 @@ def _wait(
     missing = list(wanted)
 
     def all_answer_or_cannot() -> bool:
-        missing[:] = _silent(config, supervisor, missing)
+        missing[:] = _silent(config, missing)
         return not missing or any(watch.saw() for watch in in_vain)
 
     def sentence() -> str:
         return (
             f"{missing[0].title} does not answer after {_PATIENCE:.0f} seconds"
-            f" ({_last_words(missing[0].log(config))}). Its log is in {config.state / 'logs'}; if"
+            f" ({seen.last_words(missing[0], config)}). Its log is in {config.state / 'logs'}; if"
             " that does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
         )
 
@@ -353,13 +421,8 @@ def _wait(
     return not missing
 
 
-def _silent(config: Settings, supervisor: Supervisor, services: list[Service]) -> list[Service]:
+def _silent(config: Settings, services: list[Service]) -> list[Service]:
     return [service for service in services if not service.answers(config)]
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1][:200] if lines else "its log is empty"
 
 
 def _names(services: list[Service]) -> str:

@@ -48,6 +48,11 @@ def free(state: Path) -> int:
     return shutil.disk_usage(there).free
 
 
+def is_short(state: Path) -> bool:
+    """Whether the disk that holds the state folder is as good as full."""
+    return free(state) < _LEAST_FREE
+
+
 def remedy(state: Path) -> str:
     """What to do about a service of ours that does not answer, as the end of an error's text.
 
@@ -56,10 +61,10 @@ def remedy(state: Path) -> str:
     state
         The state folder: on a full disk Kafka, Flink and PostgreSQL fall silent one by one.
     """
-    left = free(state)
-    if left < _LEAST_FREE:
+    if is_short(state):
+        left = free(state) // 1024**2
         return (
-            f"The disk that holds {state} is full: {left // 1024**2} MB are free. Free some space;"
+            f"The disk that holds {state} is full: {left} MB are free. Free some space;"
             " the services go on by themselves then."
         )
     return "See 'cpuwatch status', and start it with 'cpuwatch up'."

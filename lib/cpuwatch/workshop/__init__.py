@@ -14,6 +14,7 @@ from cpuwatch.workshop.exercises import hint, solution
 from cpuwatch.workshop.running import (
     bad,
     database,
+    doctor,
     first_record,
     fresh_topic,
     job,
@@ -31,6 +32,7 @@ __all__ = [
     "begin",
     "catch_up",
     "database",
+    "doctor",
     "episodes",
     "fill",
     "first_record",

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine
 
-from cpuwatch import flink, lab, pipeline, results, slack, sql, thresholds, topics
+from cpuwatch import flink, lab, pipeline, results, slack, sql, thresholds, topics, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted
 from cpuwatch.flink.cluster import cancel_all
@@ -121,6 +121,29 @@ def services() -> pd.DataFrame:
         for service in control.status()
     ]
     return pd.DataFrame(found, columns=["service", "state"])
+
+
+def doctor() -> None:
+    """Say what is wrong, why an output is empty, and the next thing to do.
+
+    The same as `cpuwatch doctor`, in a terminal; what is well is counted, and not told one by one.
+    """
+    from cpuwatch import doctor as checks
+
+    found = list(checks.examine())
+    wrong = sum(not one.well for one in found)
+    if wrong:
+        print(f"{wrong} of {len(found)} things are not well. Begin with the first of them.")
+    else:
+        print(f"All is well: {len(found)} things were looked at.")
+    for one in found:
+        if one.well and not one.remark:
+            continue
+        said = [one.says, *([f"Next: {one.next}"] if one.next else [])]
+        print(f"\n{'Note' if one.well else 'Wrong'}: {one.what}")
+        for text in said:
+            text = words.printable(text)
+            print(textwrap.fill(text, LINE, initial_indent="  ", subsequent_indent="  "))
 
 
 def first_record(topic: str) -> Any:

@@ -101,3 +101,36 @@ def test_an_outside_database_that_lets_nobody_in_is_named_with_its_reason(
         ". Somebody else runs it (CPUWATCH_POSTGRES): start it, or take that setting out of the"
         " environment and .env to use the embedded one."
     )
+
+
+OTHERS = [service for service in control.SERVICES if service.name != "kafka"]
+ALL = {program: {} for service in control.SERVICES for program in service.programs}
+
+
+@pytest.mark.parametrize(
+    ("supervisor", "programs", "wanted", "recorded", "starts"),
+    [
+        (None, {}, control.SERVICES, True, True),  # nobody looks after what is left
+        ("alive", ALL, control.SERVICES, True, False),
+        ("alive", {**ALL, "notifier": {}}, control.SERVICES, True, False),
+        ("hangs", {}, control.SERVICES, True, False),
+        ("alive", ALL, OTHERS, True, True),  # somebody else runs Kafka now
+        ("alive", {}, control.SERVICES, False, True),  # the state folder was deleted
+        (None, {}, [], True, False),  # all services are somebody else's
+    ],
+)
+def test_what_runs_is_started_anew_only_where_nobody_looks_after_it_or_somebody_asks(
+    config: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    supervisor: str | None,
+    programs: dict,
+    wanted: list[Service],
+    recorded: bool,
+    starts: bool,
+) -> None:
+    monkeypatch.setattr(Supervisor, "process", lambda _: supervisor)
+    monkeypatch.setattr(Supervisor, "programs", lambda _: programs)
+    control.make_state(config)
+    if recorded:
+        config.services_file.write_text("{}")
+    assert control._has_to_start(config, Supervisor(config.state), list(wanted)) is starts

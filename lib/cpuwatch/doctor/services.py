@@ -1,0 +1,78 @@
+"""The services: which one is dead, or hangs, and what stands in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cpuwatch.doctor.facts import Facts
+from cpuwatch.doctor.findings import Finding, trouble
+from cpuwatch.stack import control, seen
+from cpuwatch.stack.service import Service
+from cpuwatch.stack.supervisor import Supervisor
+
+
+def each(facts: Facts) -> Iterator[Finding]:
+    """Whether each service answers; if not, what is seen of it."""
+    for status in facts.services:
+        service = next(one for one in control.SERVICES if one.name == status.name)
+        frozen = [pid for pid in status.pids if seen.is_stopped(pid)]
+        if status.answers and not frozen:
+            yield Finding(service.title, True, "answers")
+        elif status.where == "outside":
+            yield _outside(facts, service, status)
+        else:
+            yield _embedded(facts, service, status)
+
+
+def supervisor(facts: Facts) -> Iterator[Finding]:
+    """Whether somebody looks after the processes that run."""
+    if not any(one.where == "embedded" and one.answers for one in facts.services):
+        return  # the services' own findings say what to do
+    ours = Supervisor(facts.config.state)
+    process = ours.process()
+    if process is None:
+        yield trouble(
+            "Supervisor",
+            "it is dead, so nobody brings a service back that dies; the services run on",
+            "When you can spare them for some seconds: 'cpuwatch up' ends what it left, and starts"
+            " all anew. Jobs go on from their last checkpoints.",
+        )
+    elif not facts.programs:
+        yield trouble(
+            "Supervisor",
+            f"process {process.pid} does not answer, so nobody brings a service back that dies",
+            f"'kill -CONT {process.pid}' lets it go on, if somebody stopped it. Or {seen.ANEW}.",
+        )
+
+
+def _outside(facts: Facts, service: Service, status: control.Status) -> Finding:
+    reason = service.refusal(facts.config)
+    if service.name == "slack":
+        return trouble(
+            service.title,
+            "does not answer, or does not let the token in",
+            "Look at SLACK_BOT_TOKEN in .env and at the network. Alerts wait in their topic.",
+        )
+    return trouble(
+        service.title,
+        "does not answer" + (f" ({reason})" if reason else ""),
+        f"Somebody else runs it at {status.address}: start it there, or take"
+        f" CPUWATCH_{service.name.upper()} out of the environment and .env.",
+    )
+
+
+def _embedded(facts: Facts, service: Service, status: control.Status) -> Finding:
+    known = any(name in facts.programs for name in service.programs)
+    if not known and not status.pids and Supervisor(facts.config.state).process() is None:
+        taken = seen.taken(facts.config, service)
+        says = "does not run" + (f"; its usual {taken}" if taken else "")
+        more = " It takes the next free port." if taken else ""
+        return trouble(service.title, says, f"Start it with 'cpuwatch up'.{more}", _start)
+    found = seen.look(facts.config, service, facts.programs)
+    dead = known and not all(facts.programs[one]["pid"] for one in service.programs)
+    return trouble(service.title, found.says, found.next, _start if dead else None)
+
+
+def _start() -> str:
+    control.up(show=False)
+    return "started what did not run ('cpuwatch up')"

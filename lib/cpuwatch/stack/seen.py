@@ -1,0 +1,138 @@
+"""What is seen of a service of ours that does not answer, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import Settings
+from cpuwatch.stack import failures, ports
+from cpuwatch.stack.service import Service
+from cpuwatch.stack.supervisor import Supervisor
+
+#: All of it anew, if that is what somebody wants: nobody does it unasked.
+ANEW = (
+    "'cpuwatch down' and 'cpuwatch up' start everything anew: data stay, and jobs go on from their"
+    " last checkpoints"
+)
+
+#: How PostgreSQL says that it knows another password than we do.
+_OTHER_PASSWORD = "password authentication failed"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One service that does not answer.
+
+    Attributes
+    ----------
+    says
+        What was seen: its processes, and what the probe said; half a sentence.
+    next
+        What to do; a sentence.
+    """
+
+    says: str
+    next: str
+
+
+def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str, Any]]) -> Seen:
+    """See what is with an embedded service that does not answer.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    service
+        Which one.
+    programs
+        What supervisor says of its programs; empty if supervisor does not answer.
+    """
+    mine = {name: programs[name] for name in service.programs if name in programs}
+    pids = [int(one["pid"]) for one in mine.values() if one["pid"]]
+    if mine and (port := taken(config, service)):
+        return Seen(
+            f"cannot come back: its {port}",
+            f"End that program, and 'cpuwatch up' goes on. Or take another port: {ANEW}.",
+        )
+    if len(pids) < len(mine):
+        return _down(config, service, mine)
+    who = f"{_processes(pids)} " if pids else ""
+    if frozen := [pid for pid in pids if is_stopped(pid)]:
+        numbers = " ".join(map(str, frozen))
+        return Seen(
+            f"{who}stands still: somebody has stopped {_processes(frozen)}",
+            f"'kill -CONT {numbers}' lets it go on. Or {ANEW}.",
+        )
+    reason = service.refusal(config) or _reached(config, service)
+    if _OTHER_PASSWORD in reason:
+        return Seen(
+            f"{who}runs, but refuses the password in {config.pgpass} ({reason})",
+            "Put that file back as it was. If nobody has it any more, 'cpuwatch down --wipe' and"
+            " 'cpuwatch up' begin with nothing.",
+        )
+    return Seen(
+        f"{who}runs, but does not answer ({reason})" if pids else f"does not answer ({reason})",
+        f"{_room(config)}Wait a moment: it may be busy or starting. If it stays so, {ANEW}. Its"
+        f" log: {service.log(config)}",
+    )
+
+
+def _down(config: Settings, service: Service, mine: Mapping[str, Mapping[str, Any]]) -> Seen:
+    """A service of which a process is missing, which supervisor starts again and again."""
+    names = ", ".join(name for name, one in mine.items() if not one["pid"])
+    return Seen(
+        f"does not run ({names}): {last_words(service, config)}",
+        f"{_room(config)}'cpuwatch up' starts it. If it does not stay, {ANEW}. Its log:"
+        f" {service.log(config)}",
+    )
+
+
+def taken(config: Settings, service: Service) -> str:
+    """Which port of a service somebody else has, and who, as half a sentence; or nothing."""
+    recorded = config.embedded().get("ports", {})
+    held = [recorded.get(name, usual) for name, usual in service.ports.items()]
+    ours = {one.pid for one in Supervisor(config.state).strays()}
+    found = ((port, ports.holder(port, ours)) for port in held)
+    return next((f"port {port} is taken by {who}" for port, who in found if who), "")
+
+
+def _room(config: Settings) -> str:
+    """A sentence about the disk, if it is full: nothing else would help."""
+    return f"{failures.remedy(config.state)} " if failures.is_short(config.state) else ""
+
+
+def _processes(pids: Iterable[int]) -> str:
+    numbers = [str(pid) for pid in pids]
+    return f"process{'es' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process stands still because somebody has stopped it."""
+    with suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    return False
+
+
+def _reached(config: Settings, service: Service) -> str:
+    """Whether anybody listens there, where the probe itself gives no reason."""
+    try:
+        address = service.address(config)
+        free = ports.is_free(config.port(next(iter(service.ports))))
+    except CpuwatchError as error:
+        return str(error)
+    if free:
+        return f"nobody listens at {address}"
+    return f"who listens at {address} gives no answer, or is somebody else's"
+
+
+def last_words(service: Service, config: Settings) -> str:
+    """The last line of a service's log."""
+    log = service.log(config)
+    lines = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1][:200] if lines else "its log is empty"
