@@ -37,16 +37,19 @@ $(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has go
   rm -rf .venv; } >&2)
 endif
 
-.PHONY: help lab demo containers test test-unit chaos lint clean audit lock jars-lock class-lists notebooks
+.PHONY: help lab demo bundle containers test test-unit chaos lint clean audit lock jars-lock class-lists notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
-lab: .venv/installed  ## Open the workshop in JupyterLab (ARGS="--no-browser --port 8899")
+lab: .venv/installed  ## Open the workshop in JupyterLab (ARGS="--no-browser --port 8899", BUNDLE=… without a network)
 	@$(CPUWATCH) lab $(ARGS)
 
 demo: .venv/installed  ## Run the whole story once and show who was in trouble
 	@$(CPUWATCH) demo
+
+bundle: .venv/installed  ## Gather all that is installed into one archive, for rooms without a network
+	@$(BIN)/python -I tools/bundle.py gather out
 
 containers: .venv/installed  ## Run the services as containers instead (needs Docker)
 	@docker compose version >/dev/null 2>&1 || { \
@@ -88,14 +91,29 @@ clean:  ## Stop the stack, forget its data, remove what was installed
 	fi; \
 	rm -rf .venv; "$$found" -I -m venv .venv
 
+# Where there is no network: BUNDLE=… names what 'make bundle' made where there is one.
+ifdef BUNDLE
+define install
+	@$(BIN)/python -I tools/bundle.py install "$(BUNDLE)"
+	$(finish)
+endef
+else
 # Installed from the lock, every file checked against its hash. uv does not know of
 # a mirror that stands in pip's configuration alone: then pip does the same, slower.
 define install
 	@echo "Installing what $(1) lists; the first time this downloads some 600 MB."
 	@$(PIP) '$(UV)' \
 	  && $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $(1) \
-	  || $(PIP) --require-hashes -r $(1)
-	@$(PIP) \
+	  || $(PIP) --require-hashes -r $(1) \
+	  || { echo "It could not be installed: see the lines above, and run the same command again." >&2; \
+	  echo "Is there no network? 'make lab BUNDLE=…' needs none: docs/instructors.md says how." >&2; \
+	  exit 1; }
+	$(finish)
+endef
+endif
+
+define finish
+@$(PIP) \
 	  --no-index --no-deps --no-build-isolation --editable .
 	@pwd -P > .venv/made-at
 	@touch $@

@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,38 @@ import pytest
 from conftest import PLACE, PREFIX
 
 from cpuwatch.settings import ROOT
+
+#: What an archive of `make bundle` unpacks to.
+UNPACKED = "cpuwatch-workshop"
+
+#: Root cuts a process off from every network, and gives its rights away.
+_CUT_OFF = """
+import fcntl, os, socket, struct, sys, warnings  # the last for execvp: no file of ours is read later
+with socket.socket() as one:
+    fcntl.ioctl(one, 0x8914, struct.pack("16sH14s", b"lo", 0x41, b""))  # up and running
+user, group = int(sys.argv[1]), int(sys.argv[2])
+os.setgroups([])
+os.setgid(group)
+os.setuid(user)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+
+#: What an attendee does: the whole story, and the workshop in JupyterLab, until it answers.
+_WITHOUT_NETWORK = """
+make demo BUNDLE="$1" >&2
+make lab ARGS=--no-browser > lab.log 2>&1 &
+address=
+until [ -n "$address" ]; do
+  kill -0 $! || { cat lab.log >&2; exit 1; }
+  address=$(grep -o 'http://127.0.0.1[^ ]*' lab.log || true)
+  sleep 0.2
+done
+ask='import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).status)'
+.venv/bin/python -c "$ask" "$address"
+kill $!
+wait $! || true
+.venv/bin/cpuwatch down >&2
+"""
 
 
 @pytest.fixture
@@ -43,7 +76,9 @@ def somebody() -> Iterator[tuple[dict, Path]]:
     # The Python that the tests run on comes first: the lock is for each that is supported.
     as_user["env"] = environment | {"HOME": str(home), "USER": "somebody"}
     yield as_user, clone
-    subprocess.run(["make", "clean"], cwd=clone, check=False, capture_output=True, **as_user)
+    for made in (clone, home / UNPACKED):
+        if made.exists():
+            subprocess.run(["make", "clean"], cwd=made, check=False, capture_output=True, **as_user)
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -66,3 +101,35 @@ def test_make_demo_does_everything_from_nothing(somebody: tuple[dict, Path]) -> 
     left = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_dir()}
     outside = {path for path in left if not path.startswith(("a workshop", ".cache"))}
     assert outside - {".local", ".local/state", ".local/state/cpuwatch"} == set()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can cut a process off from the network")
+def test_a_bundle_is_all_that_a_machine_without_a_network_needs(
+    somebody: tuple[dict, Path],
+) -> None:
+    as_user, clone = somebody
+    bundles = clone.parent / "a stick"
+    made = subprocess.run(
+        [sys.executable, ROOT / "tools" / "bundle.py", "gather", bundles],
+        check=False, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    (archive,) = bundles.iterdir()
+    assert made.stdout.startswith(str(archive))
+    subprocess.run(["tar", "-xf", archive], cwd=clone.parent, check=True, **as_user)
+    unpacked = clone.parent / UNPACKED
+    # Nothing of whoever made it: not its settings, not its user.
+    assert not (unpacked / ".env").exists()
+    owners = subprocess.run(["tar", "-tvf", archive], capture_output=True, text=True, check=True)
+    assert {line.split()[1] for line in owners.stdout.splitlines()} == {"0/0"}
+    ids = [str(as_user["user"]), str(as_user["group"])]
+    shell = ["bash", "-eu", "-c", _WITHOUT_NETWORK, "-", "bundle"]
+    done = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", _CUT_OFF, *ids, *shell],
+        cwd=unpacked, env=as_user["env"], check=False, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "200\n"
+    assert "Downloading" not in done.stderr
+    for host in ("doc", "grumpy", "bashful", "sneezy"):
+        assert f"\n{host} " in done.stderr

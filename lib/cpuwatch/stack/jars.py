@@ -23,7 +23,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ex
 
 from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import DATA
+from cpuwatch.settings import DATA, settings
 
 LOCK = DATA / "jars.lock"
 
@@ -130,6 +130,24 @@ def damaged(cache: Path, parts: set[str]) -> list[str]:
         return [jar.filename for jar, well in zip(wanted, good, strict=True) if not well]
 
 
+def take(source: str | Path) -> None:
+    """Bring jars from a folder into the cache, those of the lock that it has not yet.
+
+    Parameters
+    ----------
+    source
+        The folder, such as the one on an instructor's stick.
+    """
+    folder = settings().cache / "jars"
+    with files.only_one(folder / ".lock"):
+        for jar in locked():
+            given = Path(source) / jar.filename
+            if _good(given, jar) and not _good(folder / jar.filename, jar):
+                new = folder / f"{jar.filename}.new"
+                shutil.copyfile(given, new)
+                os.replace(new, folder / jar.filename)
+
+
 def _good(path: Path, jar: Jar) -> bool:
     return path.is_file() and path.stat().st_size == jar.size and sha256(path) == jar.sha256
 
@@ -155,7 +173,8 @@ def _download(jars: list[Jar], folder: Path, show: bool) -> None:
     except (requests.RequestException, OSError, RuntimeError) as error:
         raise CpuwatchError(
             f"A jar could not be downloaded ({_reason(error)}). Check the network and run the"
-            " same command again: what has arrived is kept."
+            " same command again: what has arrived is kept. Without a network, a bundle has them"
+            " all: see docs/instructors.md."
         ) from error
     finally:
         shutil.rmtree(workplace, ignore_errors=True)

@@ -97,6 +97,29 @@ def test_a_spoilt_jar_in_the_cache_is_fetched_anew(serve, tmp_path: Path, spoilt
     assert path.read_bytes() == CONTENT
 
 
+def test_jars_are_taken_from_a_folder_the_right_ones_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = jars.locked()[:2]
+    good = b"good"
+    of_good = hashlib.sha256(good).hexdigest()
+    listed = [replace(jar, size=len(good), sha256=of_good) for jar in (one, other)]
+    monkeypatch.setattr(jars, "locked", lambda: listed)
+    monkeypatch.setenv("CPUWATCH_CACHE", str(tmp_path / "cache"))
+    settings.cache_clear()
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    (stick / one.filename).write_bytes(good)
+    (stick / other.filename).write_bytes(b"bad!")
+    (stick / "unknown.jar").write_bytes(good)
+    try:
+        jars.take(stick)
+    finally:
+        settings.cache_clear()
+    assert [path.name for path in (tmp_path / "cache" / "jars").glob("*.*")] == [one.filename]
+    assert (tmp_path / "cache" / "jars" / one.filename).read_bytes() == good
+
+
 def test_what_a_killed_download_left_is_swept(serve, tmp_path: Path) -> None:
     serve(Response(CONTENT))
     left = tmp_path / "jars" / "download-of-yesterday"
