@@ -21,7 +21,8 @@ UNPACKED = "cpuwatch-workshop"
 
 #: Root cuts a process off from every network, and gives its rights away.
 _CUT_OFF = """
-import fcntl, os, socket, struct, sys, warnings  # the last for execvp: no file of ours is read later
+# All that is wanted later, too: no file of the Python that runs this can be read then.
+import fcntl, os, socket, struct, sys, warnings
 with socket.socket() as one:
     fcntl.ioctl(one, 0x8914, struct.pack("16sH14s", b"lo", 0x41, b""))  # up and running
 user, group = int(sys.argv[1]), int(sys.argv[2])

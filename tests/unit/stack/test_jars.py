@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import settings
 from cpuwatch.stack import jars
 
 CONTENT = b"not really a jar, but hashed like one" * 1000
@@ -116,7 +118,7 @@ def test_jars_are_taken_from_a_folder_the_right_ones_alone(
         jars.take(stick)
     finally:
         settings.cache_clear()
-    assert [path.name for path in (tmp_path / "cache" / "jars").glob("*.*")] == [one.filename]
+    assert [path.name for path in (tmp_path / "cache" / "jars").glob("*.jar*")] == [one.filename]
     assert (tmp_path / "cache" / "jars" / one.filename).read_bytes() == good
 
 
