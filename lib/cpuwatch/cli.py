@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -255,10 +256,18 @@ def demo(
     }
     written = [] if folder is None else write(result, folder)
     if as_json:
-        print(json.dumps(result.as_dict()))
+        _print_json(result.as_dict())
         return
     _show_result(result)
     out.print(f"\nThe plot is in {_text(str(written[-1]))}, the tables beside it.")
+
+
+def _print_json(found: object) -> None:
+    """One line of ASCII, which every terminal and log has letters for.
+
+    By way of orjson, for which no number is no JSON: it writes null for one that is none.
+    """
+    print(json.dumps(orjson.loads(orjson.dumps(found)), separators=(",", ":")))
 
 
 def _about_csv(
@@ -416,7 +425,7 @@ def produce(
         "seconds": round(time.monotonic() - start, 3),
     }
     if as_json:
-        print(json.dumps(summary))
+        _print_json(summary)
         return
     out.print(f"{sent:,} readings from {_text(source.name)} are in the topic {topics.READINGS}.")
     for line, reason in source.rejected.head(5)[["line", "reason"]].itertuples(index=False):
@@ -443,7 +452,7 @@ def bad(as_json: AsJson = False) -> None:
             {name: value for name, value in row.items() if not pd.isna(value)}
             for row in found.astype(object).to_dict("records")
         ]
-        print(json.dumps({"bad": len(rows), "late": late, "records": rows}))
+        _print_json({"bad": len(rows), "late": late, "records": rows})
         return
     if "cpu_bad" not in running:
         err.print(
@@ -593,7 +602,7 @@ def doctor(
     for finding in findings:
         mark = "[yellow]note [/]" if finding.remark else "[green]well [/]"
         mark = mark if finding.well else "[red]wrong[/]"
-        out.print(f"{mark}  {finding.what}: {_text(finding.says)}")
+        out.print(f"{mark}  {_text(finding.what)}: {_text(finding.says)}")
         if finding.next:
             out.print(f"       Next: {_text(finding.next)}")
     wrong = list(dict.fromkeys(finding.what for finding in findings if not finding.well))
