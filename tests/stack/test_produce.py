@@ -137,13 +137,13 @@ def test_a_huge_line_is_kept_cut_and_ends_nothing(stack: Path, tmp_path: Path) -
     said = cpuwatch_json("produce", "--csv", csv)
     assert (said["readings"], said["rejected"]) == (1, 2)
     kept = [row for row in topics.rejected_rows() if row["source"] == "huge.csv"]
-    assert [row["line"] for row in kept] == [2, 3]
+    assert sorted(row["line"] for row in kept) == [2, 3]
     assert all(len(row["text"]) < 10_100 and "(cut off: " in row["text"] for row in kept)
 
 
 def test_what_no_broker_takes_is_cut_or_refused(stack: Path) -> None:
     topics.keep([{"source": "s" * 2_000_000, "line": 1, "reason": "r", "text": "\1" * 2_000_000}])
-    kept = topics.rejected_rows()[-1]
+    (kept,) = [row for row in topics.rejected_rows() if row["source"].startswith("sss")]
     assert all(
         kept[name].endswith("(cut off: 2,000,000 characters)") for name in ("source", "text")
     )

@@ -218,7 +218,7 @@ def test_a_state_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     file = cpuwatch("up", CPUWATCH_STATE=str(tmp_path / "file" / "state"))
     assert file.returncode == 1
-    assert "cannot be made" in file.stderr
+    assert f"{tmp_path / 'file'} is no folder" in file.stderr
     assert file.stderr.count("\n") == 1
 
 

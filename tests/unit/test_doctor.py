@@ -76,7 +76,7 @@ def test_the_projects_own_kernel_is_no_word_worth(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", ["PGSSLMODE", "JAVA_TOOL_OPTIONS", "FLINK_HOME", "PYTHONPATH"])
 def test_a_variable_for_others_is_a_remark(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for other in list(os.environ):
-        if other.startswith(("PG", "PYTHON")):
+        if other.startswith(("PG", "PYTHON", "FLINK", "JVM", "LOG4J")):
             monkeypatch.delenv(other)
     monkeypatch.setenv(name, "hush")
     one = found(machine.variables)

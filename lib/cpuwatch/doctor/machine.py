@@ -16,6 +16,7 @@ from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.settings import ROOT
 from cpuwatch.stack import jars, java
+from cpuwatch.stack.flink import client_environment
 
 _LEAST_DISK = 2 * 1024**3
 _LEAST_MEMORY = 2 * 1024**3
@@ -93,7 +94,9 @@ def variables(facts: Facts) -> Iterator[Finding]:
     """What is set in the environment for other programs."""
     libpq = [name for name in os.environ if re.fullmatch(r"PG[A-Z_]+", name)]
     kept = libpq if facts.config.outside("postgres") else []
-    ignored = sorted({*java.theirs(), *libpq} - set(kept))
+    ours = client_environment(facts.config.client_folder)  # a kernel that has started a Java
+    foreign = [name for name in java.theirs() if os.environ[name] != ours.get(name)]
+    ignored = sorted({*foreign, *libpq} - set(kept))
     if ignored:
         yield remark(
             "Variables",

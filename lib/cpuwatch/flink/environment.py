@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 from py4j.protocol import Py4JError
@@ -43,7 +44,7 @@ PHASES = "table.optimizer.agg-phase-strategy"
 _PREPARED: set[int] = set()
 
 #: This process's environment, by the address of its cluster.
-_CONNECTED: dict[str, TableEnvironment] = {}
+_CONNECTED: dict[tuple[str, Path], TableEnvironment] = {}
 
 Result = TypeVar("Result")
 
@@ -96,8 +97,10 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
         return environment
 
     line = Line("Connected to Flink.", quiet)
-    if not fresh and config.flink_address in _CONNECTED:
-        return _CONNECTED[config.flink_address]
+    # Another stack may have had the same address, and other keys.
+    which = (config.flink_address, config.state)
+    if not fresh and which in _CONNECTED:
+        return _CONNECTED[which]
     start = time.monotonic()
 
     def show() -> None:
@@ -107,7 +110,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
     show()
     environment = java.call(create, watch=show)
     if not fresh:
-        _CONNECTED[config.flink_address] = environment
+        _CONNECTED[which] = environment
     line.end()
     return environment
 

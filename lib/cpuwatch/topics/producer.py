@@ -82,9 +82,10 @@ class Sender:
 
     def close(self) -> None:
         """Take the connection down; what was not flushed is given up."""
-        self._producer.purge()
-        self._producer.poll(0)  # what was given up is told: then nothing of it is kept
-        del self._producer  # its connection goes with it
+        with signals.held():  # an interrupt in its end would be lost, or come out as another error
+            self._producer.purge()
+            self._producer.poll(0)  # what was given up is told: then nothing of it is kept
+            del self._producer  # its connection goes with it
 
     def send(self, value: dict[str, Any], key: dict[str, Any] | None = None) -> None:
         """Send one record as JSON; waits when the local queue is full.
