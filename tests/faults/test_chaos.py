@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 
@@ -10,7 +11,9 @@ from chaos import SMALL, Chaos
 from conftest import PREFIX, cpuwatch, new_state, processes_of
 from disks import SmallDisk, small_disk
 
+from cpuwatch import files
 from cpuwatch.settings import settings
+from cpuwatch.stack import control, ports
 
 
 @pytest.fixture
@@ -20,6 +23,11 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk | None]:
         state = new_state() if found is None else found.place / "state"
         monkeypatch.setenv("CPUWATCH_STATE", str(state))
         settings.cache_clear()
+        # Far from the usual ones: while a service is dead its port is free, and another lane's
+        # stack that starts just then would take it.
+        usual = {name: port for one in control.SERVICES for name, port in one.ports.items()}
+        chosen = ports.choose(ports.elsewhere(usual), {})
+        files.write(files.folder(state) / "services.json", json.dumps({"ports": chosen}))
         try:
             started = cpuwatch("up")
             assert started.returncode == 0, started.stderr
