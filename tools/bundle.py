@@ -98,13 +98,12 @@ def _gather_wheels(parts: Path) -> None:
     problem = "The wheels cannot be had"
     _pip(*wanted, "--requirement", str(ROOT / "requirements.lock"), problem=problem)
     listed = []
+    # Another machine's Python may be some patches older or newer than this one.
+    versions = [f"{here()['python']}.{patch}" for patch in range(50)]
     for entry in entries:
         requirement = entry.split("\n")[0].rstrip(" \\")
         listed.append(requirement)
         _, _, condition = requirement.partition(" ; ")
-        # Another machine's Python may be some patches older or newer than this one.
-        minor = here()["python"]
-        versions = [f"{minor}.{patch}" for patch in range(50)]
         marker = Marker(condition) if condition else None
         if marker is None or marker.evaluate():
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 _UNITS = ((86_400, "d", "day"), (3600, "h", "hour"), (60, "min", "minute"), (1, "s", "second"))
@@ -17,6 +18,19 @@ def shorten(text: str, length: int = 40) -> str:
     # Only the beginning is looked at: a field may be megabytes long.
     shown = printable(text[: length + 1])
     return shown if len(text) <= length else shown[: length - 1] + "…"
+
+
+def cut(text: str, length: int) -> str:
+    """The text, or its beginning and a mark that says how long it was."""
+    if len(text) <= length:
+        return text
+    return f"{text[:length]}… (cut off: {len(text):,} characters)"
+
+
+def listed(texts: Sequence[str], most: int) -> str:
+    """The first of some texts, and how many more there are."""
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def shown(value: object) -> str:

@@ -52,11 +52,10 @@ def _hosts(known: set[str], default: str) -> Iterator[Finding]:
     newest_ones = list(newest(source)) if source else []
     hosts = {str(one["hostname"]) for one in newest_ones if one.get("hostname")} - known
     if hosts:
-        names = ", ".join(words.shorten(host) for host in sorted(hosts)[:5])
-        more = f" and {len(hosts) - 5} more" if len(hosts) > 5 else ""
+        names = words.listed([words.shorten(host) for host in sorted(hosts)], 5)
         yield remark(
             "Thresholds",
-            f"hosts without one of their own, for which {default} counts: {names}{more}",
+            f"hosts without one of their own, for which {default} counts: {names}",
             "Add a row for each to cpu_thresholds, as chapter 04 does, if that is not right.",
         )
     else:

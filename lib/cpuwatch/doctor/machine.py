@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +14,7 @@ from cpuwatch import words
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.settings import ROOT
-from cpuwatch.stack import jars, java
+from cpuwatch.stack import failures, jars, java
 from cpuwatch.stack.flink import client_environment
 
 _LEAST_DISK = 2 * 1024**3
@@ -118,22 +117,20 @@ def variables(facts: Facts) -> Iterator[Finding]:
 
 
 def _listed(names: list[str]) -> str:
-    shown = [words.shorten(name, 60) for name in names[:6]]
-    return ", ".join(shown) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return words.listed([words.shorten(name, 60) for name in names], 6)
 
 
 def disk(facts: Facts) -> Iterator[Finding]:
     """Whether there is room for what the services keep."""
     state = facts.config.state
-    there = next(folder for folder in (state, *state.parents) if folder.exists())
-    free = shutil.disk_usage(there).free
+    free = failures.free(state)
     if free >= _LEAST_DISK:
         yield Finding("Disk", True, f"{free / 1024**3:.1f} GB free")
     else:
         yield trouble(
             "Disk",
             f"only {free / 1024**3:.1f} GB free, of 2 GB that the services may need",
-            f"Free some space on the disk that holds {there}.",
+            f"Free some space on the disk that holds {state}.",
         )
 
 

@@ -14,6 +14,7 @@ from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.doctor.samples import Sample
 from cpuwatch.flink import cluster, noted
 from cpuwatch.flink.cluster import Job
+from cpuwatch.readings.reading import PIPELINE_TIMES
 
 #: The watermark of one partition, and that of the operator which holds windows.
 _OF_PARTITION = re.compile(
@@ -48,11 +49,12 @@ def readings(sample: Sample) -> Iterator[Finding]:
 
 def _is_reading(record: dict[str, Any]) -> bool:
     usage, moment = record.get("usage"), record.get("occurred_at")
+    first, last = PIPELINE_TIMES
     return (
         _number(usage) is not None
         and 0 <= float(str(usage)) <= 100
         and isinstance(moment, int)
-        and 31_536_000_000 <= moment <= 4_102_444_799_999
+        and first <= moment <= last
         and all(isinstance(record.get(name), str) for name in ("hostname", "cpu"))
     )
 

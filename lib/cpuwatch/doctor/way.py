@@ -29,9 +29,8 @@ Place = tuple[str, int]
 
 
 def walk(facts: Facts) -> Iterator[Finding]:
-    """Walk the data's way, as far as it was begun."""
-    if facts.all_answer:
-        yield from _Way(facts).walk()
+    """Walk the data's way, as far as it was begun; everybody on it has to answer."""
+    yield from _Way(facts).walk()
 
 
 class _Way:
@@ -41,7 +40,8 @@ class _Way:
         self.running = facts.running
         there = set(topics.names())
         self.jobs = [one for one in JOBS if one.name in self.running or _output(one) in there]
-        self.wanted = sorted({_output(job) for job in self.jobs} | self._inputs() | _begun(there))
+        begun = {topics.READINGS} & there
+        self.wanted = sorted({_output(job) for job in self.jobs} | self._inputs() | begun)
         used = {
             topic
             for job in self.jobs
@@ -197,10 +197,6 @@ def _first(says: str) -> str:
 def _create(name: str) -> str:
     topics.create(name)
     return f"made the topic {name}"
-
-
-def _begun(there: set[str]) -> set[str]:
-    return {topics.READINGS} & there
 
 
 def _output(job: pipeline.Job) -> str:

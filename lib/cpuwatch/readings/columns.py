@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cpuwatch import words
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import shorten
 
@@ -313,5 +314,4 @@ def without(path: Path, names: Sequence[str], missing: Sequence[str]) -> CsvErro
 def listed(names: Iterable[str], most: int = 12) -> str:
     """Names for a message."""
     shown = [f"'{shorten(name)}'" for name in names if name]
-    more = len(shown) - most
-    return ", ".join(shown[:most]) + (f" and {more:,} more" if more > 0 else "") or "empty"
+    return words.listed(shown, most) or "empty"

@@ -16,7 +16,7 @@ from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError, RejectedError, header_names, readable
 from cpuwatch.readings.times import UNITS
 from cpuwatch.spool import Spool
-from cpuwatch.words import shorten, shown
+from cpuwatch.words import cut, shorten, shown
 
 #: So many characters of a rejected line are kept: it has to fit into a record of Kafka's.
 _KEPT = 10_000
@@ -61,7 +61,7 @@ class Reader:
                 self._refuse_another_table(number, line)
                 why = f"{reason} (column {shorten(origin)})" if origin else str(reason)
                 self.reasons[_VALUES.sub("…", why)] += 1
-                self._rejected.add([(number, why, _kept(line))])
+                self._rejected.add([(number, why, readable(cut(line, _KEPT)))])
                 continue
             see(found[0], found[1], found[3])
             yield found
@@ -165,11 +165,6 @@ class Reader:
             one = layout.left_out == 1
             said.append(f"{layout.left_out:,} other{' is' if one else 's are'} left out.")
         return said
-
-
-def _kept(line: str) -> str:
-    cut = f"… (cut off: {len(line):,} characters)" if len(line) > _KEPT else ""
-    return readable(line[:_KEPT]) + cut
 
 
 def _name(fields: list[str], names: list[str], at: int) -> str:

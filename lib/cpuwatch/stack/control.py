@@ -18,6 +18,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOTS_HOME, Settings, settings
 from cpuwatch.stack import (
     classes,
+    failures,
     flink,
     flinkpage,
     jars,
@@ -204,7 +205,7 @@ def make_state(config: Settings) -> None:
         if found.st_uid == os.geteuid() and found.st_mode & 0o067:
             # As an earlier version left it, or somebody else made it.
             files.close(config.state)
-        free = shutil.disk_usage(config.state).free
+        free = failures.free(config.state)
     except OSError as error:
         raise CpuwatchError(
             f"The state folder {config.state} cannot be made ({error.strerror}). Set CPUWATCH_STATE"

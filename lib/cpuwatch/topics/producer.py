@@ -250,7 +250,13 @@ def keep(rows: Iterable[dict[str, Any]]) -> None:
 
     What is long in them is cut off, and ends in a mark that says so.
     """
-    waiting = ({name: _cut(value) for name, value in row.items()} for row in rows)
+    waiting = (
+        {
+            name: words.cut(value, _KEPT) if isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    )
     first = next(waiting, None)
     if first is None:
         return
@@ -259,12 +265,6 @@ def keep(rows: Iterable[dict[str, Any]]) -> None:
         for row in chain([first], waiting):
             sender.send(row)
         sender.flush()
-
-
-def _cut(value: object) -> object:
-    if not isinstance(value, str) or len(value) <= _KEPT:
-        return value
-    return f"{value[:_KEPT]}… (cut off: {len(value):,} characters)"
 
 
 def rejected_rows() -> list[dict[str, Any]]:
