@@ -38,7 +38,10 @@ class _Call(Generic[Result]):
         self._abandoned = False
         self._error: BaseException | None = None
         self._results: list[Result] = []
-        self.done = threading.Event()
+        # A bare lock: an Event is made of several, and who waits for it may be interrupted
+        # between two of them, which comes out as a RuntimeError.
+        self.working = threading.Lock()
+        self.working.acquire()
 
     def run(self) -> None:
         try:
@@ -50,7 +53,7 @@ class _Call(Generic[Result]):
             self._error = error
             _let_go(error)
         finally:
-            self.done.set()
+            self.working.release()
 
     def _finish(self, result: Result) -> None:
         with self._state:
@@ -117,8 +120,9 @@ def call(
     thread = threading.Thread(target=one.run, name=THREAD, daemon=True)
     try:
         with signals.not_lost() as check_stop:
-            thread.start()
-            while not one.done.wait(_PAUSE):
+            with signals.held():  # a start waits for an Event, too
+                thread.start()
+            while not one.working.acquire(timeout=_PAUSE):
                 check_stop()
                 watch()
     except BaseException:

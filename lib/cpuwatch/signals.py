@@ -72,9 +72,9 @@ def held() -> Iterator[None]:
         return
     came: list[tuple[int, FrameType | None]] = []
     before = {number: found for number in _ENDING if callable(found := signal.getsignal(number))}
-    for number in before:
-        signal.signal(number, lambda *args: came.append(args))
     try:
+        for number in before:
+            signal.signal(number, lambda *args: came.append(args))
         yield
     finally:
         for number, handler in before.items():

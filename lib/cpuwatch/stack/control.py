@@ -43,6 +43,9 @@ _PATIENCE = 120.0
 #: How long a running supervisor may need to bring a killed service back.
 _RECOVERY = 60.0
 
+#: How long a process that was killed may stay on the list of processes, in seconds.
+_LAST_MOMENTS = 3.0
+
 #: How often ports are chosen anew, where somebody outside our lock takes one.
 _ATTEMPTS = 5
 
@@ -108,12 +111,13 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
                     + f". Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or"
                     " take that setting out of the environment and .env to use the embedded one."
                 )
-        if _has_to_start(config, supervisor, wanted):
-            _start(config, supervisor, wanted, tell, show)
-        else:
+        has_to_start = _has_to_start(config, supervisor, wanted)
+        if not has_to_start:
             if not config.client_folder.exists():
                 _prepare_clients(config, wanted, tell, show)
-            _revive(config, supervisor, wanted, tell)
+            has_to_start = not _revive(config, supervisor, wanted, tell)
+        if has_to_start:
+            _start(config, supervisor, wanted, tell, show)
         return status()
 
 
@@ -241,19 +245,44 @@ def _has_to_start(config: Settings, supervisor: Supervisor, wanted: list[Service
     """Whether nothing runs that is to be left alone."""
     expected = {program for service in wanted for program in service.programs}
     # Without the record of ports somebody has deleted the state folder under what runs.
-    if supervisor.process() is None or not config.services_file.exists():
+    programs = _programs(supervisor) if config.services_file.exists() else None
+    if programs is None:
         return bool(expected or supervisor.strays())
-    programs = supervisor.programs()
     # One that hangs says nothing of its programs, which may be well.
     return bool(programs) and set(programs) - {slack.NOTIFIER} != expected
 
 
-def _revive(config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell) -> None:
-    """Start what has died, leave alone what lives, and wait until all answer."""
+def _programs(supervisor: Supervisor) -> dict[str, dict[str, Any]] | None:
+    """What supervisor says of its programs: nothing if it hangs; None if there is none.
+
+    One that was killed stays on the list of processes for a moment, and says nothing either.
+    """
+    deadline = time.monotonic() + _LAST_MOMENTS
+    while True:
+        programs = supervisor.programs()
+        if programs:
+            return programs
+        if supervisor.process() is None:
+            return None
+        if time.monotonic() > deadline:
+            return {}
+        time.sleep(0.05)
+
+
+def _revive(config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell) -> bool:
+    """Start what has died, leave alone what lives, and wait until all answer.
+
+    Returns
+    -------
+    bool
+        Whether supervisor is still there, who has to look after all that.
+    """
     deadline = time.monotonic() + _RECOVERY
     told = False
     while missing := _silent(config, wanted):
-        programs = supervisor.programs()
+        programs = _programs(supervisor)
+        if programs is None:
+            return False
         for program, info in programs.items():
             stands_still = info["statename"] in ("FATAL", "EXITED", "STOPPED")
             if stands_still and program != slack.NOTIFIER:
@@ -264,12 +293,14 @@ def _revive(config: Settings, supervisor: Supervisor, wanted: list[Service], tel
             tell(f"Waiting for {_names(missing)} to come back")
             told = True
         time.sleep(0.2)
+    hangs = _programs(supervisor) == {}
     process = supervisor.process()
-    if process is not None and not supervisor.programs():
+    if process is not None and hangs:
         tell(
             f"Supervisor (process {process.pid}) does not answer, but all that it runs does: it is"
             f" left as it is. {seen.ANEW[0].upper()}{seen.ANEW[1:]}."
         )
+    return process is not None
 
 
 def _what_is_silent(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -23,6 +24,12 @@ class Store:
     ----------
     path
         One JSON object a line. A line that a crash cut short is left out.
+
+    Raises
+    ------
+    OSError
+        By each method that changes something, where that finds no room in the file: then
+        nothing has changed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,18 +37,17 @@ class Store:
         self.messages: dict[str, Message] = {}  # by ts, oldest first
         self.on_change: Callable[[str, Message], None] = lambda _kind, _message: None
         self._last = 0.0
-        whole = 0
-        for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
-            try:
-                entry = orjson.loads(line) if line.endswith(b"\n") else None
-            except orjson.JSONDecodeError:
-                entry = None
-            if entry is None:
-                break
-            self._apply(entry)
-            whole += len(line)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.ftruncate(self._file, whole)
+        self._size = 0  # of the whole lines
+        for line in path.read_bytes().splitlines(keepends=True):
+            if not line.endswith(b"\n"):
+                break
+            self._size += len(line)
+            try:
+                self._apply(orjson.loads(line))
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                pass  # damaged; those after it are well
+        os.ftruncate(self._file, self._size)
 
     def close(self) -> None:
         """Close the file."""
@@ -70,7 +76,15 @@ class Store:
         return [one for one in reversed(self.messages.values()) if one["channel"] == channel]
 
     def _write(self, entry: dict[str, Any]) -> None:
-        os.write(self._file, orjson.dumps(entry) + b"\n")
+        line = orjson.dumps(entry) + b"\n"
+        try:
+            # A disk that fills takes the beginning of a line, without a complaint.
+            if os.write(self._file, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(line)
         self._apply(entry)
         self.on_change(entry["kind"], entry["message"])
 

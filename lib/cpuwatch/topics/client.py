@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import wraps
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from cpuwatch import aside, signals
@@ -20,6 +21,9 @@ Result = TypeVar("Result")
 
 #: How long Kafka may take to answer, in seconds.
 TIMEOUT = 20.0
+
+#: Who leads a partition is being settled.
+_NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 
 
 def client_settings(**more: Any) -> dict[str, Any]:
@@ -82,8 +86,29 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
     commit = _untorn(Consumer.commit)
     committed = _untorn(Consumer.committed)
     consume = _untorn(Consumer.consume)
-    get_watermark_offsets = _untorn(Consumer.get_watermark_offsets)
     poll = _untorn(Consumer.poll)
+
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float = TIMEOUT
+    ) -> tuple[int, int]:
+        """The first offset of a partition and the one after its last.
+
+        A Kafka that has just started may not lead its partitions yet. The client asks again by
+        itself for anything but this.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                left = max(0.1, deadline - time.monotonic())
+                with signals.held():
+                    found = super().get_watermark_offsets(partition, timeout=left)
+                if found is None:
+                    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+                return int(found[0]), int(found[1])
+            except KafkaException as error:
+                if error.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
 
 
 class PatientProducer(Producer):  # type: ignore[misc]

@@ -104,7 +104,11 @@ def test_an_outside_database_that_lets_nobody_in_is_named_with_its_reason(
 
 
 OTHERS = [service for service in control.SERVICES if service.name != "kafka"]
-ALL = {program: {} for service in control.SERVICES for program in service.programs}
+ALL = {
+    program: {"statename": "RUNNING", "pid": 0}
+    for service in control.SERVICES
+    for program in service.programs
+}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,36 @@ def test_what_runs_is_started_anew_only_where_nobody_looks_after_it_or_somebody_
 ) -> None:
     monkeypatch.setattr(Supervisor, "process", lambda _: supervisor)
     monkeypatch.setattr(Supervisor, "programs", lambda _: programs)
+    monkeypatch.setattr(control, "_LAST_MOMENTS", 0.0)
     control.make_state(config)
     if recorded:
         config.services_file.write_text("{}")
     assert control._has_to_start(config, Supervisor(config.state), list(wanted)) is starts
+
+
+def test_a_supervisor_that_dies_just_now_is_none(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.make_state(config)
+    config.services_file.write_text("{}")
+    found = iter(["dying"] * 5)
+    monkeypatch.setattr(Supervisor, "process", lambda _: next(found, None))
+    monkeypatch.setattr(Supervisor, "programs", lambda _: {})
+    assert control._has_to_start(config, Supervisor(config.state), list(control.SERVICES))
+
+
+def test_a_supervisor_that_dies_while_up_waits_is_started_anew(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = [True] * 3  # how often it still answers
+    monkeypatch.setattr(Supervisor, "process", lambda _: "supervisor" if alive else None)
+    monkeypatch.setattr(Supervisor, "programs", lambda _: ALL if alive and alive.pop() else {})
+    monkeypatch.setattr(Supervisor, "restart", lambda *_: None)
+    monkeypatch.setattr(control, "_silent", lambda config, services: services)
+    started: list[bool] = []
+    monkeypatch.setattr(control, "_start", lambda *_: started.append(True))
+    control.make_state(config)
+    config.services_file.write_text("{}")
+    config.client_folder.mkdir()
+    control.up()
+    assert started == [True]
