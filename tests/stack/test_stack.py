@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -127,7 +128,7 @@ def test_ports_that_somebody_takes_after_they_were_chosen_are_chosen_anew(
     settings.cache_clear()
     choose, taken = ports.choose, []
 
-    def choose_and_lose(*given: dict[str, int]) -> dict[str, int]:
+    def choose_and_lose(*given: Any) -> dict[str, int]:
         chosen = choose(*given)
         if not taken:  # the first time alone
             for name in ("kafka", "postgres", "flink_rest", "slack"):
@@ -150,6 +151,26 @@ def test_ports_that_somebody_takes_after_they_were_chosen_are_chosen_anew(
     # What this process has started, as a notebook does, another one stops.
     stopped = cpuwatch("down")
     assert (stopped.returncode, stopped.stderr) == (0, "")
+
+
+def test_a_port_belongs_to_a_stack_that_runs_though_its_service_is_dead_just_now(
+    state: Path, stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = settings().embedded()["ports"]
+    monkeypatch.setattr(ports, "is_free", lambda _: True)  # as if all were dead
+    monkeypatch.setenv("CPUWATCH_STATE", str(state))
+    settings.cache_clear()
+    try:
+        mine, supervisor = settings(), Supervisor(state)
+        assert stack in supervisor.others()
+        assert state not in Supervisor(stack).others()  # it does not run
+        control.make_state(mine)
+        flink = [one for one in control.SERVICES if one.name == "flink"]
+        control.prepare(mine, supervisor, flink, {})
+        assert not set(mine.embedded()["ports"].values()) & set(theirs.values())
+    finally:
+        supervisor.forget_socket()
+        settings.cache_clear()
 
 
 def test_ports_that_are_chosen_are_free_and_distinct() -> None:

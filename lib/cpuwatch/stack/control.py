@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -399,9 +399,9 @@ def prepare(
     """
     usual = {port: number for service in wanted for port, number in service.ports.items()}
     if elsewhere:
-        chosen = ports.choose(ports.elsewhere(usual), {})
-    else:
-        chosen = ports.choose(usual, config.embedded().get("ports", {}))
+        usual = ports.elsewhere(usual)
+    recorded = {} if elsewhere else config.embedded().get("ports", {})
+    chosen = ports.choose(usual, recorded, _others_ports(config, supervisor))
     _record(config, chosen)
     marker = supervisor.marker
     programs: list[Program] = []
@@ -410,6 +410,17 @@ def prepare(
     stays = slack.stays(config).exists()
     programs.append(slack.notifier(_notifier_settings(config), marker, stays))
     supervisor.write(programs)
+
+
+def _others_ports(config: Settings, supervisor: Supervisor) -> set[int]:
+    """The ports of all other stacks that run, also of a service that is dead for the moment."""
+    found: set[int] = set()
+    for state in supervisor.others():
+        # The folder may be another user's, or just being made or wiped.
+        with suppress(OSError, ValueError, KeyError, AttributeError):
+            record = json.loads((state / config.services_file.name).read_bytes())
+            found.update(record["ports"].values())
+    return found
 
 
 def _notifier_settings(config: Settings) -> dict[str, str]:

@@ -65,7 +65,9 @@ def holder(port: int, ours: Collection[int] = ()) -> str | None:
     return "a program that the system does not name: it may be another user's"
 
 
-def choose(usual: dict[str, int], recorded: dict[str, int]) -> dict[str, int]:
+def choose(
+    usual: dict[str, int], recorded: dict[str, int], others: Collection[int] = ()
+) -> dict[str, int]:
     """A free port for each name: the one recorded last time, the usual one, or the next.
 
     Parameters
@@ -75,13 +77,19 @@ def choose(usual: dict[str, int], recorded: dict[str, int]) -> dict[str, int]:
     recorded
         What an earlier call chose; kept where it is still free, so that addresses
         stay the same from day to day.
+    others
+        Those that belong to somebody, even if nobody listens there just now.
     """
     chosen: dict[str, int] = {}
+
+    def can_be_ours(port: int) -> bool:
+        return port not in others and port not in chosen.values() and is_free(port)
+
     for name in usual:
         port = recorded.get(name, usual[name])
-        if port in chosen.values() or not is_free(port):
+        if not can_be_ours(port):
             port = usual[name]
-        while port in chosen.values() or not is_free(port):
+        while not can_be_ours(port):
             port += 1
         chosen[name] = port
     return chosen

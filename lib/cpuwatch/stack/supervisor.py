@@ -44,6 +44,9 @@ _PASSED_ON = re.compile(
 #: How long supervisor may take to say what it knows, in seconds.
 _QUICKLY = 3.0
 
+#: What a supervisor runs; an earlier version's was the first.
+_PROGRAMS = {"supervisor.supervisord", "cpuwatch.stack.supervised"}
+
 #: In supervisor's own environment, since what its file refers to by a name is taken as it is.
 _SOCKET = "SUPERVISOR_SOCKET"
 
@@ -256,10 +259,21 @@ class Supervisor:
                 return process
         return None
 
+    def others(self) -> set[Path]:
+        """The state folders of the other stacks of this machine that a supervisor looks after."""
+        place = self.configuration.relative_to(self.state)
+        configurations = {
+            Path(word)
+            for process in psutil.process_iter()
+            if _PROGRAMS.intersection(command := _command(process))
+            for word in command
+            if Path(word).parts[-len(place.parts) :] == place.parts
+        }
+        return {one.parents[len(place.parts) - 1] for one in configurations} - {self.state}
+
     def _is_supervisor(self, command: list[str]) -> bool:
-        # By the program, too: a reader of that file is none. An earlier version's was the first.
-        programs = {"supervisor.supervisord", "cpuwatch.stack.supervised"}
-        return bool(programs.intersection(command)) and str(self.configuration) in command
+        # By the program, too: a reader of that file is none.
+        return bool(_PROGRAMS.intersection(command)) and str(self.configuration) in command
 
     def strays(self) -> list[psutil.Process]:
         """Processes of this stack, recognised by their own arguments, alive right now.
