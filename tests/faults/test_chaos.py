@@ -23,8 +23,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk | None]:
         state = new_state() if found is None else found.place / "state"
         monkeypatch.setenv("CPUWATCH_STATE", str(state))
         settings.cache_clear()
-        # Far from the usual ones: while supervisor is dead nobody says whose they are, and another lane's
-        # stack that starts just then would take it.
+        # Far from the usual ones: while supervisor is dead nobody says whose they are, and
+        # another lane's stack that starts just then would take them.
         usual = {name: port for one in control.SERVICES for name, port in one.ports.items()}
         chosen = ports.choose(ports.elsewhere(usual), {})
         files.write(files.folder(state) / "services.json", json.dumps({"ports": chosen}))
