@@ -107,6 +107,7 @@ define install
 	  || $(PIP) --require-hashes -r $(1) \
 	  || { echo "It could not be installed: see the lines above, and run the same command again." >&2; \
 	  echo "Is there no network? 'make lab BUNDLE=…' needs none: docs/instructors.md says how." >&2; \
+	  echo "Is a certificate not valid? Then look at this machine's clock: it says $$(date)." >&2; \
 	  exit 1; }
 	$(finish)
 endef

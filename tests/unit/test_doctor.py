@@ -46,6 +46,13 @@ def test_python(monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], well:
     assert ".".join(map(str, version)) in found(machine.python).says
 
 
+def test_a_clock_that_has_forgotten_the_day_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(machine.clock(Facts())) == []
+    monkeypatch.setattr(machine, "_MADE", 3000)
+    one = found(machine.clock)
+    assert not one.well and "before this workshop was made" in one.says
+
+
 def test_a_package_of_another_version_is_named_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
     there = machine._version
     monkeypatch.setattr(
@@ -64,7 +71,7 @@ def test_another_kernel_that_comes_first_is_named(
     (folder / "kernel.json").write_text(json.dumps({"argv": [program, "-m", "ipykernel"]}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     one = found(machine.kernel)
-    assert not one.well and program in one.says and str(folder) in one.says
+    assert one.remark and program in one.says and str(folder) in one.says
 
 
 def test_the_projects_own_kernel_is_no_word_worth(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ def _way(facts: Facts) -> Iterator[Finding]:
 #: Every check, by what it is called if it cannot be made, in the order in which they are told.
 CHECKS: dict[str, Check] = {
     "Python": machine.python,
+    "Clock": machine.clock,
     "Packages": machine.packages,
     "Kernel": machine.kernel,
     "Variables": machine.variables,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import requests
@@ -181,9 +183,26 @@ def _download(jars: list[Jar], folder: Path, show: bool) -> None:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return _no_trust(str(error))
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy that HTTPS_PROXY names does not let us through, or is not there"
     if isinstance(error, requests.ConnectionError):
         return "the server cannot be reached"
     return str(error).split("\n")[0][:200]
+
+
+def _no_trust(said: str) -> str:
+    """Why a server is not believed to be itself."""
+    found = re.search(r"certificate verify failed: ([^(]+)", said)
+    why = found[1].strip() if found else "TLS failed"
+    if re.search(r"not yet valid|expired", why):
+        now = f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
+        return f"the server is not trusted: {why}; this machine's clock says {now}: is that right?"
+    return (
+        f"the server is not trusted: {why}; where a proxy reads along, its certificate belongs into"
+        " the file that REQUESTS_CA_BUNDLE names"
+    )
 
 
 @retry(

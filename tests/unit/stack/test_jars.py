@@ -83,6 +83,33 @@ def test_no_network_is_one_sentence_and_leaves_nothing_half(serve, tmp_path: Pat
     assert [path.name for path in (tmp_path / "jars").iterdir()] == [".lock"]
 
 
+def distrust(why: str) -> requests.exceptions.SSLError:
+    said = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {why} (_ssl.c:1006)"
+    return requests.exceptions.SSLError(f"HTTPSConnectionPool(...): ({said!r})")
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (
+            distrust("certificate is not yet valid"),
+            r"not yet valid; this machine's clock says \d{4}-",
+        ),
+        (distrust("certificate has expired"), "expired; this machine's clock says"),
+        (distrust("self-signed certificate in certificate chain"), "REQUESTS_CA_BUNDLE"),
+        (requests.exceptions.SSLError("WRONG_VERSION_NUMBER"), "TLS failed"),
+        (requests.exceptions.ProxyError("407"), "HTTPS_PROXY"),
+    ],
+    ids=str,
+)
+def test_who_is_not_trusted_is_told_why(
+    serve, tmp_path: Path, error: Exception, remedy: str
+) -> None:
+    serve(*[error] * 10)
+    with pytest.raises(CpuwatchError, match=remedy):
+        jars.fetch(tmp_path, {"kafka"}, [JAR], show=False)
+
+
 def test_a_jar_with_another_hash_is_refused(serve, tmp_path: Path) -> None:
     serve(*[Response(CONTENT[::-1])] * 10)
     with pytest.raises(CpuwatchError, match=r"thing-1.0.jar was refused: its SHA-256 is"):
