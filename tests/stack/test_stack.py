@@ -15,7 +15,7 @@ import pytest
 from conftest import COMMAND, cpuwatch, cpuwatch_json, files_in, processes_of
 
 from cpuwatch.settings import settings
-from cpuwatch.stack import control, ports
+from cpuwatch.stack import control, neighbours, ports
 from cpuwatch.stack.supervisor import Supervisor
 
 SERVICES = {"kafka", "postgres", "flink"}
@@ -153,24 +153,42 @@ def test_ports_that_somebody_takes_after_they_were_chosen_are_chosen_anew(
     assert (stopped.returncode, stopped.stderr) == (0, "")
 
 
-def test_a_port_belongs_to_a_stack_that_runs_though_its_service_is_dead_just_now(
-    state: Path, stack: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("what", ["runs", "was killed", "was stopped"])
+def test_a_port_belongs_to_a_stack_until_it_is_stopped(
+    state: Path, stack: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     theirs = settings().embedded()["ports"]
+    flink = [one for one in control.SERVICES if one.name == "flink"]
+    if what == "was stopped":
+        assert cpuwatch("down").returncode == 0
+    elif what == "was killed":
+        killed = sorted(processes_of(stack), key=_is_no_supervisor)  # it first
+        for process in killed:
+            process.kill()
+        psutil.wait_procs(killed, 20)
     monkeypatch.setattr(ports, "is_free", lambda _: True)  # as if all were dead
     monkeypatch.setenv("CPUWATCH_STATE", str(state))
     settings.cache_clear()
     try:
         mine, supervisor = settings(), Supervisor(state)
-        assert stack in supervisor.others()
-        assert state not in Supervisor(stack).others()  # it does not run
         control.make_state(mine)
-        flink = [one for one in control.SERVICES if one.name == "flink"]
         control.prepare(mine, supervisor, flink, {})
-        assert not set(mine.embedded()["ports"].values()) & set(theirs.values())
+        known = neighbours.their_ports(mine, supervisor)
+        if what == "was stopped":
+            assert not known & set(theirs.values())
+        else:
+            assert known >= set(theirs.values())
+            assert not set(mine.embedded()["ports"].values()) & known
     finally:
         supervisor.forget_socket()
+        monkeypatch.undo()
         settings.cache_clear()
+        assert cpuwatch("up").returncode == 0
+    assert settings().embedded()["ports"] == theirs or what == "was stopped"
+
+
+def _is_no_supervisor(process: psutil.Process) -> bool:
+    return "cpuwatch.stack.supervised" not in process.cmdline()
 
 
 def test_ports_that_are_chosen_are_free_and_distinct() -> None:

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from cpuwatch.stack import (
     flinkpage,
     jars,
     kafka,
+    neighbours,
     passwords,
     ports,
     postgres,
@@ -152,6 +153,7 @@ def down(wipe: bool = False) -> bool:
                 else:
                     child.unlink()
             config.state.rmdir()
+            neighbours.take_leave(config, supervisor)
     return had
 
 
@@ -401,8 +403,9 @@ def prepare(
     if elsewhere:
         usual = ports.elsewhere(usual)
     recorded = {} if elsewhere else config.embedded().get("ports", {})
-    chosen = ports.choose(usual, recorded, _others_ports(config, supervisor))
+    chosen = ports.choose(usual, recorded, neighbours.their_ports(config, supervisor))
     _record(config, chosen)
+    neighbours.introduce(config, supervisor)
     marker = supervisor.marker
     programs: list[Program] = []
     for service in wanted:
@@ -410,17 +413,6 @@ def prepare(
     stays = slack.stays(config).exists()
     programs.append(slack.notifier(_notifier_settings(config), marker, stays))
     supervisor.write(programs)
-
-
-def _others_ports(config: Settings, supervisor: Supervisor) -> set[int]:
-    """The ports of all other stacks that run, also of a service that is dead for the moment."""
-    found: set[int] = set()
-    for state in supervisor.others():
-        # The folder may be another user's, or just being made or wiped.
-        with suppress(OSError, ValueError, KeyError, AttributeError):
-            record = json.loads((state / config.services_file.name).read_bytes())
-            found.update(record["ports"].values())
-    return found
 
 
 def _notifier_settings(config: Settings) -> dict[str, str]:

@@ -86,6 +86,15 @@ class Supervisor:
         self.id = hashlib.sha256(str(state).encode()).hexdigest()[:12]
 
     @property
+    def _pid_file(self) -> Path:
+        return self.folder / "supervisord.pid"
+
+    @property
+    def was_not_stopped(self) -> bool:
+        """Whether this stack runs, or was killed: its jobs go on at the next start."""
+        return self._pid_file.exists()  # supervisor removes it when it ends in peace
+
+    @property
     def marker(self) -> str:
         """A JVM argument that tells this stack's Java processes from all others."""
         return f"-Dcpuwatch.stack={self.id}"
@@ -113,7 +122,7 @@ class Supervisor:
             "logfile": "logs/supervisor.log",
             "logfile_maxbytes": "1MB",
             "logfile_backups": "1",
-            "pidfile": "supervisor/supervisord.pid",
+            "pidfile": str(self._pid_file.relative_to(self.state)),
             "childlogdir": "logs",
             "identifier": f"cpuwatch-{self.id}",
             "umask": "077",
@@ -242,6 +251,7 @@ class Supervisor:
             process.kill()
             _ends(process, 5)
         self.end_strays()
+        self._pid_file.unlink(missing_ok=True)
         self.forget_socket()
 
     def forget_socket(self) -> None:
@@ -258,18 +268,6 @@ class Supervisor:
             if self._is_supervisor(_command(process)):
                 return process
         return None
-
-    def others(self) -> set[Path]:
-        """The state folders of the other stacks of this machine that a supervisor looks after."""
-        place = self.configuration.relative_to(self.state)
-        configurations = {
-            Path(word)
-            for process in psutil.process_iter()
-            if _PROGRAMS.intersection(command := _command(process))
-            for word in command
-            if Path(word).parts[-len(place.parts) :] == place.parts
-        }
-        return {one.parents[len(place.parts) - 1] for one in configurations} - {self.state}
 
     def _is_supervisor(self, command: list[str]) -> bool:
         # By the program, too: a reader of that file is none.
