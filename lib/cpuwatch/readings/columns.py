@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cpuwatch import words
+from cpuwatch.readings.dates import ORDERS
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import shorten
 
@@ -18,6 +19,9 @@ TIME = (
     "epoch", "ts", "clock", "timestamp_utc", "time_utc", "datetime_utc", "timestamp_ms",
     "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__",
 )  # fmt: skip
+DATES = ("date", "day", "date_utc", "_date", "log_date")
+CLOCKS = ("time", "clock", "time_of_day", "time_utc", "_time", "log_time", "timestamp")
+ZONES = ("timezone", "time_zone", "tz", "zone", "utc_offset", "gmt_offset", "tz_offset")
 USAGE = (
     "usage", "value", "cpu_usage", "_value", "usage_active", "usage_percent", "cpu_usage_percent",
     "cpu_percent", "cpu_utilization", "cpuutilization", "cpu_usage_%", "%cpu", "cpu%", "cpu_%",
@@ -50,7 +54,9 @@ PARTS = frozenset(
 )  # fmt: skip
 
 #: What people can say a column is, and how often.
-_SAYABLE = ("time", "usage", "idle", "ratio", "host", "cpu", "ignore")
+_SAYABLE = (
+    "time", "usage", "idle", "ratio", "host", "cpu", "ignore", "date", "day_first", "month_first",
+)  # fmt: skip
 _BRACKETS = str.maketrans("", "", "()[]")
 _MARKS = re.compile(r"[\s.-]+")
 _NEXT = re.compile(rf",(?=(?:{'|'.join(_SAYABLE)})=)")
@@ -66,16 +72,19 @@ class Asked:
     Attributes
     ----------
     columns
-        For time, usage, idle, ratio, host or cpu the name of its column.
+        For time, date, usage, idle, ratio, host or cpu the name of its column.
     ignored
         Columns that tell no series apart.
     where
         For a column the values of the rows that are wanted.
+    order
+        The order of day and month in dates, if people say it.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    order: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +197,28 @@ def asked(
     ways = [what for what in ("usage", "idle", "ratio") if what in said]
     if len(ways) > 1:
         raise CsvError(f"Columns say usage in {len(ways)} ways, {' and '.join(ways)}: say one.")
-    return Asked(said, ignored, {key: _several(value) for key, value in (where or {}).items()})
+    order = _order(said)
+    wanted = {key: _several(value) for key, value in (where or {}).items()}
+    return Asked(said, ignored, wanted, order)
+
+
+def _order(said: dict[str, str]) -> str | None:
+    """The order of day and month that is said; the column that it names is the time or the date."""
+    orders = [order for order in ORDERS if order in said]
+    if len(orders) > 1:
+        raise CsvError(f"Columns say dates in 2 ways, {' and '.join(orders)}: say one.")
+    if not orders:
+        return None
+    name = said.pop(orders[0])
+    known = {said[what].lower() for what in ("date", "time") if what in said}
+    if "date" in said and name.lower() not in known:
+        raise CsvError(
+            f"Columns say that {orders[0]} is '{shorten(name)}', and the date"
+            f" '{shorten(said['date'])}': say the same column."
+        )
+    if name.lower() not in known:
+        said["date" if "time" in said else "time"] = name
+    return orders[0]
 
 
 def _several(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from itertools import islice
 from cpuwatch.readings import columns, shapes
 from cpuwatch.readings.collectd import Named, named
 from cpuwatch.readings.columns import ALL_OTHERS, Asked, Roles
+from cpuwatch.readings.joined import Joined, after, join
 from cpuwatch.readings.shapes import Shape
 from cpuwatch.readings.table import (
     CsvError,
@@ -50,6 +51,8 @@ class Layout:
         How a line becomes rows, and which of their columns is what.
     named
         What the file's own name tells.
+    joined
+        The columns that are the time together.
     where
         For the place of a column the values of the rows that are wanted.
     left_out
@@ -65,6 +68,7 @@ class Layout:
     shape: Shape
     roles: Roles
     named: Named
+    joined: Joined | None = None
     where: dict[int, tuple[str, ...]] = field(default_factory=dict)
     left_out: int = 0
     others: dict[int, set[str]] = field(default_factory=dict)
@@ -76,6 +80,8 @@ class Layout:
         for number, line in _body(self.text, self.head):
             try:
                 fields = _fields(self.text, line, self.delimiter, self.names)
+                if self.joined is not None:
+                    fields = self.joined.fields(fields)
             except RejectedError as reason:
                 yield number, line, reason, ""
                 continue
@@ -104,6 +110,11 @@ class Layout:
         """Where the time stands in a line; for what columns a shape makes, `roles` says it."""
         name = self.roles.names[self.roles.time]
         return self.names.index(name) if name in self.names else 0
+
+    @property
+    def dates(self) -> str:
+        """What the column is called in the file that holds dates."""
+        return self.roles.names[self.roles.time] if self.joined is None else self.joined.title
 
 
 def lay_out(text: Text, said: Asked) -> Layout:
@@ -155,23 +166,43 @@ def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked
         return None
     if isinstance(columns.resolve(text.path, names, replace(said, ignored=())), list):
         return None
-    shape = shapes.labelled(names, said, lambda: _split(text, head, delimiter, names))
+    joined = _joined(text, head, delimiter, names, said)
+    if isinstance(joined, CsvError):
+        raise joined
+    names, said = (names if joined is None else joined.names), after(said, joined)
+    shape = shapes.labelled(names, said, lambda: _split(text, head, delimiter, names, joined))
     roles = columns.resolve(text.path, shape.names, said)
     assert isinstance(roles, Roles), "labels only add columns"
-    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said))
+    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
 
 
 def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
-    if not all(columns.place(names, one) is not None for one in said.ignored):
+    wanted = (*said.ignored, *(name for name in said.columns.values() if name != ALL_OTHERS))
+    if not all(columns.place(names, one) is not None for one in wanted):
         return None
-    shape = shapes.wide(names, said, lambda: islice(_split(text, head, delimiter, names), _SAMPLE))
+    found = _joined(text, head, delimiter, names, said)
+    joined = None if isinstance(found, CsvError) else found
+    names, said = (names if joined is None else joined.names), after(said, joined)
+    shape = shapes.wide(
+        names, said, lambda: islice(_split(text, head, delimiter, names, joined), _SAMPLE)
+    )
     if shape is None:
         return None
+    if isinstance(found, CsvError):
+        raise found
     told = said.columns | {"time": shape.names[0]}
     told = {what: "value" if name == ALL_OTHERS else name for what, name in told.items()}
     roles = columns.resolve(text.path, shape.names, Asked(told, (), said.where))
     assert isinstance(roles, Roles), "a shape has a time and a value"
-    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said))
+    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
+
+
+def _joined(
+    text: Text, head: Head, delimiter: str, names: list[str], said: Asked
+) -> Joined | CsvError | None:
+    return join(
+        text.path, names, said, lambda: islice(_split(text, head, delimiter, names), _SAMPLE)
+    )
 
 
 def _has(names: list[str], said: Asked) -> bool:
@@ -229,12 +260,15 @@ def _is_table(comment: str, head: Head) -> bool:
     return any(columns.first(its, columns.TIME) is not None for its in names)
 
 
-def _split(text: Text, head: Head, delimiter: str, names: list[str]) -> Iterator[list[str]]:
+def _split(
+    text: Text, head: Head, delimiter: str, names: list[str], joined: Joined | None = None
+) -> Iterator[list[str]]:
     for _, line in _body(text, head):
         try:
-            yield _fields(text, line, delimiter, names)
+            fields = _fields(text, line, delimiter, names)
         except RejectedError:
             continue
+        yield fields if joined is None else joined.fields(fields)
 
 
 def _fields(text: Text, line: str, delimiter: str, names: list[str]) -> list[str]:

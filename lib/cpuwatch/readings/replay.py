@@ -131,10 +131,10 @@ def _surveyed(text: Text, said: Asked) -> tuple[Layout, Survey]:
     """The file's layout, and what its rows hold: those of one certain thing, if there are more."""
     layout = lay_out(text, said)
     ignored = _ignored(layout, said)
-    found = survey.look(layout, ignored)
+    found = survey.look(layout, ignored, said.order)
     if chosen := survey.choose(layout, found):
         layout = replace(layout, where=layout.where | chosen)
-        found = survey.look(layout, ignored)
+        found = survey.look(layout, ignored, said.order)
     return layout, found
 
 
