@@ -12,16 +12,16 @@ from cpuwatch.readings.dates import ORDERS
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import shorten
 
+#: Above its times CloudWatch says what the other columns' names are.
+LABELS = ("label", "full_label")
+
 #: The names by which a column is known, in the order in which they are preferred. The first
 #: three of time and usage are those that are recommended.
 TIME = (
     "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time", "date",
     "epoch", "ts", "clock", "timestamp_utc", "time_utc", "datetime_utc", "timestamp_ms",
-    "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__",
+    "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__", *LABELS,
 )  # fmt: skip
-DATES = ("date", "day", "date_utc", "_date", "log_date")
-CLOCKS = ("time", "clock", "time_of_day", "time_utc", "_time", "log_time", "timestamp")
-ZONES = ("timezone", "time_zone", "tz", "zone", "utc_offset", "gmt_offset", "tz_offset")
 USAGE = (
     "usage", "value", "cpu_usage", "_value", "usage_active", "usage_percent", "cpu_usage_percent",
     "cpu_percent", "cpu_utilization", "cpuutilization", "cpu_usage_%", "%cpu", "cpu%", "cpu_%",
@@ -37,6 +37,11 @@ HOST = (
     "nodename", "machine", "computer", "computername", "vm", "series",
 )  # fmt: skip
 CPU = ("cpu", "core", "cpu_id", "cpuid", "cpu_core", "processor")
+
+#: Names that dates have, times of day, and zones, where they are columns of their own.
+DATES = ("date", "day", "date_utc", "_date", "log_date")
+CLOCKS = ("time", "clock", "time_of_day", "time_utc", "_time", "log_time", "timestamp")
+ZONES = ("timezone", "time_zone", "tz", "zone", "utc_offset", "gmt_offset", "tz_offset")
 
 #: Columns that say what was measured. Different things are never averaged together.
 MEASURE = (
@@ -320,8 +325,20 @@ def _refuse_twice(path: Path, names: Sequence[str], told: Mapping[str, int]) -> 
                 )
 
 
-def without(path: Path, names: Sequence[str], missing: Sequence[str]) -> CsvError:
-    """The refusal of a file that lacks a column for its time or its value."""
+def without(
+    path: Path, names: Sequence[str], missing: Sequence[str], line: int | None = None
+) -> CsvError:
+    """The refusal of a file that lacks a column for its time or its value.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    names, missing
+        The columns of its header, and what is not among them.
+    line
+        Where the header is; None if it is the first line.
+    """
     accepted = {"time": TIME[:3], "value": USAGE[:3]}
     says = {"time": "time", "value": "usage"}
     lacks = " and ".join(f"no {what} column" for what in missing)
@@ -330,13 +347,14 @@ def without(path: Path, names: Sequence[str], missing: Sequence[str]) -> CsvErro
     )
     options = ",".join(f"{says[what]}=NAME" for what in missing)
     parts = [name for name in names if fold(name).lstrip("%").removeprefix("usage_") in PARTS]
+    where = "its first line" if line is None else f"line {line}"
     more = ""
     if parts:
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
     elif list(missing) == ["value"] and len(names) > 2:
         more = "; or, if each other column is the usage of one series, --columns 'usage=*'"
     return CsvError(
-        f"{path} has {lacks} in its first line, which is {listed(names)}: name {names_it}, or say"
+        f"{path} has {lacks} in {where}, which is {listed(names)}: name {names_it}, or say"
         f" which it is by --columns {options}{more}."
     )
 

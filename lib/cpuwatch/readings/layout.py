@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, pairwise, takewhile
 
 from cpuwatch.readings import columns, shapes
 from cpuwatch.readings.collectd import Named, named
-from cpuwatch.readings.columns import ALL_OTHERS, Asked, Roles
+from cpuwatch.readings.columns import ALL_OTHERS, LABELS, Asked, Roles
 from cpuwatch.readings.joined import Joined, after, join
+from cpuwatch.readings.numbers import number as number_of
+from cpuwatch.readings.numbers import percentage
 from cpuwatch.readings.shapes import Shape
 from cpuwatch.readings.table import (
     CsvError,
@@ -18,11 +20,16 @@ from cpuwatch.readings.table import (
     Text,
     has_width,
     header_names,
+    readable,
     split,
 )
+from cpuwatch.readings.times import is_number, is_time
 
 #: So many rows are looked at to tell whether columns are series.
 _SAMPLE = 50
+
+#: So many lines may stand above the header.
+_MOST_TITLES = 30
 
 #: Influx' lines about the columns that follow.
 _ANNOTATIONS = ("#group", "#datatype", "#default")
@@ -53,6 +60,8 @@ class Layout:
         What the file's own name tells.
     joined
         The columns that are the time together.
+    titles
+        The lines above the header.
     where
         For the place of a column the values of the rows that are wanted.
     left_out
@@ -69,6 +78,7 @@ class Layout:
     roles: Roles
     named: Named
     joined: Joined | None = None
+    titles: tuple[str, ...] = ()
     where: dict[int, tuple[str, ...]] = field(default_factory=dict)
     left_out: int = 0
     others: dict[int, set[str]] = field(default_factory=dict)
@@ -136,7 +146,10 @@ def lay_out(text: Text, said: Asked) -> Layout:
     heads = list(text.heads())
     if not heads:
         raise CsvError(f"{text.path} is empty: give a CSV file with a header and readings.")
-    found = _first(text, heads, said, _plain) or _first(text, heads, said, _wide)
+    found = _first(text, heads, said, _plain)
+    if found is None:
+        wide = _first(text, heads, said, _wide)
+        found = wide if wide is not None and _reads(wide) else _below(text, heads, said) or wide
     if found is None:
         raise _refusal(text, heads, said)
     where = {
@@ -161,6 +174,53 @@ def _first(
     return None
 
 
+def _below(text: Text, heads: list[Head], said: Asked) -> Layout | None:
+    """The layout of a file whose header has titles above it; None if there is no such header.
+
+    Raises
+    ------
+    CsvError
+        If a line looks like one, and what is under it is no reading.
+    """
+    titles = [readable(line) for _, line in _until(text, heads[-1].line)]
+    doubtful: Layout | None = None
+    for head in _later(text, heads[-1]):
+        found = _first(text, [head], said, _plain) or _first(text, [head], said, _wide)
+        if found is not None and _reads(found):
+            return replace(found, titles=tuple(titles))
+        doubtful = doubtful or found
+        titles.append(head.text)
+    if doubtful is not None and doubtful.shape.series == {}:
+        line = doubtful.head.line
+        raise CsvError(
+            f"{text.path}: line {line} looks like the header, {columns.listed(doubtful.names)}, and"
+            " the line under it is no reading: delete the lines above the header, and those"
+            " between it and the readings."
+        )
+    return None
+
+
+def _until(text: Text, last: int) -> Iterator[tuple[int, str]]:
+    return takewhile(lambda line: line[0] <= last, text.lines())
+
+
+def _later(text: Text, first: Head) -> Iterator[Head]:
+    """The lines below the first that may be the header, if that and others are titles."""
+    for number, line in islice(text.lines(first.line), _MOST_TITLES):
+        yield Head(number, readable(line), first.delimiters, first.marked)
+
+
+def _reads(layout: Layout) -> bool:
+    """Whether the first row below the header has a time and a usage."""
+    fields: list[str] | RejectedError | None = next((row[2] for row in layout.rows()), None)
+    if fields is None or isinstance(fields, RejectedError):
+        return False
+    time, usage = fields[layout.roles.time].strip(), fields[layout.roles.value].strip()
+    return percentage(usage, comma=True) is not None and (
+        is_number(time) or is_number(time.replace(",", ".")) or is_time(time)
+    )
+
+
 def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
     if ALL_OTHERS in said.columns.values() or not _has(names, said):
         return None
@@ -173,7 +233,9 @@ def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked
     shape = shapes.labelled(names, said, lambda: _split(text, head, delimiter, names, joined))
     roles = columns.resolve(text.path, shape.names, said)
     assert isinstance(roles, Roles), "labels only add columns"
-    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
+    return _unless_label(
+        Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
+    )
 
 
 def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
@@ -188,13 +250,22 @@ def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked)
     )
     if shape is None:
         return None
-    if isinstance(found, CsvError):
-        raise found
     told = said.columns | {"time": shape.names[0]}
     told = {what: "value" if name == ALL_OTHERS else name for what, name in told.items()}
     roles = columns.resolve(text.path, shape.names, Asked(told, (), said.where))
     assert isinstance(roles, Roles), "a shape has a time and a value"
-    return Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
+    made = Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
+    if isinstance(found, CsvError):
+        if _reads(made):
+            raise found
+        return None
+    return _unless_label(made)
+
+
+def _unless_label(layout: Layout) -> Layout | None:
+    """The layout; None if its times are in a column that names something else in most files."""
+    name = columns.fold(layout.roles.names[layout.roles.time])
+    return layout if name not in LABELS or _reads(layout) else None
 
 
 def _joined(
@@ -213,22 +284,43 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
     """Why no header is one: of all readings of them that with the fewest faults."""
     best: list[str] = []
     fewest = ["time", "value"]
-    for head in heads:
+    line = heads[-1].line
+    for head in [*heads, *_tables(text, heads)]:
         for delimiter in head.delimiters:
             names = header_names(head.text, delimiter) or []
             if not _has(names, said):
                 missing = fewest
             else:
                 found = columns.resolve(text.path, names, replace(said, ignored=()))
-                missing = found if isinstance(found, list) else ["value"]
+                missing = found if isinstance(found, list) else [_unread(found)]
             if len(missing) < len(fewest) or (
                 len(missing) == len(fewest) and len(names) > len(best)
             ):
-                best, fewest = names, missing
+                best, fewest, line = names, missing, head.line
     for name in (*said.columns.values(), *said.ignored):
         if name != ALL_OTHERS:
             columns.required(text.path, best, name)
-    return columns.without(text.path, best, fewest)
+    first = next(number for number, _ in text.lines())
+    return columns.without(text.path, best, fewest, None if line == first else line)
+
+
+def _unread(roles: Roles) -> str:
+    """What a header lacks that has a time and a usage by its names, and was not taken."""
+    return "time" if columns.fold(roles.names[roles.time]) in LABELS else "value"
+
+
+def _tables(text: Text, heads: list[Head]) -> Iterator[Head]:
+    """The first line below titles that begins a table, by its width and that of the next."""
+    lines = list(_later(text, heads[-1]))
+    for head, under in pairwise(lines):
+        for delimiter in head.delimiters:
+            names = header_names(head.text, delimiter) or []
+            above = header_names(heads[-1].text, delimiter) or []
+            width = len(header_names(under.text, delimiter) or [])
+            texts = not any(number_of(name) is not None or is_time(name) for name in names)
+            if texts and len(above) < len(names) == width:
+                yield head
+                return
 
 
 def _body(text: Text, head: Head) -> Iterator[tuple[int, str]]:

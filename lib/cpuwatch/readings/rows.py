@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from cpuwatch.readings import survey
-from cpuwatch.readings.columns import Asked
+from cpuwatch.readings.columns import Asked, listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import has_comma, percentage
 from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
@@ -40,6 +40,8 @@ class Reader:
         self.repeats = Repeats()
         self.unused = sorted(found.others)
         self.remarks: list[str] = [*layout.named.remarks, *layout.shape.said]
+        if layout.titles:
+            self.remarks.append(f"Skipped above the header: {listed(layout.titles, 6)}.")
         if layout.joined is not None and layout.joined.said:
             self.remarks.append(layout.joined.said)
         idle, remarks = survey.measured(layout, found)

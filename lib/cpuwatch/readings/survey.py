@@ -255,8 +255,8 @@ def refuse_unsure_times(layout: Layout, found: Survey) -> list[str]:
     if mixed is not None:
         raise CsvError(
             f"{path}: the times in '{name}' are written in more than one way, such as"
-            f" {shown(mixed[0])} and {shown(mixed[1])}, so a program may have taken days for"
-            " months in some of them: export them again, all in one way, best as ISO 8601."
+            f" {shown(mixed[0])} and {shown(mixed[1])}, so it is not certain what all of"
+            " them mean: export them again, all in one way, best as ISO 8601."
         )
     if not clock.reads_dates:
         return _days(layout, clock) if clock.is_days else []
@@ -269,10 +269,12 @@ def refuse_unsure_times(layout: Layout, found: Survey) -> list[str]:
     if writing.order is None:
         raise CsvError(f"{path}: {_unsure(layout, clock, ways)}.")
     proof = writing.proof(writing.order)
-    why = f", as {shown(proof)} shows" if proof is not None and writing.said is None else ""
-    if writing.said is not None and layout.shape.minutes is not None:
+    why = f": {example} is one"
+    if proof is not None and writing.said is None:
+        why = f", as {shown(proof)} shows"
+    if layout.shape.minutes is not None:
         return []
-    return [f"The times in {name}, such as {example}, are read as {ways[writing.order]}{why}."]
+    return [f"The times in {name} are read as {ways[writing.order]}{why}."]
 
 
 def _unsure(layout: Layout, clock: Clock, ways: Mapping[str, str]) -> str:
