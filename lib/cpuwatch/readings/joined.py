@@ -82,6 +82,7 @@ def join(
     }
     taken = [columns.place(names, name) for what, name in said.columns.items() if what not in told]
     others = [at for at in taken if at is not None]
+    ignored = [columns.place(names, name) for name in said.ignored]
     main = told.get("time", told.get("date", columns.first(names, TIME, others)))
     if main is None:
         return None
@@ -94,6 +95,10 @@ def join(
         found = (columns.first(names, [name], [*others, main]) for name in accepted)
         return next((at for at in found if at is not None and kind(at) == wanted), None)
 
+    def of_kind(wanted: str) -> str | None:
+        free = (at for at, name in enumerate(names) if name and at not in [*others, *ignored, main])
+        return next((names[at] for at in free if kind(at) == wanted), None)
+
     if len(told) == 2:
         return _made(path, names, said, rows, told["date"], told["time"])
     has = kind(main)
@@ -104,11 +109,13 @@ def join(
             if whole is not None:
                 return _made(path, names, said, rows, whole, None)
         if date is None:
-            return _no_date(path, names[main])
+            return _no_date(path, names[main], of_kind(_DATE))
         return _made(path, names, said, rows, date, main)
     if has == _PART and (day := named(DATES, _DAY)) is not None:
         return _made(path, names, said, rows, day, main)
     clock = named(CLOCKS, _CLOCK if has == _DATE else _PART) if has in (_DATE, _DAY) else None
+    if has == _DATE and clock is None and (unknown := of_kind(_CLOCK)) is not None:
+        return _no_clock(path, names[main], unknown)
     return _made(path, names, said, rows, main, clock)
 
 
@@ -136,11 +143,20 @@ def _kind_of(text: str) -> str | None:
     return _MOMENT if iso_ms(text) is not None else None
 
 
-def _no_date(path: Path, name: str) -> CsvError:
+def _no_date(path: Path, name: str, dates: str | None) -> CsvError:
+    where = "no column holds their dates" if dates is None else "perhaps another has their dates"
     return CsvError(
-        f"{path}: the column '{shorten(name)}' holds times of day alone, and no column is known to"
-        " hold their dates, so no moment is certain: say which does by --columns date=NAME, or"
-        " export the date as well."
+        f"{path}: the column '{shorten(name)}' holds times of day alone, and {where}, so no moment"
+        f" is certain: say which does by --columns 'date={shorten(dates or 'NAME')}', or export"
+        " the date as well."
+    )
+
+
+def _no_clock(path: Path, name: str, clocks: str) -> CsvError:
+    return CsvError(
+        f"{path}: the column '{shorten(name)}' holds dates alone, and '{shorten(clocks)}' times of"
+        f" day: say --columns 'date={shorten(name)},time={shorten(clocks)}' if both together are"
+        f" the time, or --columns 'ignore={shorten(clocks)}' if not."
     )
 
 

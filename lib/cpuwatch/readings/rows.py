@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from cpuwatch.readings import survey
+from cpuwatch.readings import survey, unsure
 from cpuwatch.readings.columns import Asked, listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import has_comma, percentage
@@ -47,8 +47,8 @@ class Reader:
         idle, remarks = survey.measured(layout, found)
         self._idle = idle or layout.roles.idle or layout.named.idle
         self._refuse_contradiction(said, idle)
-        survey.refuse_rounded(layout, found)
-        self.remarks += survey.refuse_unsure_times(layout, found)
+        unsure.refuse_rounded(layout, found)
+        self.remarks += unsure.refuse_unsure_times(layout, found)
         self.remarks += remarks
         self.remarks += survey.refuse_ratio(layout, found, said)
         self.remarks += survey.refuse_merged(layout, found)

@@ -116,8 +116,10 @@ class Days:
 
     def ms(self, text: str) -> int:
         """Epoch milliseconds, as exactly as the column's decimals say them."""
-        # What was 09:00:01 has become 46027.37501: the next whole second is meant.
-        step: int = 10 ** max(0, _MS_DECIMALS - self.decimals)
+        # What was 09:00:01 has become 46027.37501: the next whole second is meant. Those with fewer
+        # decimals are at whole minutes, and exact.
+        inexact = self.decimals >= _TELLING_DECIMALS
+        step: int = 10 ** max(0, _MS_DECIMALS - self.decimals) if inexact else 1
         exact = (Decimal(text) - _FIRST_DAY) * DAY_MS / step
         return int(exact.to_integral_value(ROUND_HALF_EVEN)) * step
 
