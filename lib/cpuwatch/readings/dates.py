@@ -15,6 +15,9 @@ DAY_MS = 86_400_000
 #: A time with more characters than this is none.
 LONGEST = 64
 
+#: So many digits may be a date without marks, with or without a time of day, and how that looks.
+COMPACT = {8: "YYYYMMDD", 10: "YYYYMMDDhh", 12: "YYYYMMDDhhmm", 14: "YYYYMMDDhhmmss"}
+
 #: The orders of day and month that people can say, and how a date of each looks.
 ORDERS = {"day_first": "DD{0}MM{0}YYYY", "month_first": "MM{0}DD{0}YYYY"}
 
@@ -193,6 +196,17 @@ def moment_ms(its: Written, day_first: bool, minutes: int = 0) -> int | None:
         return None
     to_utc = minutes if its.minutes is None else -its.minutes
     return start + its.clock + to_utc * 60_000 if abs(to_utc) < 24 * 60 else None
+
+
+def compact_ms(text: str) -> int | None:
+    """Epoch milliseconds of YYYYMMDD, YYYYMMDDhh, YYYYMMDDhhmm or YYYYMMDDhhmmss, or None."""
+    if len(text) not in COMPACT or not (text.isascii() and text.isdigit()):
+        return None
+    start = day_ms(text[:4], text[4:6], text[6:8])
+    hour, minute, second = (int(text[at : at + 2] or 0) for at in (8, 10, 12))
+    if start is None or hour > 23 or minute > 59 or second > 59:
+        return None
+    return start + ((hour * 60 + minute) * 60 + second) * 1000
 
 
 def is_clock(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise, takewhile
+from itertools import islice, pairwise
 
 from cpuwatch.readings import columns, shapes
 from cpuwatch.readings.collectd import Named, named
@@ -182,7 +182,7 @@ def _below(text: Text, heads: list[Head], said: Asked) -> Layout | None:
     CsvError
         If a line looks like one, and what is under it is no reading.
     """
-    titles = [readable(line) for _, line in _until(text, heads[-1].line)]
+    titles = [heads[-1].text]
     doubtful: Layout | None = None
     for head in _later(text, heads[-1]):
         found = _first(text, [head], said, _plain) or _first(text, [head], said, _wide)
@@ -200,14 +200,12 @@ def _below(text: Text, heads: list[Head], said: Asked) -> Layout | None:
     return None
 
 
-def _until(text: Text, last: int) -> Iterator[tuple[int, str]]:
-    return takewhile(lambda line: line[0] <= last, text.lines())
-
-
 def _later(text: Text, first: Head) -> Iterator[Head]:
     """The lines below the first that may be the header, if that and others are titles."""
     for number, line in islice(text.lines(first.line), _MOST_TITLES):
-        yield Head(number, readable(line), first.delimiters, first.marked)
+        marked = line.startswith("#")
+        line = readable(line).lstrip("# ") if marked else readable(line)
+        yield Head(number, line, first.delimiters, first.marked or marked)
 
 
 def _reads(layout: Layout) -> bool:
@@ -239,7 +237,9 @@ def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked
 
 
 def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
-    wanted = (*said.ignored, *(name for name in said.columns.values() if name != ALL_OTHERS))
+    # Of the others one may be a label in the names of the columns.
+    times = (said.columns[what] for what in ("date", "time") if what in said.columns)
+    wanted = (*said.ignored, *times)
     if not all(columns.place(names, one) is not None for one in wanted):
         return None
     found = _joined(text, head, delimiter, names, said)

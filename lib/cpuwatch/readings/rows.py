@@ -151,7 +151,7 @@ class Reader:
         names = layout.roles.names
         time, value = shorten(names[layout.roles.time]), shorten(names[layout.roles.value])
         said = []
-        if clock.numbers and clock.unit > 1 and not clock.is_days:
+        if clock.numbers and clock.unit > 1 and not clock.is_days and clock.digits is None:
             said.append(f"The times in {time} are read as {UNITS[clock.unit][0]} since 1970.")
         if style.comma:
             said.append(f"A comma in {value} is the decimal mark.")

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from functools import cached_property
 
-from cpuwatch.readings.dates import CERTAIN, DAY_MS, LONGEST, Writing, day_ms, is_clock, written
+from cpuwatch.readings.dates import (
+    CERTAIN,
+    COMPACT,
+    DAY_MS,
+    LONGEST,
+    Writing,
+    compact_ms,
+    day_ms,
+    is_clock,
+    written,
+)
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _ISO = re.compile(
@@ -48,6 +59,13 @@ _MOST_DAYS = 3_660
 
 #: So large a part of the numbers are days, or none is.
 _MOST = 0.9
+
+#: Steps of 100 nanoseconds that Windows counts, from 2000 to 2100. Read as nanoseconds since 1970
+#: they would all be of one year that no monitoring knows.
+_TICKS = (
+    ("steps of 100 nanoseconds since 1601", 1.259e17, 1.575e17),
+    ("steps of 100 nanoseconds since the year 1", 6.308e17, 6.625e17),
+)
 
 #: How times end that say AM or PM.
 _HALF_ENDS = ("M", "m", ".")
@@ -141,12 +159,15 @@ class Clock:
         What makes UTC of those that name no zone.
     days
         What those numbers are that may be a spreadsheet's days.
+    compact
+        How many numbers of so many digits may be dates without marks, of 2000 to 2099.
     """
 
     comma: bool = False
     writing: Writing = field(default_factory=Writing)
     minutes: int = 0
     days: Days = field(default_factory=Days)
+    compact: Counter[int] = field(default_factory=Counter)
     _isos: int = 0
     _iso: str = ""
     _counts: list[int] = field(default_factory=lambda: [0] * len(UNITS))
@@ -171,6 +192,8 @@ class Clock:
         self._counts[place] += 1
         self._lowest[place] = min(self._lowest[place], found)
         self._highest[place] = max(self._highest[place], found)
+        if bare[:2] == "20" and compact_ms(bare) is not None:
+            self.compact[len(bare)] += 1
         if may_be_day(found):
             self.days.see(bare, found)
         if ("e" in bare or "E" in bare) and len(self._rounded) < 1000:
@@ -191,10 +214,29 @@ class Clock:
         return self.days.count > 0 and self.days.count >= _MOST * self.numbers
 
     @cached_property
+    def digits(self) -> int | None:
+        """How many digits the numbers have that are dates without marks; None if they are none."""
+        (digits, count), *_ = self.compact.most_common(1) or [(0, 0)]
+        return digits if count and count >= _MOST * self.numbers else None
+
+    @cached_property
+    def ticks(self) -> str | None:
+        """What the numbers probably are if not nanoseconds since 1970; None if they are those."""
+        middle = self._middle
+        return next((what for what, start, end in _TICKS if start <= middle < end), None)
+
+    @property
+    def _middle(self) -> float:
+        total = sum(self._counts)
+        if not total:
+            return 0
+        return (self._at((total - 1) // 2, True) + self._at(total // 2, False)) / 2
+
+    @cached_property
     def reads_dates(self) -> bool:
         """Whether dates are read, and not only numbers."""
         dates = self.writing.forms.total()
-        if self.is_days or self.writing.lead != CERTAIN:
+        if self.is_days or self.digits or self.writing.lead != CERTAIN:
             return dates > self.numbers
         return True
 
@@ -204,15 +246,14 @@ class Clock:
 
     @cached_property
     def _reads_numbers(self) -> bool:
-        return not self.reads_dates or (self._reads_iso and not self.is_days)
+        return not self.reads_dates or (self._reads_iso and not self.is_days and not self.digits)
 
     @cached_property
     def unit(self) -> int:
         """The place of the unit in `UNITS`, once all were seen; milliseconds without any."""
-        total = sum(self._counts)
-        if not total:
+        if not self.numbers:
             return 1
-        middle = (self._at((total - 1) // 2, True) + self._at(total // 2, False)) / 2
+        middle = self._middle
         return next(place for place, (_, end, _) in enumerate(UNITS) if middle < end)
 
     @property
@@ -264,13 +305,17 @@ class Clock:
         """What a text is that is no time."""
         if self.reads_dates and self.writing.lead != CERTAIN:
             return f"no time as others are, such as '{self.writing.examples[self.writing.lead]}'"
+        if self.digits is not None and self._reads_numbers:
+            return f"no time as others are, which are {COMPACT[self.digits]}"
         if self.is_days and not self.reads_dates:
             return f"no spreadsheet's day as others are, such as {self.days.first}"
         return "neither ISO 8601 nor epoch seconds or milliseconds"
 
-    def _number_ms(self, text: str) -> int:
+    def _number_ms(self, text: str) -> int | None:
         if self.is_days:
             return self.days.ms(text)
+        if self.digits is not None:
+            return compact_ms(text) if len(text) == self.digits else None
         # Decimal, not float: 1700000000.123 s must not become 1700000000122 ms.
         exact = _EXACT.multiply(Decimal(text), UNITS[self.unit][2])
         return int(exact.to_integral_value(ROUND_FLOOR, _EXACT))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from cpuwatch.readings.dates import CERTAIN, ORDERS, SHORT
+from cpuwatch.readings.dates import CERTAIN, COMPACT, ORDERS, SHORT
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
 from cpuwatch.readings.times import Clock
 from cpuwatch.words import iso, shorten, shown
+
+#: Dates without marks of so many digits may be seconds as well.
+_AS_SECONDS = 10
 
 
 def refuse_rounded(layout: Layout, found: Survey) -> None:
@@ -42,7 +45,9 @@ def refuse_unsure_times(layout: Layout, found: Survey) -> list[str]:
             " them mean: export them again, all in one way, best as ISO 8601."
         )
     if not clock.reads_dates:
-        return _days(layout, clock) if clock.is_days else []
+        return _days(layout, clock) if clock.is_days else _compact(layout, clock)
+    if clock.numbers and clock.ticks is not None:
+        raise _other_units(layout, clock.ticks)
     writing = clock.writing
     if writing.lead == CERTAIN:
         return []
@@ -83,6 +88,28 @@ def _unsure(layout: Layout, clock: Clock, ways: Mapping[str, str]) -> str:
     return (
         f"the '{name}' {shown(writing.examples[writing.lead])} may be {' or '.join(ways.values())},"
         f" and no row tells which for certain: say {' or '.join(options)}"
+    )
+
+
+def _compact(layout: Layout, clock: Clock) -> list[str]:
+    """What to say of times that are dates without marks; refuses those that may be seconds."""
+    name = shorten(layout.dates)
+    if clock.digits is None:
+        return []
+    looks = COMPACT[clock.digits]
+    if clock.digits == _AS_SECONDS:
+        raise CsvError(
+            f"{layout.text.path}: the numbers in '{name}' may be {looks}, or seconds since 1970 of"
+            " the years 2033 to 2036: export them as ISO 8601."
+        )
+    return [f"The times in {name} are read as {looks}."]
+
+
+def _other_units(layout: Layout, ticks: str) -> CsvError:
+    return CsvError(
+        f"{layout.text.path}: the numbers in '{shorten(layout.dates)}' are probably {ticks}, as"
+        " Windows counts them; as nanoseconds since 1970 they would be of the last century: export"
+        " them as ISO 8601."
     )
 
 

@@ -209,6 +209,40 @@ def test_numbers_that_may_be_no_days_are_refused(
 
 
 @pytest.mark.parametrize(
+    ("times", "read_as", "words"),
+    [
+        (["20260105090000", "20260105090010"], [NINE, "2026-01-05T09:00:10.000"], "hhmmss"),
+        (["202601050900"], [NINE], "YYYYMMDDhhmm."),
+        (["20240229", "20260131"], ["2024-02-29T00:00:00.000", "2026-01-31T00:00:00.000"], "MMDD."),
+        (["20260105000000"], ["2026-01-05T00:00:00.000"], "YYYYMMDDhhmmss"),
+        (["2026133100"], ["2034-03-16T14:45:00.000"], ""),
+        (["2026010509", "2026010510"], None, "may be YYYYMMDDhh, or seconds since 1970"),
+        (["20260230090000"], None, "not between 1970 and 2200"),
+        (["134115912000000000"], None, "100 nanoseconds since 1601"),
+        (["639032004000000000"], None, "100 nanoseconds since the year 1"),
+    ],
+)
+def test_numbers_that_are_dates_without_marks(
+    tmp_path: Path, times: list[str], read_as: list[str] | None, words: str
+) -> None:
+    lines = ["time;value", *with_usage(times)]
+    if read_as is None:
+        with pytest.raises(ReadingsError, match=words):
+            read(tmp_path, lines)
+        return
+    found = read(tmp_path, lines)
+    assert moments(found) == read_as
+    assert words in said(found) and bool(said(found)) == bool(words)
+
+
+def test_a_number_that_is_no_such_date_is_rejected_alone(tmp_path: Path) -> None:
+    lines = ["time;value", *with_usage([*["20260105090000"] * 20, "20260105240000", "1767603600"])]
+    found = read(tmp_path, lines)
+    assert set(moments(found)) == {NINE}
+    assert "which are YYYYMMDDhhmmss" in found.rejected.table()["reason"][0]
+
+
+@pytest.mark.parametrize(
     ("lines", "columns", "read_as"),
     [
         (["Date,Time,Usage", "2026-01-05,09:00:00,5"], {}, [NINE]),

@@ -70,6 +70,18 @@ def test_columns_may_be_said_of_a_header_below_titles(tmp_path: Path) -> None:
     assert len(found.readings) == 1 and found.use.time == "Zeit"
 
 
+@pytest.mark.parametrize("first", ["sep=;", "# made by hand"])
+def test_other_lines_above_the_titles_are_no_titles(tmp_path: Path, first: str) -> None:
+    found = read(tmp_path, [first, "Report", "Date;Time;Usage", "05.01.2026;09:00;5"])
+    assert found.use.remarks[0] == "Skipped above the header: 'Report'."
+
+
+def test_a_header_below_titles_may_be_marked(tmp_path: Path) -> None:
+    lines = ["Report", "# hostname;timestamp;%idle", "web01;2026-01-05 09:00:00;88", "# end"]
+    ((host, _, usage, _),) = read(tmp_path, lines).readings.rows()
+    assert (host, usage) == ("web01", 12)
+
+
 def test_a_first_line_that_is_a_header_stays_one(tmp_path: Path) -> None:
     found = read(tmp_path, ["time,usage", "oops,5", "time,usage", ROW])
     assert found.rejected.table()["line"].tolist() == [2, 3]
