@@ -41,7 +41,7 @@ CPU = ("cpu", "core", "cpu_id", "cpuid", "cpu_core", "processor")
 #: Names that dates have, times of day, and zones, where they are columns of their own.
 DATES = ("date", "day", "date_utc", "_date", "log_date")
 CLOCKS = ("time", "clock", "time_of_day", "time_utc", "_time", "log_time", "timestamp")
-ZONES = ("timezone", "time_zone", "tz", "zone", "utc_offset", "gmt_offset", "tz_offset")
+ZONES = ("timezone", "time_zone", "tz", "zone", "utc_offset", "gmt_offset", "tz_offset", "offset")
 
 #: Columns that say what was measured. Different things are never averaged together.
 MEASURE = (

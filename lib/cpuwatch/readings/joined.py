@@ -17,6 +17,8 @@ from cpuwatch.words import shorten, shown
 #: What a column of times holds.
 _DATE, _CLOCK, _MOMENT, _DAY, _PART = "date", "clock", "moment", "day", "part of a day"
 
+_HALVES = frozenset(("am", "pm", ""))
+
 
 @dataclass(frozen=True)
 class Joined:
@@ -24,8 +26,8 @@ class Joined:
 
     Attributes
     ----------
-    date, clock, zone
-        Their places. Without a clock the date has one.
+    date, clock, half, zone
+        Their places; half is where AM and PM stand. Without a clock the date has one.
     names
         All columns of the file, with one name for these.
     title
@@ -36,6 +38,7 @@ class Joined:
 
     date: int
     clock: int | None
+    half: int | None
     zone: int | None
     names: list[str]
     title: str
@@ -43,7 +46,8 @@ class Joined:
 
     def fields(self, fields: list[str]) -> list[str]:
         """The fields of a row, with one for the time."""
-        parts = [fields[at].strip() for at in (self.date, self.clock, self.zone) if at is not None]
+        places = (self.date, self.clock, self.half, self.zone)
+        parts = [fields[at].strip() for at in places if at is not None]
         whole = _together(parts, self.clock is not None) if all(parts) else ""
         return [whole if at == self.date else text for at, text in enumerate(fields)]
 
@@ -170,12 +174,12 @@ def _made(
             " two columns, or time alone."
         )
     last = date if clock is None else clock
-    zone = None
-    if any(_lacks_zone(row[last].strip()) for row in rows if last < len(row)):
-        zone = _zone(path, names, said, rows)
+    texts = [row[last].strip() for row in rows if last < len(row)]
+    half = _halves(names, said, rows) if any(map(_lacks_half, texts)) else None
+    zone = _zone(path, names, said, rows) if any(map(_lacks_zone, texts)) else None
     if isinstance(zone, CsvError):
         return zone
-    used = [at for at in (date, clock, zone) if at is not None]
+    used = [at for at in (date, clock, half, zone) if at is not None]
     if used == [columns.place(names, said.columns.get("time", ""))]:
         return None
     if used == [columns.first(names, TIME)] and not {"date", "time"} & set(said.columns):
@@ -184,7 +188,22 @@ def _made(
     new = [title if at == date else "" if at in used else name for at, name in enumerate(names)]
     told = [f"'{shorten(names[at])}'" for at in used]
     remark = f"{' and '.join(told)} together are the time." if len(told) > 1 else ""
-    return Joined(date, clock, zone, new, names[date], remark)
+    return Joined(date, clock, half, zone, new, names[date], remark)
+
+
+def _lacks_half(text: str) -> bool:
+    its = written(f"2000-01-01 {text}" if is_clock(text) else text)
+    return its is not None and its.has_clock and not its.half
+
+
+def _halves(names: list[str], said: Asked, rows: list[list[str]]) -> int | None:
+    """The column that holds AM and PM and nothing else."""
+    used = [columns.place(names, one) for one in (*said.columns.values(), *said.ignored)]
+    for at in range(len(names)):
+        values = {row[at].strip().lower().replace(".", "") for row in rows if at < len(row)}
+        if at not in used and values - {""} and values <= _HALVES:
+            return at
+    return None
 
 
 def _lacks_zone(text: str) -> bool:
@@ -205,8 +224,8 @@ def _zone(
     values = {row[at].strip() for row in rows if at < len(row)} - {""}
     if values and all(map(is_zone, values)):
         return at
-    if not values or columns.fold(names[at]) == "zone":
-        return None  # perhaps of a data centre
+    if not values or columns.fold(names[at]) in ("zone", "offset"):
+        return None  # perhaps of a data centre, or in a topic
     odd = sorted(value for value in values if not is_zone(value))[0]
     name = shorten(names[at])
     return CsvError(
