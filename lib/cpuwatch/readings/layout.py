@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise
+from itertools import islice
 
-from cpuwatch.readings import columns, shapes
+from cpuwatch.readings import columns, shapes, titles
 from cpuwatch.readings.collectd import Named, named
 from cpuwatch.readings.columns import ALL_OTHERS, LABELS, Asked, Roles
 from cpuwatch.readings.joined import Joined, after, join
-from cpuwatch.readings.numbers import number as number_of
 from cpuwatch.readings.numbers import percentage
 from cpuwatch.readings.shapes import Shape
 from cpuwatch.readings.table import (
@@ -20,16 +19,12 @@ from cpuwatch.readings.table import (
     Text,
     has_width,
     header_names,
-    readable,
     split,
 )
 from cpuwatch.readings.times import is_number, is_time
 
 #: So many rows are looked at to tell whether columns are series.
 _SAMPLE = 50
-
-#: So many lines may stand above the header.
-_MOST_TITLES = 30
 
 #: Influx' lines about the columns that follow.
 _ANNOTATIONS = ("#group", "#datatype", "#default")
@@ -182,14 +177,14 @@ def _below(text: Text, heads: list[Head], said: Asked) -> Layout | None:
     CsvError
         If a line looks like one, and what is under it is no reading.
     """
-    titles = [heads[-1].text]
+    above = [heads[-1].text]
     doubtful: Layout | None = None
-    for head in _later(text, heads[-1]):
+    for head in titles.later(text, heads[-1]):
         found = _first(text, [head], said, _plain) or _first(text, [head], said, _wide)
         if found is not None and _reads(found):
-            return replace(found, titles=tuple(titles))
+            return replace(found, titles=tuple(above))
         doubtful = doubtful or found
-        titles.append(head.text)
+        above.append(head.text)
     if doubtful is not None and doubtful.shape.series == {}:
         line = doubtful.head.line
         raise CsvError(
@@ -198,14 +193,6 @@ def _below(text: Text, heads: list[Head], said: Asked) -> Layout | None:
             " between it and the readings."
         )
     return None
-
-
-def _later(text: Text, first: Head) -> Iterator[Head]:
-    """The lines below the first that may be the header, if that and others are titles."""
-    for number, line in islice(text.lines(first.line), _MOST_TITLES):
-        marked = line.startswith("#")
-        line = readable(line).lstrip("# ") if marked else readable(line)
-        yield Head(number, line, first.delimiters, first.marked or marked)
 
 
 def _reads(layout: Layout) -> bool:
@@ -285,7 +272,7 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
     best: list[str] = []
     fewest = ["time", "value"]
     line = heads[-1].line
-    for head in [*heads, *_tables(text, heads)]:
+    for head in [*heads, *titles.tables(text, heads[-1])]:
         for delimiter in head.delimiters:
             names = header_names(head.text, delimiter) or []
             if not _has(names, said):
@@ -307,20 +294,6 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
 def _unread(roles: Roles) -> str:
     """What a header lacks that has a time and a usage by its names, and was not taken."""
     return "time" if columns.fold(roles.names[roles.time]) in LABELS else "value"
-
-
-def _tables(text: Text, heads: list[Head]) -> Iterator[Head]:
-    """The first line below titles that begins a table, by its width and that of the next."""
-    lines = list(_later(text, heads[-1]))
-    for head, under in pairwise(lines):
-        for delimiter in head.delimiters:
-            names = header_names(head.text, delimiter) or []
-            above = header_names(heads[-1].text, delimiter) or []
-            width = len(header_names(under.text, delimiter) or [])
-            texts = not any(number_of(name) is not None or is_time(name) for name in names)
-            if texts and len(above) < len(names) == width:
-                yield head
-                return
 
 
 def _body(text: Text, head: Head) -> Iterator[tuple[int, str]]:

@@ -178,12 +178,14 @@ class Clock:
     def see(self, text: str) -> None:
         """Look at one time, without blanks around it."""
         if text[4:5] == "-" and text[:4].isdigit() and text[-1:] not in _HALF_ENDS:
-            self._see_iso(text)  # most times are ISO 8601, and this is quick
+            if not self._isos:
+                self._iso = text
+            self._isos += 1  # most times are ISO 8601, and this is quick
             return
         bare = text.replace(",", ".") if self.comma and "," in text else text
         if not is_number(bare):
             if not self.writing.see(text) and iso_ms(text) is not None:
-                self._see_iso(text)
+                self.writing.add_certain(1, text)
             return
         found = float(bare)
         place = 0
@@ -194,15 +196,10 @@ class Clock:
         self._highest[place] = max(self._highest[place], found)
         if bare[:2] == "20" and compact_ms(bare) is not None:
             self.compact[len(bare)] += 1
-        if may_be_day(found):
+        if found < _DAYS_TO and may_be_day(found):
             self.days.see(bare, found)
         if ("e" in bare or "E" in bare) and len(self._rounded) < 1000:
             self._rounded[bare] = self._rounded.get(bare, 0) + 1
-
-    def _see_iso(self, text: str) -> None:
-        if not self._isos:
-            self._iso = text
-        self._isos += 1
 
     def seen(self) -> None:
         """Make up the account, once all were seen."""
@@ -249,6 +246,10 @@ class Clock:
         return not self.reads_dates or (self._reads_iso and not self.is_days and not self.digits)
 
     @cached_property
+    def _reads_unix(self) -> bool:
+        return self._reads_numbers and not self.is_days and not self.digits
+
+    @cached_property
     def unit(self) -> int:
         """The place of the unit in `UNITS`, once all were seen; milliseconds without any."""
         if not self.numbers:
@@ -293,7 +294,11 @@ class Clock:
         """Epoch milliseconds of a time, what is smaller cut off; None if it is none."""
         bare = text.replace(",", ".") if self.comma and "," in text else text
         if is_number(bare):
-            return self._number_ms(bare) if self._reads_numbers else None
+            if self._reads_unix:
+                # Decimal, not float: 1700000000.123 s must not become 1700000000122 ms.
+                exact = _EXACT.multiply(Decimal(bare), UNITS[self.unit][2])
+                return int(exact.to_integral_value(ROUND_FLOOR, _EXACT))
+            return self._day_ms(bare) if self._reads_numbers else None
         if self._reads_iso:
             found = iso_ms(text)
             if found is not None:
@@ -311,14 +316,10 @@ class Clock:
             return f"no spreadsheet's day as others are, such as {self.days.first}"
         return "neither ISO 8601 nor epoch seconds or milliseconds"
 
-    def _number_ms(self, text: str) -> int | None:
+    def _day_ms(self, text: str) -> int | None:
         if self.is_days:
             return self.days.ms(text)
-        if self.digits is not None:
-            return compact_ms(text) if len(text) == self.digits else None
-        # Decimal, not float: 1700000000.123 s must not become 1700000000122 ms.
-        exact = _EXACT.multiply(Decimal(text), UNITS[self.unit][2])
-        return int(exact.to_integral_value(ROUND_FLOOR, _EXACT))
+        return compact_ms(text) if len(text) == self.digits else None
 
 
 def iso_ms(text: str) -> int | None:
