@@ -268,6 +268,12 @@ class Writing:
         if int(first) != int(second):
             self.examples.setdefault(f"{its.form} differs", text)
 
+    @property
+    def without_zone(self) -> bool:
+        """Whether dates of 24 or 12 hours were seen whose first has no zone."""
+        texts = [self.examples[clock] for clock in ("whole", "half") if clock in self.examples]
+        return any((its := written(text)) is not None and its.minutes is None for text in texts)
+
     @cached_property
     def lead(self) -> str:
         """The form of most dates, once all were seen; the certain one without any."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cpuwatch.readings import columns
-from cpuwatch.readings.columns import CLOCKS, DATES, TIME, ZONES, Asked
+from cpuwatch.readings.columns import CLOCKS, CPU, DATES, HOST, MEASURE, TIME, ZONES, Asked
 from cpuwatch.readings.dates import is_clock, is_zone, moment_ms, written
 from cpuwatch.readings.numbers import number
 from cpuwatch.readings.table import CsvError
@@ -199,9 +199,10 @@ def _lacks_half(text: str) -> bool:
 def _halves(names: list[str], said: Asked, rows: list[list[str]]) -> int | None:
     """The column that holds AM and PM and nothing else."""
     used = [columns.place(names, one) for one in (*said.columns.values(), *said.ignored)]
-    for at in range(len(names)):
+    for at, name in enumerate(names):
         values = {row[at].strip().lower().replace(".", "") for row in rows if at < len(row)}
-        if at not in used and values - {""} and values <= _HALVES:
+        is_other = at in used or columns.fold(name) in (*HOST, *CPU, *MEASURE)
+        if not is_other and values - {""} and values <= _HALVES:
             return at
     return None
 

@@ -49,6 +49,7 @@ class Reader:
         self._refuse_contradiction(said, idle)
         unsure.refuse_rounded(layout, found)
         self.remarks += unsure.refuse_unsure_times(layout, found)
+        self.remarks += unsure.zone_above(layout, found)
         self.remarks += remarks
         self.remarks += survey.refuse_ratio(layout, found, said)
         self.remarks += survey.refuse_merged(layout, found)

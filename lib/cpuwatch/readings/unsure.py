@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
@@ -11,6 +12,13 @@ from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
 from cpuwatch.readings.times import Clock
 from cpuwatch.words import iso, shorten, shown
+
+#: What says that times are not UTC.
+_ZONE = re.compile(
+    r"\b(?:CES?T|EES?T|WES?T|[ECMP][SD]T|BST|IST|JST|MSK|AES?T)\b|(?i:\blocal\b|\btime ?zone\b)"
+    r"|\b(?:UTC|GMT) ?[+-] ?0?[1-9]|\b(?:Europe|America|Asia|Africa|Australia|Pacific|Atlantic)/"
+)
+_UTC = re.compile(r"\b(?:UTC|GMT)\b(?! ?[+-])")
 
 #: Dates without marks of so many digits may be seconds as well.
 _AS_SECONDS = 10
@@ -26,6 +34,18 @@ def refuse_rounded(layout: Layout, found: Survey) -> None:
             " spreadsheet rounded: the moments are lost. Format that column as a whole number or"
             " as ISO 8601 there, and save it again."
         )
+
+
+def zone_above(layout: Layout, found: Survey) -> list[str]:
+    """What to say if a header or a title names a zone that the times do not name themselves."""
+    names = [layout.roles.names[layout.roles.time], *layout.titles]
+    named = next((one for one in names if _ZONE.search(one) and not _UTC.search(one)), None)
+    if named is None or not found.clock.writing.without_zone:
+        return []
+    return [
+        f"Attention: '{shorten(named)}' seems to name a zone, and the times without one of their"
+        " own are taken for UTC: if they are not, export them with their offset, such as +01:00."
+    ]
 
 
 def refuse_unsure_times(layout: Layout, found: Survey) -> list[str]:

@@ -267,6 +267,7 @@ def test_a_number_that_is_no_such_date_is_rejected_alone(tmp_path: Path) -> None
         (["date,time,AM/PM,usage", "1/13/2026,12:00,AM,5", "1/13/2026,9:00,PM,6"], {},
          ["2026-01-13T00:00:00.000", "2026-01-13T21:00:00.000"]),
         (["time,half,tz,usage", "2026-01-05 9:00,p.m.,+12:00,5"], {}, [NINE]),
+        (["time,host,usage", "2026-01-05 09:00:00,pm,5"], {}, [NINE]),
         (["time,half,usage", "2026-01-05 9:00 AM,AM,5"], {}, [NINE]),
         (["time,zone,usage", "2026-01-05 09:00:00,eu-1a,5"], {}, [NINE]),
         (["Datum,Uhrzeit,usage", "05.01.2026,09:00,5"], {"date": "Datum", "time": "Uhrzeit"},

@@ -82,6 +82,29 @@ def test_a_header_below_titles_may_be_marked(tmp_path: Path) -> None:
     assert (host, usage) == ("web01", 12)
 
 
+@pytest.mark.parametrize(
+    ("lines", "loud"),
+    [
+        (["Time zone: Europe/Berlin", "time,usage", ROW], True),
+        (["Report in UTC+01:00", "time,usage", ROW], True),
+        (["Time (CET)", "time,usage", "2026-01-05T09:00:00Z,5"], False),
+        (["All times are UTC", "time,usage", ROW], False),
+        (["Time zone: CET", "time,usage", "1767603600,5"], False),
+        (["Time zone: UTC", "time,usage", ROW], False),
+        (["CPU of EASTERN", "time,usage", ROW], False),
+    ],
+)
+def test_a_zone_in_a_title_is_a_loud_word(tmp_path: Path, lines: list[str], loud: bool) -> None:
+    remarks = read(tmp_path, lines).use.remarks
+    assert any(one.startswith(f"Attention: '{lines[0]}' seems") for one in remarks) == loud
+
+
+def test_a_zone_in_the_name_of_a_column_is_a_loud_word(tmp_path: Path) -> None:
+    columns = {"date": "Date", "time": "Time (CET)"}
+    found = read(tmp_path, ["Date,Time (CET),usage", "2026-01-05,09:00,5"], columns=columns)
+    assert found.use.remarks[1].startswith("Attention: 'Date and Time (CET)' seems to name a zone")
+
+
 def test_a_first_line_that_is_a_header_stays_one(tmp_path: Path) -> None:
     found = read(tmp_path, ["time,usage", "oops,5", "time,usage", ROW])
     assert found.rejected.table()["line"].tolist() == [2, 3]
