@@ -103,6 +103,7 @@ def day_ms(year: str, month: str, day: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=1024)  # many series have the same moment
 def written(text: str) -> Written | None:
     """What a text says that is a date with or without a time of day; None if it is none."""
     if len(text) > LONGEST:
@@ -247,7 +248,7 @@ class Writing:
         self.forms[its.form] += 1
         self.examples.setdefault(its.form, text)
         if its.has_clock:
-            self.examples.setdefault("half" if its.half else "whole", text)
+            self.examples.setdefault(f"{its.form} {'half' if its.half else 'whole'}", text)
         if its.form != CERTAIN:
             self._see_order(its, text)
         return True
@@ -257,7 +258,7 @@ class Writing:
         if count:
             self.forms[CERTAIN] += count
             self.examples.setdefault(CERTAIN, example)
-            self.examples.setdefault("whole", example)
+            self.examples.setdefault(f"{CERTAIN} whole", example)
 
     def _see_order(self, its: Written, text: str) -> None:
         first, second, _ = its.numbers
@@ -271,8 +272,14 @@ class Writing:
     @property
     def without_zone(self) -> bool:
         """Whether dates of 24 or 12 hours were seen whose first has no zone."""
-        texts = [self.examples[clock] for clock in ("whole", "half") if clock in self.examples]
-        return any((its := written(text)) is not None and its.minutes is None for text in texts)
+        found = [written(text) for text in self._clocks]
+        return any(its is not None and its.minutes is None for its in found)
+
+    @property
+    def _clocks(self) -> list[str]:
+        """A date of that form with a clock of 12 hours, and one of 24, if there are such."""
+        keys = (f"{self.lead} half", f"{self.lead} whole")
+        return [self.examples[key] for key in keys if key in self.examples]
 
     @cached_property
     def lead(self) -> str:
@@ -287,9 +294,8 @@ class Writing:
         if others > _STRAY * self.forms.total():
             other = next(form for form in self.forms if form != self.lead)
             return self.examples[self.lead], self.examples[other]
-        if "half" in self.examples and "whole" in self.examples:
-            return self.examples["half"], self.examples["whole"]
-        return None
+        clocks = self._clocks
+        return (clocks[0], clocks[1]) if len(clocks) == 2 else None
 
     @property
     def usual(self) -> str | None:
