@@ -197,7 +197,8 @@ def _window(text: str) -> str:
 Columns = Annotated[
     list[str] | None,
     typer.Option(
-        help="The CSV's columns: time=…,usage=…,host=…,cpu=…; also idle, ratio, ignore.",
+        help="The CSV's columns: time=…,usage=…,host=…,cpu=…; also date, day_first, month_first,"
+        " idle, ratio, ignore.",
         metavar="WHAT=COLUMN,…",
     ),
 ]

@@ -65,10 +65,12 @@ def test_a_csv_with_an_odd_name_and_odd_hosts_is_replayed(stack: Path, tmp_path:
 
 #: What a kernel does that is there before and after.
 _AFRESH = """
-import subprocess, sys
+import faulthandler, subprocess, sys
 from cpuwatch import flink, pipeline, thresholds, topics
 from cpuwatch.flink.tables import create
 from cpuwatch.readings import fleet
+
+faulthandler.dump_traceback_later(280, exit=True)  # where it is, if it does not come to its end
 
 def up():
     assert subprocess.run([sys.argv[1], "up"], capture_output=True).returncode == 0

@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cpuwatch import words
+from cpuwatch.readings.dates import ORDERS
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import shorten
+
+#: Above its times CloudWatch says what the other columns' names are.
+LABELS = ("label", "full_label")
 
 #: The names by which a column is known, in the order in which they are preferred. The first
 #: three of time and usage are those that are recommended.
 TIME = (
     "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time", "date",
     "epoch", "ts", "clock", "timestamp_utc", "time_utc", "datetime_utc", "timestamp_ms",
-    "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__",
+    "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__", *LABELS,
 )  # fmt: skip
 USAGE = (
     "usage", "value", "cpu_usage", "_value", "usage_active", "usage_percent", "cpu_usage_percent",
@@ -34,6 +38,11 @@ HOST = (
 )  # fmt: skip
 CPU = ("cpu", "core", "cpu_id", "cpuid", "cpu_core", "processor")
 
+#: Names that dates have, times of day, and zones, where they are columns of their own.
+DATES = ("date", "day", "date_utc", "_date", "log_date")
+CLOCKS = ("time", "clock", "time_of_day", "time_utc", "_time", "log_time", "timestamp")
+ZONES = ("timezone", "time_zone", "tz", "zone", "utc_offset", "gmt_offset", "tz_offset", "offset")
+
 #: Columns that say what was measured. Different things are never averaged together.
 MEASURE = (
     "metric", "metric_name", "metricname", "__name__", "name", "_measurement", "measurement",
@@ -50,7 +59,9 @@ PARTS = frozenset(
 )  # fmt: skip
 
 #: What people can say a column is, and how often.
-_SAYABLE = ("time", "usage", "idle", "ratio", "host", "cpu", "ignore")
+_SAYABLE = (
+    "time", "usage", "idle", "ratio", "host", "cpu", "ignore", "date", "day_first", "month_first",
+)  # fmt: skip
 _BRACKETS = str.maketrans("", "", "()[]")
 _MARKS = re.compile(r"[\s.-]+")
 _NEXT = re.compile(rf",(?=(?:{'|'.join(_SAYABLE)})=)")
@@ -66,16 +77,19 @@ class Asked:
     Attributes
     ----------
     columns
-        For time, usage, idle, ratio, host or cpu the name of its column.
+        For time, date, usage, idle, ratio, host or cpu the name of its column.
     ignored
         Columns that tell no series apart.
     where
         For a column the values of the rows that are wanted.
+    order
+        The order of day and month in dates, if people say it.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    order: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +202,28 @@ def asked(
     ways = [what for what in ("usage", "idle", "ratio") if what in said]
     if len(ways) > 1:
         raise CsvError(f"Columns say usage in {len(ways)} ways, {' and '.join(ways)}: say one.")
-    return Asked(said, ignored, {key: _several(value) for key, value in (where or {}).items()})
+    order = _order(said)
+    wanted = {key: _several(value) for key, value in (where or {}).items()}
+    return Asked(said, ignored, wanted, order)
+
+
+def _order(said: dict[str, str]) -> str | None:
+    """The order of day and month that is said; the column that it names is the time or the date."""
+    orders = [order for order in ORDERS if order in said]
+    if len(orders) > 1:
+        raise CsvError(f"Columns say dates in 2 ways, {' and '.join(orders)}: say one.")
+    if not orders:
+        return None
+    name = said.pop(orders[0])
+    known = {said[what].lower() for what in ("date", "time") if what in said}
+    if "date" in said and name.lower() not in known:
+        raise CsvError(
+            f"Columns say that {orders[0]} is '{shorten(name)}', and the date"
+            f" '{shorten(said['date'])}': say the same column."
+        )
+    if name.lower() not in known:
+        said["date" if "time" in said else "time"] = name
+    return orders[0]
 
 
 def _several(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -290,8 +325,20 @@ def _refuse_twice(path: Path, names: Sequence[str], told: Mapping[str, int]) -> 
                 )
 
 
-def without(path: Path, names: Sequence[str], missing: Sequence[str]) -> CsvError:
-    """The refusal of a file that lacks a column for its time or its value."""
+def without(
+    path: Path, names: Sequence[str], missing: Sequence[str], line: int | None = None
+) -> CsvError:
+    """The refusal of a file that lacks a column for its time or its value.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    names, missing
+        The columns of its header, and what is not among them.
+    line
+        Where the header is; None if it is the first line.
+    """
     accepted = {"time": TIME[:3], "value": USAGE[:3]}
     says = {"time": "time", "value": "usage"}
     lacks = " and ".join(f"no {what} column" for what in missing)
@@ -300,13 +347,14 @@ def without(path: Path, names: Sequence[str], missing: Sequence[str]) -> CsvErro
     )
     options = ",".join(f"{says[what]}=NAME" for what in missing)
     parts = [name for name in names if fold(name).lstrip("%").removeprefix("usage_") in PARTS]
+    where = "its first line" if line is None else f"line {line}"
     more = ""
     if parts:
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
     elif list(missing) == ["value"] and len(names) > 2:
         more = "; or, if each other column is the usage of one series, --columns 'usage=*'"
     return CsvError(
-        f"{path} has {lacks} in its first line, which is {listed(names)}: name {names_it}, or say"
+        f"{path} has {lacks} in {where}, which is {listed(names)}: name {names_it}, or say"
         f" which it is by --columns {options}{more}."
     )
 

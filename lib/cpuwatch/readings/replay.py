@@ -73,7 +73,8 @@ def read_csv(
 
     Times are ISO 8601 (UTC unless they say otherwise) or epoch seconds, milliseconds,
     microseconds or nanoseconds; the median of the file's numbers decides which. What is smaller
-    than a millisecond is cut off.
+    than a millisecond is cut off. Dates of other forms, spreadsheets' days, and dates and times
+    of day in two columns are read where the whole file makes them certain.
 
     Parameters
     ----------
@@ -84,8 +85,9 @@ def read_csv(
         from 2100 on, and names that are too long.
     columns : mapping, optional
         For time, usage (percent), idle (percent), ratio (usage from 0 to 1), host or cpu the
-        column's name; usage may be ``"*"``, each column a series. For ignore one or several
-        columns that tell no series apart.
+        column's name; usage may be ``"*"``, each column a series. For date a column of dates,
+        if time has none. For day_first or month_first the column of dates in that order. For
+        ignore one or several columns that tell no series apart.
     where : mapping, optional
         For a column the value, or values, of the rows that are wanted.
 
@@ -131,10 +133,10 @@ def _surveyed(text: Text, said: Asked) -> tuple[Layout, Survey]:
     """The file's layout, and what its rows hold: those of one certain thing, if there are more."""
     layout = lay_out(text, said)
     ignored = _ignored(layout, said)
-    found = survey.look(layout, ignored)
+    found = survey.look(layout, ignored, said.order)
     if chosen := survey.choose(layout, found):
         layout = replace(layout, where=layout.where | chosen)
-        found = survey.look(layout, ignored)
+        found = survey.look(layout, ignored, said.order)
     return layout, found
 
 

@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from cpuwatch.readings import survey
-from cpuwatch.readings.columns import Asked
+from cpuwatch.readings import survey, unsure
+from cpuwatch.readings.columns import Asked, listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import has_comma, percentage
 from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
@@ -40,10 +40,16 @@ class Reader:
         self.repeats = Repeats()
         self.unused = sorted(found.others)
         self.remarks: list[str] = [*layout.named.remarks, *layout.shape.said]
+        if layout.titles:
+            self.remarks.append(f"Skipped above the header: {listed(layout.titles, 6)}.")
+        if layout.joined is not None and layout.joined.said:
+            self.remarks.append(layout.joined.said)
         idle, remarks = survey.measured(layout, found)
         self._idle = idle or layout.roles.idle or layout.named.idle
         self._refuse_contradiction(said, idle)
-        survey.refuse_rounded(layout, found)
+        unsure.refuse_rounded(layout, found)
+        self.remarks += unsure.refuse_unsure_times(layout, found)
+        self.remarks += unsure.zone_above(layout, found)
         self.remarks += remarks
         self.remarks += survey.refuse_ratio(layout, found, said)
         self.remarks += survey.refuse_merged(layout, found)
@@ -73,7 +79,8 @@ class Reader:
             return
         names = header_names(line, layout.delimiter) or []
         at = layout.time_place
-        if at < len(names) and names[at].lower() == layout.names[at].lower():
+        own = header_names(layout.head.text, layout.delimiter) or []
+        if at < min(len(names), len(own)) and names[at].lower() == own[at].lower():
             raise CsvError(
                 f"{layout.text.path}, line {number}, begins another table, of other columns: give"
                 " each table a file of its own."
@@ -109,12 +116,9 @@ class Reader:
     def _time(self, text: str, column: str) -> int:
         if not text:
             raise RejectedError(f"{shorten(column)} '' is empty")
-        occurred_at = self._layout.shape.time(text, self._clock)
+        occurred_at = self._clock.ms(text)
         if occurred_at is None:
-            raise RejectedError(
-                f"{shorten(column)} {shown(text)} is neither ISO 8601 nor epoch seconds or"
-                " milliseconds"
-            )
+            raise RejectedError(f"{shorten(column)} {shown(text)} is {self._clock.refusal}")
         if not FIRST_TIME <= occurred_at < END_OF_TIME:
             raise RejectedError(f"{shorten(column)} {shown(text)} is not between 1970 and 2200")
         return occurred_at
@@ -148,7 +152,7 @@ class Reader:
         names = layout.roles.names
         time, value = shorten(names[layout.roles.time]), shorten(names[layout.roles.value])
         said = []
-        if clock.numbers and clock.unit > 1:
+        if clock.numbers and clock.unit > 1 and not clock.is_days and clock.digits is None:
             said.append(f"The times in {time} are read as {UNITS[clock.unit][0]} since 1970.")
         if style.comma:
             said.append(f"A comma in {value} is the decimal mark.")

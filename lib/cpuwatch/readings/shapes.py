@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from cpuwatch.readings import columns
 from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, IDLE, MEASURE, PARTS, TIME, Asked
-from cpuwatch.readings.times import Clock, month_first_ms
 from cpuwatch.words import shorten
 
 #: Rows of a line: their fields, and the column that each of them comes from, if only one.
@@ -70,13 +69,6 @@ class Shape:
     said: tuple[str, ...] = ()
     minutes: int | None = None
     series: dict[str, list[str]] = field(default_factory=dict)
-
-    def time(self, text: str, clock: Clock) -> int | None:
-        """Epoch milliseconds of a time, or None."""
-        found = clock.ms(text)
-        if found is None and self.minutes is not None:
-            found = month_first_ms(text, self.minutes)
-        return found
 
 
 @lru_cache(maxsize=65536)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from cpuwatch.readings import shapes
 from cpuwatch.readings.columns import ALL_OTHERS, PARTS, Asked, Roles, listed
+from cpuwatch.readings.dates import Writing
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import Style, number
 from cpuwatch.readings.table import CsvError, RejectedError
-from cpuwatch.readings.times import Clock, iso_ms
+from cpuwatch.readings.times import Clock, is_time
 from cpuwatch.words import shorten, shown
 
 #: So many different values of a column are kept.
@@ -50,7 +51,7 @@ class Other:
         if value not in self.values:
             self.values.add(value)
             self.is_whole = self.is_whole and value.isdigit()
-            self.is_text = self.is_text and number(value) is None and iso_ms(value) is None
+            self.is_text = self.is_text and number(value) is None and not is_time(value)
         self.pairs.add((series, value))
 
 
@@ -80,7 +81,7 @@ class Survey:
     series: set[str]
 
 
-def look(layout: Layout, ignored: frozenset[int] = frozenset()) -> Survey:
+def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | None = None) -> Survey:
     """Look at every row.
 
     Parameters
@@ -89,11 +90,15 @@ def look(layout: Layout, ignored: frozenset[int] = frozenset()) -> Survey:
         Of the file.
     ignored
         The places of columns that tell nothing.
+    order
+        The order of day and month in dates, if people say it.
     """
-    roles = layout.roles
+    roles, minutes = layout.roles, layout.shape.minutes
+    if minutes is not None:
+        order = "month_first"  # as Windows writes them in every language
     found = Survey(
         0,
-        Clock(comma=layout.delimiter != ","),
+        Clock(layout.delimiter != ",", Writing(order), minutes or 0),
         Style(),
         {at: {} for at in roles.measures},
         {at: Other() for at in roles.unused() if at not in ignored},
@@ -112,6 +117,7 @@ def look(layout: Layout, ignored: frozenset[int] = frozenset()) -> Survey:
         if found.others:
             _see_others(found, roles, fields)
     found.rows = rows
+    found.clock.seen()
     return found
 
 
@@ -221,18 +227,6 @@ def measured(layout: Layout, found: Survey) -> tuple[bool, list[str]]:
                 " the CPU did, not all of its usage."
             )
     return idle, remarks
-
-
-def refuse_rounded(layout: Layout, found: Survey) -> None:
-    """Raise CsvError if a spreadsheet rounded the times, so that many rows have the same."""
-    rounded = found.clock.rounded()
-    if rounded is not None:
-        name = shorten(layout.roles.names[layout.roles.time])
-        raise CsvError(
-            f"{layout.text.path}: several rows have the {name} {shown(rounded)}, which a"
-            " spreadsheet rounded: the moments are lost. Format that column as a whole number or"
-            " as ISO 8601 there, and save it again."
-        )
 
 
 def refuse_ratio(layout: Layout, found: Survey, said: Asked) -> list[str]:

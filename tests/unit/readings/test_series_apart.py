@@ -92,6 +92,11 @@ SHARDS = rows("time,host,shard,value", f"{FIRST},a,1,20", f"{FIRST},a,2,90")
         (rows("Timestamp (UTC);Usage [%]", f"{FIRST};20"), {}, {("mine", "cpu1"): 20}),
         (rows("Zeit,web01,db01", f"{FIRST},20,90"), {"columns": {"time": "Zeit"}},
          {("web01", "cpu1"): 20, ("db01", "cpu1"): 90}),
+        (
+            rows('Time,"{host=""a"",shard=""1""}","{host=""a"",shard=""2""}"', f"{FIRST},20,90"),
+            {"columns": {"cpu": "shard"}},
+            {("a", "1"): 20, ("a", "2"): 90},
+        ),
         (rows("Time,web01,db01", f"{FIRST},0.2,0.9"), {"columns": {"ratio": "*"}},
          {("web01", "cpu1"): 20, ("db01", "cpu1"): 90}),
         (rows("Time,web01,db01", f"{FIRST},20,90"), {"where": {"series": "db01"}},
