@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import errno
 import resource
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from cpuwatch.errors import CpuwatchError
 
 #: So many files a service has to be able to open; supervisor insists on it.
 _FILES = 1024
+
+#: So many bytes of memory the services and a notebook need; they do with 1.5 GB, just so.
+MEMORY = 2 * 1024**3
+
+#: Where Linux keeps the limits of groups of processes, and where it says which are ours.
+_CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 _MEMORY = (
     "There is not enough memory: close some programs and try again; the services need about 2 GB."
@@ -31,6 +40,43 @@ def make_room_for_files() -> None:
         )
     if 0 <= soft < _FILES:
         resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, hard))
+
+
+def memory_left() -> int:
+    """How many bytes of memory can still be had: of this machine, or of this container's share."""
+    import psutil  # most commands do without
+
+    return min([int(psutil.virtual_memory().available), *_shares(_CGROUPS, _OWN_CGROUPS)])
+
+
+def _shares(top: Path, own: Path) -> Iterator[int]:
+    """What is left of each limit that Linux holds us to, of both versions of control groups."""
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        return  # no Linux
+    for line in lines:
+        _, kinds, place = line.split(":", 2)
+        if kinds and "memory" not in kinds.split(","):
+            continue
+        folder, limit, used, idle = (
+            (
+                top / "memory",
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+                "total_inactive_file",
+            )
+            if kinds
+            else (top, "memory.max", "memory.current", "inactive_file")
+        )
+        # A limit may stand on any group above; within a container ours is the top.
+        for one in (folder / place.lstrip("/"), *(folder / place.lstrip("/")).parents):
+            with suppress(OSError, ValueError, KeyError):  # none there, or 'max'
+                most, now = (int((one / name).read_text()) for name in (limit, used))
+                stat = dict(part.split() for part in (one / "memory.stat").read_text().splitlines())
+                yield max(0, most - now + int(stat[idle]))  # a file's pages make room
+            if one == folder:
+                break
 
 
 def sentence(error: BaseException) -> str | None:

@@ -8,13 +8,14 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from cpuwatch import doctor
+from cpuwatch import doctor, limits
 from cpuwatch.doctor import Finding, alerting, machine, services
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.settings import settings
@@ -92,7 +93,7 @@ def test_a_variable_for_others_is_a_remark(monkeypatch: pytest.MonkeyPatch, name
 
 @pytest.mark.parametrize(("free", "well"), [(1 * 1024**3, False), (5 * 1024**3, True)])
 def test_memory_and_disk(monkeypatch: pytest.MonkeyPatch, free: int, well: bool) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    monkeypatch.setattr(limits, "memory_left", lambda: free)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     for check in (machine.memory, machine.disk):
         assert found(check).well is well
@@ -110,6 +111,25 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CPUWATCH_CACHE", str(tmp_path / "cache"))
     settings.cache_clear()
     return folder
+
+
+def test_who_was_killed_lately_is_named() -> None:
+    state = settings().state
+    lines = [
+        f"{datetime.now() - timedelta(minutes=ago):%Y-%m-%d %H:%M:%S},123 {what}"
+        for ago, what in [
+            (20, "WARN exited: postgres (terminated by SIGKILL; not expected)"),
+            (2, "WARN exited: kafka (terminated by SIGKILL; not expected)"),
+            (2, "INFO spawned: 'kafka' with pid 12"),
+            (1, "WARN exited: taskmanager (exit status 1; not expected)"),
+            (1, "WARN exited: kafka (terminated by SIGKILL; not expected)"),
+        ]
+    ]
+    assert list(services.killed(Facts())) == []
+    (state / "logs").mkdir(parents=True)
+    (state / "logs" / "supervisor.log").write_text("\n".join([*lines, "torn"]))
+    one = found(services.killed)
+    assert one.remark and "ten minutes: kafka (2); what" in one.says
 
 
 @pytest.mark.parametrize("content", [b"baad", b"goo", None], ids=["changed", "cut", "missing"])

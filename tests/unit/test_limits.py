@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from pathlib import Path
 
+import psutil
 import pytest
 
 from cpuwatch import limits
@@ -54,3 +56,51 @@ def test_too_few_files_are_named_and_a_soft_limit_is_raised(
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
     with pytest.raises(CpuwatchError, match="256 are allowed"):
         limits.make_room_for_files()
+
+
+V1 = {
+    "memory.limit_in_bytes": "1000",
+    "memory.usage_in_bytes": "700",
+    "memory.stat": "cache 1\ntotal_inactive_file 50\n",
+}
+V2 = {
+    "memory.max": "1000",
+    "memory.current": "700",
+    "memory.stat": "anon 1\ninactive_file 50\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("own", "groups", "left"),
+    [
+        ("4:cpu:/a\n3:memory:/a/b\n", {"memory/a/b": V1}, 350),
+        ("3:memory:/a/b\n", {"memory/a": V1, "memory/a/b": {}}, 350),  # above it
+        ("3:hugetlb,memory:/docker/x\n", {"memory": V1}, 350),  # as a container sees it
+        ("0::/\n", {".": V2}, 350),
+        ("0::/user/x\n", {"user": V2, "user/x": V2 | {"memory.max": "max"}}, 350),
+        ("0::/\n", {".": V2 | {"memory.max": "600", "memory.stat": "inactive_file 0"}}, 0),
+        ("0::/\n", {".": V2 | {"memory.max": "max"}}, None),
+        ("0::/\n", {}, None),
+        ("4:cpu:/a\n", {"memory/a": V1}, None),
+        (None, {".": V2}, None),
+    ],
+)
+def test_a_container_s_share_of_memory_counts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own: str | None,
+    groups: dict[str, dict[str, str]],
+    left: int | None,
+) -> None:
+    for group, files in groups.items():
+        folder = tmp_path / "cgroup" / group
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_text(content)
+    if own is not None:
+        (tmp_path / "own").write_text(own)
+    monkeypatch.setattr(limits, "_CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(limits, "_OWN_CGROUPS", tmp_path / "own")
+    of_all = psutil.virtual_memory()._replace(available=5000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: of_all)
+    assert limits.memory_left() == (5000 if left is None else left)

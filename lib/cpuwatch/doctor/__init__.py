@@ -37,6 +37,7 @@ CHECKS: dict[str, Check] = {
     "Memory": machine.memory,
     "Services": services.each,
     "Supervisor": services.supervisor,
+    "Killed": services.killed,
     "Jobs": jobs.each,
     "Way": _way,
     "Thresholds": alerting.limits,

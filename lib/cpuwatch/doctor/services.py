@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
+from cpuwatch import limits, words
 from cpuwatch.doctor.facts import Facts
-from cpuwatch.doctor.findings import Finding, trouble
+from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.stack import control, seen
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
+
+#: How supervisor's log says that somebody killed a program, and for how long that is of interest.
+_KILLED = re.compile(r"([-0-9]+ [0-9:]+),\d+ \w+ exited: (\w+) \(terminated by SIGKILL")
+_LATELY = timedelta(minutes=10)
 
 
 def each(facts: Facts) -> Iterator[Finding]:
@@ -42,6 +50,27 @@ def supervisor(facts: Facts) -> Iterator[Finding]:
             "Supervisor",
             f"process {process.pid} does not answer, so nobody brings a service back that dies",
             f"'kill -CONT {process.pid}' lets it go on, if somebody stopped it. Or {seen.ANEW}.",
+        )
+
+
+def killed(facts: Facts) -> Iterator[Finding]:
+    """Which programs were killed lately, as a system without memory does it: silently."""
+    log = facts.config.state / "logs" / "supervisor.log"
+    since = datetime.now() - _LATELY
+    times: Counter[str] = Counter()
+    for line in log.read_text("utf-8", "replace").splitlines() if log.exists() else []:
+        found = _KILLED.match(line)
+        if found and datetime.fromisoformat(found[1]) > since:
+            times[found[2]] += 1
+    if times:
+        names = [f"{name} ({count})" for name, count in times.most_common()]
+        yield remark(
+            "Killed",
+            f"from outside, in the last ten minutes: {words.listed(names, 6)}; what is killed is"
+            " started again",
+            "If nobody did that, the system did, since there was too little memory: close some"
+            f" programs; the services need about 2 GB, and {limits.memory_left() / 1024**3:.1f} GB"
+            " are available.",
         )
 
 

@@ -327,6 +327,11 @@ def _start(
 ) -> None:
     limits.make_room_for_files()
     supervisor.stop()  # whatever an earlier one left
+    if (free := limits.memory_left()) < limits.MEMORY:
+        tell(
+            f"Attention: {free / 1024**3:.1f} GB of memory are available, and the services need"
+            " about 2 GB: close some programs, or they may be killed"
+        )
     found, shared = _prepare_clients(config, wanted, tell, show)
     for service in wanted:
         if service.name in shared:
