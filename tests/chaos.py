@@ -109,6 +109,19 @@ def ticks() -> Iterator[list[Reading]]:
         ]
 
 
+def deploy_all() -> list[flink.Job]:
+    """All jobs of the workshop, as an attendee deploys them."""
+    environment = flink.connect()
+    for table in pipeline.tables():
+        create(environment, table)
+    jobs = []
+    for job in pipeline.JOBS:
+        for view in job.views:
+            flink.create_view(environment, view, sql.query(sql.taught(view)))
+        jobs.append(flink.deploy(environment, job.name, sql.taught(job.name)))
+    return jobs
+
+
 class Child:
     """A process of ours: this file, called with a word."""
 
@@ -272,14 +285,7 @@ class Chaos:
         topics.empty(topics.READINGS)
         topics.keep_whole(topics.READINGS)  # in the end each reading is asked for
         topics.delete(topics.BAD_READINGS)
-        environment = flink.connect()
-        for table in pipeline.tables():
-            create(environment, table)
-        self._jobs = []
-        for job in pipeline.JOBS:
-            for view in job.views:
-                flink.create_view(environment, view, sql.query(sql.taught(view)))
-            self._jobs.append(flink.deploy(environment, job.name, sql.taught(job.name)))
+        self._jobs = deploy_all()
         slack.start()
         self._flow = Flow()
         self._producer = Child("produce", str(rate))

@@ -24,11 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import numpy as np
 import psutil
-from chaos import HOSTS, Child
+from chaos import HOSTS, Child, deploy_all
 
-from cpuwatch import flink, pipeline, slack, sql, thresholds, topics
+from cpuwatch import flink, pipeline, slack, thresholds, topics
 from cpuwatch.flink import cluster
-from cpuwatch.flink.tables import create
 from cpuwatch.settings import settings
 from cpuwatch.stack import control
 from cpuwatch.stack.supervisor import Supervisor
@@ -57,18 +56,12 @@ def stack() -> Iterator[Path]:
 
 
 def deploy() -> list[flink.Job]:
-    """All jobs of the workshop, as an attendee deploys them."""
+    """All jobs of the workshop, on a topic that is empty."""
     database = thresholds.engine()
     thresholds.create(database)
     thresholds.write(database, {HOSTS[0]: pipeline.WORKSHOP.default_top})
     topics.empty(topics.READINGS)
-    environment = flink.connect()
-    for table in pipeline.tables():
-        create(environment, table)
-    for job in pipeline.JOBS:
-        for view in job.views:
-            flink.create_view(environment, view, sql.query(sql.taught(view)))
-    return [flink.deploy(environment, job.name, sql.taught(job.name)) for job in pipeline.JOBS]
+    return deploy_all()
 
 
 def memory(process: psutil.Process) -> float:

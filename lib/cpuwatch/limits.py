@@ -69,8 +69,9 @@ def _shares(top: Path, own: Path) -> Iterator[int]:
             if kinds
             else (top, "memory.max", "memory.current", "inactive_file")
         )
+        ours = folder / place.lstrip("/")
         # A limit may stand on any group above; within a container ours is the top.
-        for one in (folder / place.lstrip("/"), *(folder / place.lstrip("/")).parents):
+        for one in (ours, *ours.parents):
             with suppress(OSError, ValueError, KeyError):  # none there, or 'max'
                 most, now = (int((one / name).read_text()) for name in (limit, used))
                 stat = dict(part.split() for part in (one / "memory.stat").read_text().splitlines())

@@ -10,10 +10,10 @@ import pandas as pd
 import psutil
 import pytest
 import twin
+from chaos import deploy_all
 from conftest import cpuwatch, processes_of
 
-from cpuwatch import flink, pipeline, readings, results, slack, sql, thresholds, topics
-from cpuwatch.flink.tables import create
+from cpuwatch import flink, readings, results, slack, thresholds, topics
 from cpuwatch.stack.supervisor import Supervisor
 
 FLEET = readings.fleet(ticks=420)  # so that the last window but one is closed
@@ -37,14 +37,7 @@ def jobs(stack: Path) -> Iterator[dict[str, str]]:
     thresholds.write(database, readings.THRESHOLDS)
     topics.empty(topics.READINGS)
     topics.delete(topics.BAD_READINGS)
-    environment = flink.connect()
-    for table in pipeline.tables():
-        create(environment, table)
-    deployed = []
-    for job in pipeline.JOBS:
-        for view in job.views:
-            flink.create_view(environment, view, sql.query(sql.taught(view)))
-        deployed.append(flink.deploy(environment, job.name, sql.taught(job.name)))
+    deployed = deploy_all()
     topics.produce(FLEET[:MIDDLE])
     for one in deployed:
         flink.wait_until_settled(one, quiet=True)

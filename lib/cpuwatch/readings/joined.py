@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,9 +84,8 @@ def join(
         for what in ("date", "time")
         if what in said.columns
     }
-    taken = [columns.place(names, name) for what, name in said.columns.items() if what not in told]
-    others = [at for at in taken if at is not None]
-    ignored = [columns.place(names, name) for name in said.ignored]
+    others = _places(names, [name for what, name in said.columns.items() if what not in told])
+    ignored = _places(names, said.ignored)
     main = told.get("time", told.get("date", columns.first(names, TIME, others)))
     if main is None:
         return None
@@ -121,6 +120,12 @@ def join(
     if has == _DATE and clock is None and (unknown := of_kind(_CLOCK)) is not None:
         return _no_clock(path, names[main], unknown)
     return _made(path, names, said, rows, main, clock)
+
+
+def _places(names: list[str], wanted: Iterable[str]) -> list[int]:
+    """Where those of these columns are that the file has."""
+    found = (columns.place(names, name) for name in wanted)
+    return [at for at in found if at is not None]
 
 
 def _kind(texts: list[str]) -> str | None:
@@ -198,7 +203,7 @@ def _lacks_half(text: str) -> bool:
 
 def _halves(names: list[str], said: Asked, rows: list[list[str]]) -> int | None:
     """The column that holds AM and PM and nothing else."""
-    used = [columns.place(names, one) for one in (*said.columns.values(), *said.ignored)]
+    used = _places(names, (*said.columns.values(), *said.ignored))
     for at, name in enumerate(names):
         values = {row[at].strip().lower().replace(".", "") for row in rows if at < len(row)}
         is_other = at in used or columns.fold(name) in (*HOST, *CPU, *MEASURE)
@@ -218,8 +223,7 @@ def _zone(
     path: Path, names: list[str], said: Asked, rows: list[list[str]]
 ) -> int | CsvError | None:
     """The column of zones; why there is none that can be used."""
-    used = [columns.place(names, name) for name in (*said.columns.values(), *said.ignored)]
-    at = columns.first(names, ZONES, [one for one in used if one is not None])
+    at = columns.first(names, ZONES, _places(names, (*said.columns.values(), *said.ignored)))
     if at is None:
         return None
     values = {row[at].strip() for row in rows if at < len(row)} - {""}
