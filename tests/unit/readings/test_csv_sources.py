@@ -56,8 +56,8 @@ def test_a_file_that_gzip_compressed(tmp_path: Path, name: str, encoding: str) -
         ("a.parquet", b"PAR1\x15\4", "is a Parquet file: save the table as CSV"),
         ("a.csv.bz2", b"BZh91AY", "compressed by bzip2"),
         ("a.csv.zst", b"\x28\xb5\x2f\xfd", "compressed by zstd"),
-        ("a.csv.gz", gzip.compress(CONTENT * 99)[:-9], "damaged or cut off"),
-        ("a.csv.gz", gzip.compress(b"\0\1\2"), "binary file"),
+        ("a.csv.gz", gzip.compress(CONTENT * 99, mtime=0)[:-9], "damaged or cut off"),
+        ("a.csv.gz", gzip.compress(b"\0\1\2", mtime=0), "binary file"),
         ("a.db", b"SQLite format 3\0", "is an SQLite database"),
     ],
 )
