@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cpuwatch.readings import columns as roles_of
-from cpuwatch.readings import survey
+from cpuwatch.readings import survey, unsure
 from cpuwatch.readings.columns import Asked, listed
 from cpuwatch.readings.layout import Layout, lay_out
 from cpuwatch.readings.repeats import telling
@@ -28,6 +28,9 @@ _KINDS: dict[str, Kind] = {
 #: From so many rows on that are rejected for the same reason, and such a part of all, it is no
 #: accident.
 _MANY, _LARGE_PART = 10, 0.1
+
+#: Columns of these names hold a part of a time.
+_PARTS_OF_TIME = ("hour", "hours", "hh", "hr", "minute", "minutes", "mm", "min", "second", "ss")
 
 #: A file cannot be used as readings; the message names the file, why, and what to do.
 ReadingsError = CsvError
@@ -113,6 +116,8 @@ def read_csv(
         raise _nothing(layout, rejected)
     reader.remarks += _partly(layout, reader.reasons, len(readings) + len(rejected))
     reader.remarks += _repeated(layout, reader, readings)
+    ((last,),) = readings.ask("SELECT MAX(occurred_at) FROM rows")
+    reader.remarks += unsure.ahead(layout, found, last)
     return CsvReadings(readings, rejected, use_of(layout, reader.remarks))
 
 
@@ -197,6 +202,12 @@ def _repeated(layout: Layout, reader: Reader, readings: Spool) -> list[str]:
         at = reader.unused[told]
         name = shorten(layout.roles.names[at])
         role = "host" if layout.roles.host is None else "cpu"
+        if roles_of.fold(layout.roles.names[at]) in _PARTS_OF_TIME:
+            raise ReadingsError(
+                f"{layout.text.path}: the same time comes more than once for one series, since"
+                f" '{name}' seems to hold a part of it: export the whole time in one column, such"
+                " as 2026-01-05 09:00:00, or the time of day in one, such as 09:00:00."
+            )
         raise ReadingsError(
             f"{layout.text.path}: the same time comes more than once for one series, and the column"
             f" '{name}', which nothing is read from, tells these rows apart: say"

@@ -246,7 +246,8 @@ class Clock:
         return not self.reads_dates or (self._reads_iso and not self.is_days and not self.digits)
 
     @cached_property
-    def _reads_unix(self) -> bool:
+    def reads_unix(self) -> bool:
+        """Whether numbers are read as times since 1970."""
         return self._reads_numbers and not self.is_days and not self.digits
 
     @cached_property
@@ -294,7 +295,7 @@ class Clock:
         """Epoch milliseconds of a time, what is smaller cut off; None if it is none."""
         bare = text.replace(",", ".") if self.comma and "," in text else text
         if is_number(bare):
-            if self._reads_unix:
+            if self.reads_unix:
                 # Decimal, not float: 1700000000.123 s must not become 1700000000122 ms.
                 exact = _EXACT.multiply(Decimal(bare), UNITS[self.unit][2])
                 return int(exact.to_integral_value(ROUND_FLOOR, _EXACT))

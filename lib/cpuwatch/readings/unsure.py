@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from cpuwatch.readings.dates import CERTAIN, COMPACT, ORDERS, SHORT
+from cpuwatch.readings.dates import CERTAIN, COMPACT, DAY_MS, ORDERS, SHORT
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
@@ -19,6 +20,12 @@ _ZONE = re.compile(
     r"|\b(?:UTC|GMT) ?[+-] ?0?[1-9]|\b(?:Europe|America|Asia|Africa|Australia|Pacific|Atlantic)/"
 )
 _UTC = re.compile(r"\b(?:UTC|GMT)\b(?! ?[+-])")
+
+#: Since which other years machines count time, and how many days those are before 1970.
+_SINCE = {1904: 24_107, 1900: 25_567}
+
+#: Nobody has readings from before 2000.
+_LONG_AGO_MS = 946_684_800_000
 
 #: Dates without marks of so many digits may be seconds as well.
 _AS_SECONDS = 10
@@ -34,6 +41,39 @@ def refuse_rounded(layout: Layout, found: Survey) -> None:
             " spreadsheet rounded: the moments are lost. Format that column as a whole number or"
             " as ISO 8601 there, and save it again."
         )
+
+
+def ahead(layout: Layout, found: Survey, last: int) -> list[str]:
+    """What to say of readings that are yet to come, and of numbers that may count otherwise.
+
+    Parameters
+    ----------
+    layout, found
+        Of the file.
+    last
+        When the last of its readings was, in epoch milliseconds.
+    """
+    latest = time.time() * 1000 + DAY_MS
+    if last < latest:
+        return []
+    remark = f"Attention: the last reading is of {_moment(last)}, which is yet to come"
+    really = {year: last - days * DAY_MS for year, days in _SINCE.items()}
+    others = [
+        f"since {year}, it is of {_moment(ms)}"
+        for year, ms in really.items()
+        if found.clock.reads_unix and _LONG_AGO_MS < ms < latest
+    ]
+    if others:
+        name = shorten(layout.roles.names[layout.roles.time])
+        return [
+            f"{remark}: the numbers in {name} are taken for times since 1970. If they count"
+            f" {'; if '.join(others)}: export them as ISO 8601."
+        ]
+    return [f"{remark}: if that is wrong, mend the times, or the clock that they are from."]
+
+
+def _moment(ms: int) -> str:
+    return iso(datetime.fromtimestamp(ms / 1000, timezone.utc))
 
 
 def zone_above(layout: Layout, found: Survey) -> list[str]:

@@ -68,6 +68,22 @@ def test_times_that_a_spreadsheet_rounded(tmp_path: Path, lines: list[str], refu
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        # 2026-01-05 09:00 counted since 1904 and 1900, in seconds and in milliseconds.
+        ("3850448400", "since 1904, it is of 2026-01-05T09:00:00Z; if since 1900"),
+        ("3976592400", "If they count since 1900, it is of 2026-01-05T09:00:00Z: export"),
+        ("3976592400000", "If they count since 1900, it is of 2026-01-05T09:00:00Z: export"),
+        ("2098-01-05 09:00:00", "2098-01-05T09:00:00Z, which is yet to come: if that is wrong"),
+        ("2026-01-05 09:00:00", ""),
+    ],
+)
+def test_times_that_are_yet_to_come(tmp_path: Path, text: str, words: str) -> None:
+    remarks = said(read(tmp_path, ["time,value", f"{text},5"]))
+    assert words in remarks and ("yet to come" in remarks) == bool(words)
+
+
+@pytest.mark.parametrize(
     ("delimiter", "texts", "usage", "words"),
     [
         (";", ["80,5", "81", "0,25"], [80.5, 81, 0.25], "comma"),
