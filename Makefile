@@ -57,14 +57,16 @@ containers: .venv/installed  ## Run the services as containers instead (needs Do
 	@$(BIN)/python -I -m cpuwatch.stack.containers
 	@docker compose up --detach --wait
 
-# So many lanes side by side, each with a stack of its own; a file stays in its lane.
+# So many lanes side by side, each with a stack of its own; a file stays in its lane. Where one
+# dies all end, and say at which test: a new one in its place would wait for ever.
 LANES ?= 3
+IN_LANES = --numprocesses $(LANES) --dist loadfile --max-worker-restart 0
 
 test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
-	@$(BIN)/pytest --numprocesses $(LANES) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest $(IN_LANES) --no-loadscope-reorder
 
 test-unit: .venv/installed-dev  ## Run the tests that need no services, in under a minute
-	@$(BIN)/pytest tests/unit --numprocesses $(LANES) --dist loadfile
+	@$(BIN)/pytest tests/unit $(IN_LANES)
 
 chaos: .venv/installed-dev  ## Kill and freeze parts of the live pipeline for some two hours (ARGS="5" fewer)
 	@$(BIN)/python tools/chaos.py $(ARGS)

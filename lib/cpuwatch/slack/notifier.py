@@ -80,7 +80,8 @@ class Notifier:
         self._memory = memory
         self._tell = tell
         self._stop = stop or threading.Event()
-        self._consumer = topics.PatientConsumer(**{"group.id": group})
+        self._group = group
+        self._consumer = self._join()
         self._rolled = RollUp()
         self._topic_id = ""
         channel.on_trouble = tell
@@ -105,6 +106,10 @@ class Notifier:
                     looked = time.monotonic()
                     if self._changed():
                         self._tell(f"The topic {self.topic} is a new one: beginning at its start.")
+                        # A consumer that is given partitions again, and closed before it has let
+                        # go of those it had, ends the whole process.
+                        self._consumer.close()
+                        self._consumer = self._join()
                         waiting = self._begin(afresh=True)
         except Stopped:
             pass  # what was not delivered is not committed, and comes again
@@ -112,6 +117,9 @@ class Notifier:
             self._consumer.close()
 
     # --- Reading ---------------------------------------------------------------------------
+
+    def _join(self) -> topics.PatientConsumer:
+        return topics.PatientConsumer(**{"group.id": self._group})
 
     def _begin(self, afresh: bool = False) -> set[int]:
         """Take up where the group left off; returns the partitions with something to read."""

@@ -164,8 +164,12 @@ def answers(address: str, expected_cluster: str | None = None) -> bool:
 
     def ask() -> str:
         client = AdminClient(
-            {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 2000},
-            logger=QUIET,
+            {
+                "bootstrap.servers": address,
+                "log_level": 0,
+                "logger": QUIET,
+                "socket.timeout.ms": 2000,
+            }
         )
         return str(client.list_topics(timeout=2).cluster_id)
 

@@ -46,7 +46,7 @@ def ask(question: Callable[[AdminClient], Result]) -> Result:
         If Kafka refuses or does not answer.
     """
     try:
-        return aside.call(lambda: question(AdminClient(client_settings(), logger=QUIET)))
+        return aside.call(lambda: question(AdminClient(client_settings(logger=QUIET))))
     except KafkaException as error:
         raise unreachable(error.args[0].str()) from error
     except FutureTimeout as error:
