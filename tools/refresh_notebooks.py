@@ -1,5 +1,7 @@
 """Run every notebook and save its outputs anew: `make notebooks`.
 
+Cells with the name of an exercise or a prediction as their tag are filled from there first.
+
 What is saved is what `nbval` compares: the first text of a line that changes, not its
 updates. Nothing of the run itself is kept, such as times or the version of Python.
 """
@@ -15,7 +17,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from cpuwatch import kernels
+from cpuwatch import exercises, kernels
 from cpuwatch.settings import settings
 
 ROOT = Path(__file__).parents[1]
@@ -63,9 +65,28 @@ def still(source: str) -> list[Any]:
     return []
 
 
+def fill(notebook: Any) -> None:
+    """Put into the cells of exercises and predictions what these say now."""
+    wanted: dict[tuple[str, str], str] = {}
+    for chapter in exercises.CHAPTERS.values():
+        for one in chapter.exercises:
+            help_ = f'`workshop.hint("{one.name}")` helps.'
+            wanted[one.name, "markdown"] = f"### {one.level.capitalize()}\n\n{one.task}\n\n{help_}"
+            wanted[one.name, "code"] = one.starter
+        for guess in chapter.predictions:
+            wanted[guess.name, "markdown"] = (
+                f"**Guess first.** {guess.asks} Put a number in place of `None`, or go on without."
+            )
+            wanted[guess.name, "code"] = f'guess = None\nworkshop.predict("{guess.name}", guess)'
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", []):
+            cell.source = wanted.get((tag, cell.cell_type), cell.source)
+
+
 def refresh(path: Path) -> None:
     """Run one notebook and save it with its outputs."""
     notebook = nbformat.read(path, 4)
+    fill(notebook)
     client = Client(
         notebook, timeout=120, record_timing=False, resources={"metadata": {"path": path.parent}}
     )

@@ -561,6 +561,25 @@ def catch_up(
 
 
 @app.command()
+def progress(as_json: AsJson = False) -> None:
+    """Show which exercises were solved on this machine."""
+    from cpuwatch import exercises
+
+    solved = exercises.solved.read()
+    there = [one.name for one in exercises.exercises()]
+    done = [name for name in there if name in solved]
+    if as_json:
+        _print_json({"solved": {name: solved[name] for name in done}, "of": there})
+        return
+    table = Table("chapter", *exercises.LEVELS)
+    for number in exercises.CHAPTERS:
+        names = [f"{number}-{level}" for level in exercises.LEVELS]
+        table.add_row(number, *("solved" if name in solved else "" for name in names))
+    out.print(table)
+    out.print(f"{len(done)} of {len(there)} are solved.")
+
+
+@app.command()
 def reset() -> None:
     """Forget what the chapters made: jobs, topics, table. The services run on."""
     from cpuwatch import workshop

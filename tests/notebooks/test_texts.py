@@ -15,7 +15,7 @@ import pytest
 import twin
 from book import BOOKS
 
-from cpuwatch import alerts, pipeline, slack, sql, workshop
+from cpuwatch import alerts, exercises, pipeline, slack, sql, workshop
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings import THRESHOLDS
 
@@ -177,6 +177,47 @@ def test_a_cell_that_connects_does_nothing_else(book: Path) -> None:
             first, *more = cell.source.splitlines()
             assert first == "env = flink.connect()"
             assert more in ([], ["type(env).__name__"])
+
+
+# --- Exercises ------------------------------------------------------------------------------
+
+
+def tagged(name: str) -> list[nbformat.NotebookNode]:
+    """The cells of an exercise or a prediction: what is to be done, and where."""
+    book = nbformat.read(chapter(name[:2]), 4)
+    return [cell for cell in book.cells if name in cell.metadata.get("tags", [])]
+
+
+@pytest.mark.parametrize("one", exercises.exercises(), ids=lambda one: one.name)
+def test_an_exercise_stands_in_its_notebook_and_its_solution_does_not(
+    one: exercises.Exercise,
+) -> None:
+    told, cell = tagged(one.name)
+    assert told.cell_type == "markdown" and one.task in told.source
+    assert cell.cell_type == "code" and cell.source == one.starter
+    assert cell.outputs[0].text.startswith("Not yet: ")
+    every = "\n".join(cell.source for cell in nbformat.read(chapter(one.chapter), 4).cells)
+    assert one.solution not in every and not any(hint in every for hint in one.hints)
+
+
+@pytest.mark.parametrize("number", exercises.CHAPTERS)
+def test_a_guess_is_asked_for_and_compared(number: str) -> None:
+    code = [cell.source for cell in cells(chapter(number), "code")]
+    for one in exercises.CHAPTERS[number].predictions:
+        told, cell = tagged(one.name)
+        assert one.asks in told.source and cell.source.startswith("guess = None\n")
+        call = f'workshop.predict("{one.name}", guess'
+        assert [call in source for source in code].count(True) == 2
+        first, last = (at for at, source in enumerate(code) if call in source)
+        assert code[first].endswith(f"{call})") and f"{call}, " in code[last] and first < last
+
+
+@pytest.mark.parametrize("number", exercises.CHAPTERS)
+def test_a_chapter_ends_with_its_questions(number: str) -> None:
+    last = cells(chapter(number), "code")[-1]
+    assert last.source == f'workshop.quiz("{number}", "")'
+    asked = " ".join(last.outputs[0].text.split())
+    assert all(one.text in asked for one in exercises.questions(number))
 
 
 # --- Outputs --------------------------------------------------------------------------------

@@ -181,6 +181,12 @@ QUERIES = {
         "Both tables have a column 'hostname': write which one you mean, as in a.hostname."
         " It is in line 1, column 8.",
     ),
+    "a table for writing is read": (
+        "SELECT * FROM cpu_out_filter",
+        "A table that is read has to say where reading begins: write 'scan.startup.mode' ="
+        " 'earliest-offset' into its WITH (…). A table that was made for writing says nothing of"
+        " it: its topic may have another table, under another name, for reading.",
+    ),
     "nothing at all": ("  ", "The statement is empty."),
 }
 

@@ -235,6 +235,12 @@ _TABLE: list[tuple[str, Meaning]] = [
         " Restart the stack ('cpuwatch down', 'cpuwatch up'), or put the jar on the cluster, too.",
     ),
     (
+        r"Property group\.id is required",
+        "A table that is read has to say where reading begins: write 'scan.startup.mode' ="
+        " 'earliest-offset' into its WITH (…). A table that was made for writing says nothing of"
+        " it: its topic may have another table, under another name, for reading.",
+    ),
+    (
         r"RowTime field should not be null",
         "A record has no time, and a window needs one. Leave such records out: add WHERE time_ltz"
         " IS NOT NULL, or whatever your column of time is called.",

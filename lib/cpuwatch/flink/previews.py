@@ -61,6 +61,7 @@ def preview(
     rows: int = 10,
     timeout: float = 60.0,
     changes: bool = False,
+    quiet: bool = False,
 ) -> pd.DataFrame:
     """Show the first rows of what a query makes of the records that its topics hold now.
 
@@ -78,6 +79,8 @@ def preview(
         Whether to show, instead of the final rows, the first changes by which a job would
         come to them: the column `op` says +I for a new row, -U and +U for a row before and
         after it changed, -D for one that is gone.
+    quiet
+        Whether to show neither progress nor remarks.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def preview(
         took = time.monotonic() - started
         if took > timeout:
             raise CpuwatchError(one.too_long(timeout))
-        if one.is_planned and not lines:
+        if one.is_planned and not lines and not quiet:
             lines.append(Line(""))
         if lines and took > _LONG:
             lines[0].show(f"Preview: {one.progress()}, {took:.0f} s so far")
@@ -120,14 +123,16 @@ def preview(
                 raise
             raise _failed(why) from error
         one.check_end()
-        (lines or [Line("")])[0].end()
+        if not quiet:
+            (lines or [Line("")])[0].end()
     except BaseException:
         if lines:
             lines[0].end()
         raise
     table = one.table()
-    for remark in one.remarks(table):
-        print(textwrap.fill(remark, LINE))
+    if not quiet:
+        for remark in one.remarks(table):
+            print(textwrap.fill(remark, LINE))
     return table
 
 

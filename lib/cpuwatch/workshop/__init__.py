@@ -10,7 +10,7 @@ from cpuwatch.sql import fill
 from cpuwatch.topics import Stream
 from cpuwatch.workshop.chapters import begin, catch_up
 from cpuwatch.workshop.errors import explain_errors, trace
-from cpuwatch.workshop.exercises import hint, solution
+from cpuwatch.workshop.exercises import check, hint, predict, quiz, solution
 from cpuwatch.workshop.running import (
     bad,
     database,
@@ -31,6 +31,7 @@ __all__ = [
     "bad",
     "begin",
     "catch_up",
+    "check",
     "database",
     "doctor",
     "episodes",
@@ -43,6 +44,8 @@ __all__ = [
     "job",
     "jobs",
     "link",
+    "predict",
+    "quiz",
     "reset",
     "result",
     "score",

@@ -1,0 +1,160 @@
+"""Exercises: what an attendee makes is judged, with a sentence that says what differs.
+
+An exercise, its hints, its solution and its judge stand together, in the module of its chapter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.exercises import (
+    chapter_01,
+    chapter_02,
+    chapter_03,
+    chapter_04,
+    chapter_05,
+    solved,
+)
+from cpuwatch.exercises.exercise import (
+    LEVELS,
+    Chapter,
+    Exercise,
+    NotYetError,
+    Prediction,
+    Question,
+)
+from cpuwatch.flink import explain
+
+__all__ = [
+    "CHAPTERS",
+    "LEVELS",
+    "Chapter",
+    "Exercise",
+    "Prediction",
+    "Question",
+    "Verdict",
+    "exercise",
+    "exercises",
+    "judge",
+    "prediction",
+    "questions",
+    "solved",
+]
+
+#: By the chapters' numbers.
+CHAPTERS = {
+    "01": chapter_01.CHAPTER,
+    "02": chapter_02.CHAPTER,
+    "03": chapter_03.CHAPTER,
+    "04": chapter_04.CHAPTER,
+    "05": chapter_05.CHAPTER,
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says.
+
+    Attributes
+    ----------
+    right
+        Whether the answer is right.
+    says
+        One sentence or two: what is right, or what differs and where to look.
+    """
+
+    right: bool
+    says: str
+
+
+def exercises() -> tuple[Exercise, ...]:
+    """All exercises, in the order of the chapters."""
+    return tuple(one for chapter in CHAPTERS.values() for one in chapter.exercises)
+
+
+def exercise(name: str) -> Exercise:
+    """The exercise of that name.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is none; it names those of that chapter, or the chapters that have some.
+    """
+    for one in exercises():
+        if one.name == name:
+            return one
+    raise _unknown("exercise", name, [one.name for one in exercises()])
+
+
+def prediction(name: str) -> Prediction:
+    """The prediction of that name; errors as for `exercise`."""
+    every = [one for chapter in CHAPTERS.values() for one in chapter.predictions]
+    for one in every:
+        if one.name == name:
+            return one
+    raise _unknown("prediction", name, [one.name for one in every])
+
+
+def questions(chapter: str) -> tuple[Question, ...]:
+    """The questions at the end of a chapter.
+
+    Raises
+    ------
+    CpuwatchError
+        If it has none; it names the chapters that have some.
+    """
+    found = CHAPTERS.get(chapter)
+    if found is None or not found.questions:
+        there = ", ".join(number for number, one in CHAPTERS.items() if one.questions)
+        raise CpuwatchError(
+            f"There are no questions for chapter {chapter!r}: there are for {there}."
+        )
+    return found.questions
+
+
+def _unknown(what: str, name: str, there: list[str]) -> CpuwatchError:
+    near = [one for one in there if str(name)[:2] == one[:2]]
+    if near:
+        return CpuwatchError(f"There is no {what} {name!r}: this chapter has {', '.join(near)}.")
+    return CpuwatchError(f"There is no {what} {name!r}: they are {', '.join(there)}.")
+
+
+def judge(name: str, answer: Any = None) -> Verdict:
+    """Judge an answer, or what was made; nothing is changed.
+
+    Parameters
+    ----------
+    name
+        Of the exercise, such as '02-core'.
+    answer
+        What the exercise asks for; some look at a topic, a table or a job instead.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such exercise.
+    """
+    one = exercise(name)
+    try:
+        return Verdict(True, one.judge(answer))
+    except NotYetError as why:
+        return Verdict(False, str(why))
+    except (CpuwatchError, SQLAlchemyError) as error:
+        # What it looks at is not there: the chapter was not begun, or a service is down.
+        first = f'workshop.begin("{one.chapter}")'
+        return Verdict(False, f"{explain.error(error)} Perhaps {first} has to come first.")
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        # Whatever it is: a beginner sees no stack trace.
+        return Verdict(
+            False,
+            f"The answer is of another kind than asked for ({type(error).__name__}): see what"
+            f' stands above the cell, or workshop.hint("{one.name}").',
+        )

@@ -1,0 +1,121 @@
+"""Exercises are judged by what was made: starters, solutions, other right answers, wrong ones."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from answers import OTHERS, WRONG
+
+from cpuwatch import exercises, flink, topics, workshop
+from cpuwatch.exercises import Verdict
+
+#: A check takes at most so many seconds; on this machine much less, and others work beside us.
+PATIENCE = 20
+
+NAMES = [one.name for one in exercises.exercises()]
+
+
+#: What no exercise asks for.
+JUNK = [0, -1.5, "x", [], {}, object(), pd.DataFrame(), b"\0", True, float("nan"), [None] * 5]
+
+#: What has to be solved before.
+AFTER = {"04-stretch": "04-core"}
+
+
+@pytest.fixture(scope="module")
+def names(stack: Any) -> Iterator[dict[str, Any]]:
+    """What the notebooks of the chapters have at hand."""
+    workshop.reset()
+    workshop.catch_up("05")
+    env = flink.connect()  # the one that a check asks
+    flink.import_tables(env, "cpu_in", "cpu_thresholds", "cpu_out_agg")
+    fleet = workshop.fleet(seed=7)
+    yield {
+        "env": env,
+        "flink": flink,
+        "topics": topics,
+        "workshop": workshop,
+        "pd": pd,
+        "database": workshop.database(),
+        "fleet": fleet,
+        "stored": topics.read(topics.READINGS),
+    }
+    workshop.reset()
+
+
+def run(name: str, code: str, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Verdict:
+    """Run a cell; what its check says."""
+    said: list[Verdict] = []
+
+    def check(name: str, answer: Any = None) -> None:
+        begun = time.monotonic()
+        said.append(exercises.judge(name, answer))
+        assert time.monotonic() - begun < PATIENCE
+
+    monkeypatch.setattr(workshop, "check", check)
+    if name in AFTER:
+        exec(exercises.exercise(AFTER[name]).solution, dict(names))
+        said.clear()
+    exec(code, dict(names))
+    assert len(said) == 1
+    return said[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_starter_runs_and_solves_nothing(
+    name: str, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = run(name, exercises.exercise(name).starter, names, monkeypatch)
+    assert not verdict.right and verdict.says
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_solution_is_right(
+    name: str, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = run(name, exercises.exercise(name).solution, names, monkeypatch)
+    assert verdict.right, verdict.says
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_right_answer_that_is_written_differently(
+    name: str, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = run(name, OTHERS[name], names, monkeypatch)
+    assert verdict.right, verdict.says
+
+
+@pytest.mark.parametrize(
+    ("name", "at"), [(name, at) for name, wrong in WRONG.items() for at in range(len(wrong))]
+)
+def test_a_wrong_answer_is_told_from_others(
+    name: str, at: int, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, words = list(WRONG[name].items())[at]
+    verdict = run(name, code, names, monkeypatch)
+    assert not verdict.right and re.search(words, verdict.says), verdict.says
+
+
+def test_each_exercise_is_tried_in_all_ways() -> None:
+    assert set(NAMES) == set(OTHERS) == set(WRONG)
+    assert all(len(wrong) >= 3 for wrong in WRONG.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("answer", JUNK, ids=lambda one: type(one).__name__)
+def test_whatever_is_given_is_answered_in_a_sentence(
+    name: str, answer: object, names: dict[str, Any]
+) -> None:
+    assert exercises.judge(name, answer).says.endswith((".", "?"))
+
+
+def test_a_check_before_the_work_says_what_to_do_first(stack: Any) -> None:
+    workshop.reset()
+    for name in NAMES:
+        verdict = exercises.judge(name, "SELECT 1 AS n")
+        assert not verdict.right and verdict.says, name
