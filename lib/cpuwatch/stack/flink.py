@@ -68,6 +68,11 @@ MANAGED = 24 * SLOTS
 METASPACE = 192
 OVERHEAD = 64
 
+#: Each of the cluster's parts opens a connection of its own to each other. If they share one, and
+#: a TaskManager is started at the address of one that was killed, just when it is called there,
+#: what it is told may be thrown away for ever ("in read-only association"): it is never let in.
+_OWN_CONNECTIONS = "-Dpekko.remote.classic.use-passive-connections=off"
+
 #: Where they keep which jobs there are.
 _KEPT = ("jobs", "zookeeper")
 
@@ -120,6 +125,8 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "taskmanager.memory.jvm-overhead.max": f"{OVERHEAD}m",
         # A TaskManager that is up before its JobManager asks again at once, not ten seconds later.
         "cluster.registration.error-delay": 200,
+        # One that is not let in ends, and supervisor starts another.
+        "taskmanager.registration.timeout": "1 min",
         # A killed TaskManager is noticed after ten seconds, not fifty.
         "heartbeat.interval": "2000",
         "heartbeat.timeout": "10000",
@@ -240,6 +247,7 @@ def prepare(
         f"-Dzookeeper.clientCnxnSocket={_SHADED}.ClientCnxnSocketNetty",
         *(f"-Dzookeeper.{name}={value}" for name, value in keys.zookeeper_options(here).items()),
     ]
+    to_each_other = [_OWN_CONNECTIONS, *to_zookeeper]
     environment = {**UTF8, "JAVA_HOME": str(JAVA_HOME), "PGPASSFILE": str(pgpass)}
 
     def program(name: str, order: int, heap: int, *more: str, main: list[str]) -> Program:
@@ -255,8 +263,8 @@ def prepare(
     heap = sum(TASKMANAGER_HEAP.values())
     return [
         program("zookeeper", 15, ZOOKEEPER_HEAP, _EMPTY_STAYS, main=[ZOOKEEPER, "conf/zoo.cfg"]),
-        program("jobmanager", 20, JOBMANAGER_HEAP, *to_zookeeper, main=[JOBMANAGER, *told]),
-        program("taskmanager", 30, heap, direct, *to_zookeeper, main=[TASKMANAGER, *told]),
+        program("jobmanager", 20, JOBMANAGER_HEAP, *to_each_other, main=[JOBMANAGER, *told]),
+        program("taskmanager", 30, heap, direct, *to_each_other, main=[TASKMANAGER, *told]),
     ]
 
 
