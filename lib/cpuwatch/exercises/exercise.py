@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -117,12 +116,3 @@ class Chapter:
     exercises: tuple[Exercise, ...]
     predictions: tuple[Prediction, ...] = ()
     questions: tuple[Question, ...] = ()
-
-
-def same(first: str, second: str) -> bool:
-    """Whether two short answers are the same but for case, blanks and quotes."""
-
-    def plain(text: str) -> str:
-        return re.sub(r"[\s'\"`]+", " ", text).strip().lower()
-
-    return plain(first) == plain(second)
