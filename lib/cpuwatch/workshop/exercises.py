@@ -188,8 +188,9 @@ def _job(name: str) -> Job:
 
 
 def _exercise(name: str) -> Exercise:
-    try:
-        return exercises.exercise(name)
-    except CpuwatchError as error:
+    if not str(name)[:1].isdigit():
         jobs = ", ".join(pipeline.job_names())
-        raise CpuwatchError(f"{error} The jobs are {jobs}.") from None
+        raise CpuwatchError(
+            f"There is no job {name!r}: they are {jobs}. An exercise has a name such as 02-core."
+        )
+    return exercises.exercise(name)
