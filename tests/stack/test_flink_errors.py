@@ -29,6 +29,7 @@ AVERAGE = sql.query(sql.taught("cpu_agg"))
 def env(stack: Path) -> Any:
     topics.empty(topics.READINGS)
     topics.produce(readings.fleet(ticks=60))
+    topics.create(topics.FILTERED)  # a table whose topic is not there says that first
     environment = flink.connect(fresh=True)
     for name in ("cpu_in", "cpu_out_filter", "cpu_out_agg"):
         flink.create_table(environment, sql.source(name))
