@@ -109,8 +109,14 @@ def ticks() -> Iterator[list[Reading]]:
         ]
 
 
-def deploy_all() -> list[flink.Job]:
-    """All jobs of the workshop, as an attendee deploys them."""
+def deploy_all(settled: bool = False) -> list[flink.Job]:
+    """All jobs of the workshop, as an attendee deploys them.
+
+    Parameters
+    ----------
+    settled
+        Whether each has read what is there before the next one is deployed.
+    """
     environment = flink.connect()
     for table in pipeline.tables():
         create(environment, table)
@@ -119,6 +125,8 @@ def deploy_all() -> list[flink.Job]:
         for view in job.views:
             flink.create_view(environment, view, sql.query(sql.taught(view)))
         jobs.append(flink.deploy(environment, job.name, sql.taught(job.name)))
+        if settled:
+            flink.wait_until_settled(jobs[-1], quiet=True)
     return jobs
 
 

@@ -202,11 +202,6 @@ def job(name: str) -> Job | None:
     return next((one for one in JOBS if one.name == name), None)
 
 
-def job_names() -> tuple[str, ...]:
-    """The jobs' names, in order."""
-    return tuple(one.name for one in JOBS)
-
-
 def jobs_before(chapter: str) -> tuple[Job, ...]:
     """The jobs that the chapters before this one leave, in an order to deploy them."""
     return tuple(one for one in JOBS if one.chapter < chapter)

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import twin
 from browser_path import chromium
+from chaos import deploy_all
 from conftest import cpuwatch
 from playwright.sync_api import sync_playwright
 from slack_parts import LocalSlack
 
-from cpuwatch import figures, flink, pipeline, readings, results, sql, thresholds, topics, workshop
-from cpuwatch.flink.tables import create
+from cpuwatch import figures, flink, pipeline, readings, results, thresholds, topics, workshop
 from cpuwatch.slack.notifier import Notifier
 
 pytest_plugins = ["slack_parts"]
@@ -82,15 +82,7 @@ def found(stack: Path, given: pd.DataFrame) -> Iterator[dict[str, pd.DataFrame]]
     topics.delete(topics.BAD_READINGS)  # rows of files would be kept
     topics.produce(given)
     thresholds.write(thresholds.engine(), {NAMES[0]: 50.0, NAMES[13]: 60.0})
-    environment = flink.connect()
-    for table in pipeline.tables():
-        create(environment, table)
-    deployed = []
-    for job in pipeline.JOBS:
-        for view in job.views:
-            flink.create_view(environment, view, sql.query(sql.taught(view)))
-        deployed.append(flink.deploy(environment, job.name, sql.taught(job.name)))
-        flink.wait_until_settled(deployed[-1], quiet=True)
+    deployed = deploy_all(settled=True)
     assert len(results.bad()) == (given["hostname"] == ENORMOUS).sum()
     yield {job.writes: results.read(job.writes) for job in pipeline.JOBS}
     flink.cancel(*(job.name for job in deployed))

@@ -5,8 +5,9 @@ An exercise, its hints, its solution and its judge stand together, in the module
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,6 +45,8 @@ __all__ = [
     "questions",
     "solved",
 ]
+
+_Named = TypeVar("_Named", Exercise, Prediction)
 
 #: By the chapters' numbers.
 CHAPTERS = {
@@ -84,19 +87,13 @@ def exercise(name: str) -> Exercise:
     CpuwatchError
         If there is none; it names those of that chapter, or the chapters that have some.
     """
-    for one in exercises():
-        if one.name == name:
-            return one
-    raise _unknown("exercise", name, [one.name for one in exercises()])
+    return _named("exercise", name, exercises())
 
 
 def prediction(name: str) -> Prediction:
     """The prediction of that name; errors as for `exercise`."""
     every = [one for chapter in CHAPTERS.values() for one in chapter.predictions]
-    for one in every:
-        if one.name == name:
-            return one
-    raise _unknown("prediction", name, [one.name for one in every])
+    return _named("prediction", name, every)
 
 
 def questions(chapter: str) -> tuple[Question, ...]:
@@ -116,11 +113,15 @@ def questions(chapter: str) -> tuple[Question, ...]:
     return found.questions
 
 
-def _unknown(what: str, name: str, there: list[str]) -> CpuwatchError:
+def _named(what: str, name: str, every: Sequence[_Named]) -> _Named:
+    """The one of that name; raises CpuwatchError, with the names there are, if there is none."""
+    for one in every:
+        if one.name == name:
+            return one
+    there = [one.name for one in every]
     near = [one for one in there if str(name)[:2] == one[:2]]
-    if near:
-        return CpuwatchError(f"There is no {what} {name!r}: this chapter has {', '.join(near)}.")
-    return CpuwatchError(f"There is no {what} {name!r}: they are {', '.join(there)}.")
+    whose = "this chapter has" if near else "they are"
+    raise CpuwatchError(f"There is no {what} {name!r}: {whose} {', '.join(near or there)}.")
 
 
 def judge(name: str, answer: Any = None) -> Verdict:

@@ -42,7 +42,7 @@ def rows(answer: Any, place: str = "Flink") -> pd.DataFrame:
     """
     if isinstance(answer, pd.DataFrame):
         named = [name for name in answer.index.names if name is not None]
-        return answer.reset_index() if named else answer.reset_index(drop=True)
+        return answer.reset_index() if named else answer
     if isinstance(answer, pd.Series):
         return rows(answer.to_frame(str(answer.name or "value")))
     if is_empty(answer):

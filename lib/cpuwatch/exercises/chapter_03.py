@@ -12,19 +12,20 @@ from cpuwatch.exercises.exercise import Chapter, Exercise, Prediction, Question
 
 def _by_host(answer: Any) -> str:
     columns = ["window_start", "hostname", "usage_avg"]
-    wanted = truth.windows(by=["hostname"])[columns]
+    one = truth.readings()
+    wanted = truth.windows(one, by=["hostname"])[columns]
     slips = [
         Slip(
-            lambda: truth.windows()[columns],
+            lambda: truth.windows(one)[columns],
             "There is a row for each CPU: what stands in GROUP BY decides for what there is a row"
             " of its own.",
         ),
         Slip(
-            lambda: truth.windows(60, by=["hostname"])[columns],
+            lambda: truth.windows(one, 60, by=["hostname"])[columns],
             "These are windows of a minute: 30 seconds are asked for.",
         ),
         Slip(
-            lambda: truth.windows(by=[]).assign(hostname="")[columns],
+            lambda: truth.windows(one, by=[]).assign(hostname="")[columns],
             "There is one row for all hosts: add hostname to GROUP BY.",
         ),
     ]
@@ -34,20 +35,21 @@ def _by_host(answer: Any) -> str:
 
 def _by_minute(answer: Any) -> str:
     columns = ["window_start", "hostname", "cpu", "usage_max", "readings"]
+    one = truth.readings()
     key = ["window_start", "hostname", "cpu"]
-    wanted = truth.windows(60)[columns]
+    wanted = truth.windows(one, 60)[columns]
     slips = [
         Slip(
-            lambda: truth.windows(30)[columns],
+            lambda: truth.windows(one, 30)[columns],
             "These are windows of 30 seconds: the length stands in INTERVAL.",
         ),
         Slip(
-            lambda: truth.windows(60, step=30)[columns],
+            lambda: truth.windows(one, 60, step=30)[columns],
             "These windows overlap, since they are made by HOP: each reading counts twice. TUMBLE"
             " cuts time into pieces.",
         ),
         Slip(
-            lambda: truth.windows(60).assign(usage_max=lambda one: one["usage_avg"])[columns],
+            lambda: truth.windows(one, 60).assign(usage_max=lambda its: its["usage_avg"])[columns],
             "That is the average, and the highest reading is asked for: MAX(usage).",
         ),
     ]
@@ -57,21 +59,22 @@ def _by_minute(answer: Any) -> str:
 
 def _hopping(answer: Any) -> str:
     columns = ["window_start", "window_end", "hostname", "cpu", "usage_avg"]
+    one = truth.readings()
     key = ["window_start", "hostname", "cpu"]
-    wanted = truth.windows(60, step=30)[columns]
+    wanted = truth.windows(one, 60, step=30)[columns]
     slips = [
         Slip(
-            lambda: truth.windows(60)[columns],
+            lambda: truth.windows(one, 60)[columns],
             "These windows do not overlap: each begins where the one before ends. HOP takes two"
             " lengths, the step first.",
         ),
         Slip(
-            lambda: truth.windows(30)[columns],
+            lambda: truth.windows(one, 30)[columns],
             "These windows are 30 seconds long: that is the step. The second length of HOP is the"
             " window's, a minute.",
         ),
         Slip(
-            lambda: truth.windows(60, step=10)[columns],
+            lambda: truth.windows(one, 60, step=10)[columns],
             "A window begins every 10 seconds: the step that is asked for is 30.",
         ),
     ]

@@ -34,10 +34,5 @@ def read() -> dict[str, str]:
     return {name: when for name, when in found.items() if isinstance(when, str)}
 
 
-def forget() -> None:
-    """Begin anew."""
-    _path().unlink(missing_ok=True)
-
-
 def _path() -> Path:
     return settings().cache / "progress.json"

@@ -14,8 +14,6 @@ from cpuwatch import thresholds, topics
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings.reading import COLUMNS, PIPELINE_TIMES, wrong_names
 
-_MS = "ms"
-
 
 def readings() -> pd.DataFrame:
     """The readings in `cpu_load_stats_real`: hostname, cpu, usage, occurred_at, time_ltz."""
@@ -34,12 +32,17 @@ def readings() -> pd.DataFrame:
 
 
 def windows(
-    length: int = WORKSHOP.window, by: Sequence[str] = ("hostname", "cpu"), step: int | None = None
+    one: pd.DataFrame,
+    length: int = WORKSHOP.window,
+    by: Sequence[str] = ("hostname", "cpu"),
+    step: int | None = None,
 ) -> pd.DataFrame:
     """Average, maximum and number of the readings in each window, those still open too.
 
     Parameters
     ----------
+    one
+        From `readings`.
     length
         Of a window, in seconds.
     by
@@ -53,7 +56,6 @@ def windows(
         window_start, window_end, the columns of `by`, usage_avg, usage_max, readings.
     """
     step = length if step is None else step
-    one = readings()
     parts = []
     for back in range(length // step):
         start = one["occurred_at"] // (1000 * step) * (1000 * step) - back * 1000 * step
@@ -78,4 +80,4 @@ def limits() -> pd.DataFrame:
 
 def moments(ms: pd.Series[Any]) -> pd.Series[Any]:
     """Epoch milliseconds as times."""
-    return pd.to_datetime(ms, unit=_MS, utc=True).dt.as_unit("ns")
+    return pd.to_datetime(ms, unit="ms", utc=True).dt.as_unit("ns")

@@ -10,7 +10,6 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.exercises import Exercise, solved
 from cpuwatch.exercises.answers import is_empty, number
 from cpuwatch.exercises.exercise import NotYetError
-from cpuwatch.pipeline import Job
 from cpuwatch.progress import LINE
 
 #: How many hints of each exercise were given in this notebook.
@@ -56,8 +55,8 @@ def hint(name: str) -> None:
     CpuwatchError
         If there is neither; it names those there are.
     """
-    if name in pipeline.job_names():
-        print(_job(name).hint or f"There is no hint for {name}.")
+    if (job := pipeline.job(name)) is not None:
+        print(job.hint or f"There is no hint for {name}.")
         return
     hints = _exercise(name).hints
     given = _GIVEN[name] = min(_GIVEN.get(name, 0) + 1, len(hints))
@@ -82,9 +81,8 @@ def solution(name: str) -> None:
     CpuwatchError
         As for `hint`.
     """
-    if name in pipeline.job_names():
-        one = _job(name)
-        print("\n\n".join(sql.taught(part) for part in (*one.views, one.name)))
+    if (job := pipeline.job(name)) is not None:
+        print("\n\n".join(sql.taught(part) for part in (*job.views, job.name)))
         return
     from IPython.core.getipython import get_ipython
 
@@ -181,15 +179,9 @@ def _say(text: str) -> None:
     print(textwrap.fill(text, LINE, subsequent_indent=indent))
 
 
-def _job(name: str) -> Job:
-    found = pipeline.job(name)
-    assert found is not None
-    return found
-
-
 def _exercise(name: str) -> Exercise:
     if not str(name)[:1].isdigit():
-        jobs = ", ".join(pipeline.job_names())
+        jobs = ", ".join(job.name for job in pipeline.JOBS)
         raise CpuwatchError(
             f"There is no job {name!r}: they are {jobs}. An exercise has a name such as 02-core."
         )
