@@ -80,7 +80,9 @@ def _previewed(query: str, environment: TableEnvironment | None = None) -> pd.Da
 def _of_database(query: Any) -> pd.DataFrame:
     engine = thresholds.engine()
     try:
-        with engine.connect().execution_options(postgresql_readonly=True) as connection:
+        with engine.connect() as connection:
+            # Without parameters a percent sign, as in LIKE 'd%', is one and no place for one.
+            connection.execution_options(postgresql_readonly=True, no_parameters=True)
             return pd.read_sql(query, connection)
     finally:
         engine.dispose()
