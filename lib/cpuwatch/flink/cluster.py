@@ -11,6 +11,7 @@ import ssl
 import time
 import urllib.parse
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,14 +87,16 @@ def status(job: Job) -> Job:
     Raises
     ------
     CpuwatchError
-        If the cluster does not know it any more, as after `down --wipe`.
+        If the cluster does not know it any more, as after `down --wipe`, or where the JobManager
+        has died since the job ended.
     """
     try:
         return Job(job.id, job.name, str(rest(f"/jobs/{job.id}/status")["status"]))
     except web.HTTPError:
         raise CpuwatchError(
-            f"The cluster does not know the job {job.name} any more: it was begun anew without"
-            " its jobs. Submit the job again."
+            f"The cluster does not know the job {job.name} any more: it had ended before its"
+            " JobManager began anew, or the stack was wiped. If its output is not all there, submit"
+            " the job again."
         ) from None
 
 
@@ -124,20 +127,28 @@ def cancel(*names: str) -> int:
 
 
 def cancel_all(running: list[Job]) -> None:
-    """Cancel these jobs, and wait until they have ended."""
-    for job in running:
-        try:
-            rest(f"/jobs/{job.id}?mode=cancel", "PATCH")
-        except web.HTTPError:
-            pass  # it has ended meanwhile
-    for job in running:
-        waiting.until(
-            lambda job=job: status(job).state in ENDED,  # type: ignore[misc]
-            60.0,
-            f"Waited 60 seconds for {job.name} to be cancelled. Look at 'cpuwatch status', and try"
-            " again.",
-            PAUSE,
-        )
+    """Cancel these jobs, and wait until they have ended.
+
+    A JobManager that dies meanwhile takes up only those that had not ended: these are cancelled
+    once more, and one that it does not know has ended.
+    """
+
+    def have_ended() -> bool:
+        states = {job.id: job.state for job in jobs(running_only=True)}
+        left = [job for job in running if job.id in states]
+        for job in left:
+            if states[job.id] != "CANCELLING":
+                with suppress(web.HTTPError):  # it has ended meanwhile
+                    rest(f"/jobs/{job.id}?mode=cancel", "PATCH")
+        return not left
+
+    names = ", ".join(sorted({job.name for job in running}))
+    waiting.until(
+        have_ended,
+        60.0,
+        f"Waited 60 seconds for {names} to be cancelled. Look at 'cpuwatch status', and try again.",
+        PAUSE,
+    )
 
 
 def readers(topic: str) -> list[Job]:

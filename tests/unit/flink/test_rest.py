@@ -72,6 +72,28 @@ def test_a_job_that_is_not_known_is_told_at_once(answers: Callable[..., list[Any
     assert len(left) == 1
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["takes it up", "knows it no more"])
+def test_a_job_is_cancelled_though_the_jobmanager_dies_meanwhile(
+    answers: Callable[..., list[Any]], known: bool
+) -> None:
+    """One that had not heard of it cancels the job when asked again; else it had ended."""
+
+    def overview(*states: str) -> dict[str, Any]:
+        return {"jobs": [{"jid": "0", "name": "a", "state": s, "start-time": 1} for s in states]}
+
+    again = [overview("INITIALIZING"), {}, overview("CANCELLING"), overview("CANCELED")]
+    left = answers(
+        overview("RUNNING"),
+        {},
+        overview("CANCELLING"),
+        NOT_YET,
+        *(again if known else []),
+        overview(),
+    )
+    cluster.cancel_all([cluster.Job("0", "a", "RUNNING")])
+    assert len(left) == 1
+
+
 @pytest.mark.parametrize("outside", [True, False], ids=["outside", "embedded"])
 def test_a_cluster_that_nobody_starts_again_is_not_waited_for(
     answers: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch, outside: bool
