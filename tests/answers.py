@@ -65,6 +65,162 @@ workshop.check("04-stretch", '''{query}''')
 """
 
 
+SERIES = "WINDOW series AS (PARTITION BY hostname, cpu ORDER BY looked_up_at)"
+
+
+def lags(what: str = "LAG(usage_avg)", where: str = "hostname = 'doc' AND cpu = 'cpu1'") -> str:
+    return asks(
+        "06-warm-up",
+        f"SELECT window_start, usage_avg, {what} OVER series AS before FROM cpu_out_agg"
+        f" WHERE {where} {SERIES}",
+    )
+
+
+def jumps(where: str, what: str = "usage_avg - before") -> str:
+    return asks(
+        "06-core",
+        f"SELECT window_start, hostname, cpu, {what} AS jump FROM (SELECT *, LAG(usage_avg) OVER"
+        f" series AS before FROM cpu_out_agg {SERIES}) WHERE {where}",
+    )
+
+
+def in_a_row(where: str) -> str:
+    return asks(
+        "06-stretch",
+        "SELECT window_start, hostname, cpu FROM (SELECT *, COALESCE(LAG(is_over) OVER series,"
+        " FALSE) AS a, COALESCE(LAG(is_over, 2) OVER series, FALSE) AS b FROM cpu_judged"
+        f" {SERIES}) WHERE {where}",
+    )
+
+
+def counted(what: str) -> str:
+    """A number of the transitions."""
+    return f'found = workshop.result("cpu_alerts")\nworkshop.check("07-warm-up", {what})'
+
+
+def tells(text: str, how: str = "return") -> str:
+    return f'def tell(alert):\n    {how} {text}\nworkshop.check("07-core", tell)'
+
+
+NOTIFIER = """
+from contextlib import suppress
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+admin = AdminClient({{"bootstrap.servers": workshop.fill("${{kafka}}")}})
+with suppress(KafkaException):  # there is no such group yet
+    admin.delete_consumer_groups(["my_notifier"])["my_notifier"].result()
+told = {{"bootstrap.servers": workshop.fill("${{kafka}}"), "group.id": "my_notifier"}}
+consumer = Consumer({{**told, "auto.offset.reset": "earliest", "enable.auto.commit": False}})
+ends = {{}}
+for number in (0, 1):
+    part = TopicPartition("cpu_alerts", number)
+    ends[number] = consumer.get_watermark_offsets(part)[1]
+noted = [TopicPartition("cpu_alerts", number, {offset}) for number in {partitions}]
+if noted:
+    consumer.commit(offsets=noted, asynchronous=False)
+consumer.close()
+workshop.check("07-stretch")
+"""
+
+
+def notes(offset: str = "ends[number]", partitions: str = "(0, 1)") -> str:
+    """A consumer group that has committed these."""
+    return NOTIFIER.format(offset=offset, partitions=partitions)
+
+
+DRAWS = """
+import matplotlib.pyplot as plt
+
+figure, axes = plt.subplots()
+for cpu in {cpus}:
+    rows = averages[(averages["hostname"] == {host!r}) & (averages["cpu"] == cpu)]
+    axes.plot(rows["window_end"], rows["{column}"])
+axes.hlines(0, 0, 1)
+if {top}:
+    axes.plot([rows["window_end"].min(), rows["window_end"].max()], [{top}, {top}])
+axes.set_ylabel({label!r})
+plt.close(figure)
+workshop.check("08-stretch", {answer})
+"""
+
+
+def draws(
+    host: str = "doc",
+    cpus: str = '["cpu5", "cpu4", "cpu3", "cpu2", "cpu1"]',
+    column: str = "usage_avg",
+    top: int = 20,
+    label: str = "percent",
+    figure: bool = False,
+) -> str:
+    answer = "figure" if figure else "axes"
+    return DRAWS.format(host=host, cpus=cpus, column=column, top=top, label=label, answer=answer)
+
+
+def over_all(limit: str) -> str:
+    return f'workshop.check("08-core", {limit})'
+
+
+COUNTS = """
+env = flink.connect()
+flink.import_tables(env, "cpu_in")
+flink.create_table(env, '''
+CREATE TABLE counted (window_start TIMESTAMP_LTZ(3), hostname STRING, n BIGINT) WITH (
+    'connector' = 'kafka', 'topic' = 'cpu_counts', 'format' = 'json',
+    'properties.bootstrap.servers' = '${{kafka}}', 'json.timestamp-format.standard' = 'ISO-8601'
+)''')
+job = flink.deploy(env, "{name}", '''INSERT INTO counted
+SELECT window_start, hostname, {what} FROM TABLE(
+    TUMBLE(TABLE cpu_in, DESCRIPTOR(time_ltz), INTERVAL '{length}' SECOND)
+) WHERE time_ltz IS NOT NULL GROUP BY window_start, window_end, hostname{more}''')
+flink.wait_until_settled(job)
+workshop.check("09-core")
+workshop.stop_jobs(job.name)
+"""
+
+
+def job(name: str = "my_count", what: str = "COUNT(*)", length: int = 60, more: str = "") -> str:
+    """A job of one's own."""
+    return COUNTS.format(name=name, what=what, length=length, more=more)
+
+
+PATIENT = """
+import time
+
+workshop.fresh_topic("cpu_load_stats_live")
+some = workshop.fleet(seed=7, ticks=180)
+talks = some["hostname"].isin(["dopey", "grumpy", "sleepy"])
+topics.produce(some[: 60 * 35], "cpu_load_stats_live")
+env = flink.connect()
+flink.import_tables(env, "cpu_in")
+flink.create_table(env, '''CREATE TABLE here WITH (
+    'topic' = 'cpu_load_stats_live'{option}
+) LIKE cpu_in (OVERWRITING OPTIONS)''')
+flink.create_table(env, '''
+CREATE TABLE there (window_start TIMESTAMP_LTZ(3), hostname STRING, readings BIGINT) WITH (
+    'connector' = 'kafka', 'topic' = 'my_live', 'format' = 'json',
+    'properties.bootstrap.servers' = '${{kafka}}', 'json.timestamp-format.standard' = 'ISO-8601'
+)''')
+job = flink.deploy(env, "my_live", '''INSERT INTO there
+SELECT window_start, hostname, {what} FROM TABLE(
+    TUMBLE(TABLE here, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND)
+) GROUP BY window_start, window_end, hostname''')
+time.sleep(6)
+rest = some[60 * 35 :]
+topics.produce({who}, "cpu_load_stats_live")
+workshop.check("09-stretch")
+workshop.stop_jobs(job.name)
+"""
+
+IDLE = ", 'scan.watermark.idle-timeout' = '{}'"
+
+
+def patient(option: str = "", what: str = "COUNT(*)", who: str = "rest[talks[60 * 35 :]]") -> str:
+    """A job over a topic of which one partition falls silent."""
+    return PATIENT.format(option=option, what=what, who=who)
+
+
 LAST = """
 from confluent_kafka import Consumer, TopicPartition
 
@@ -160,6 +316,26 @@ OTHERS = {
         f" FROM {JOINED} WHERE {EXCESS} > 0 GROUP BY a.window_end, a.window_start, a.hostname)"
         " WHERE n > 3",
     ),
+    "06-warm-up": asks(
+        "06-warm-up",
+        "SELECT * FROM (SELECT hostname, cpu, window_start, usage_avg AS a, LAG(usage_avg, 1) OVER"
+        f" series AS b FROM cpu_out_agg {SERIES}) WHERE hostname = 'doc' AND cpu = 'cpu1'",
+    ),
+    "06-core": jumps("usage_avg >= before + 20"),
+    "06-stretch": in_a_row("b IS FALSE AND a AND is_over"),
+    "07-warm-up": counted('found["id"].nunique()'),
+    "07-core": tells("'{hostname}/{cpu} {usage_avg:.1f} > {allowed_top:.0f}'.format(**alert)"),
+    "07-stretch": notes(),
+    "08-warm-up": 'workshop.check("08-warm-up", found.groupby("hostname").size().idxmax().upper())',
+    "08-core": """
+ours = averages[averages["window_end"] <= end]
+tops = [n for n in range(101) if workshop.score(ours[ours.usage_avg > n], incidents).recall == 1]
+workshop.check("08-core", str(max(tops)))
+""",
+    "08-stretch": draws(label="%", figure=True),
+    "09-warm-up": 'workshop.check("09-warm-up", [35.0])',
+    "09-core": job(what="COUNT(usage)"),
+    "09-stretch": patient(IDLE.format("1500 ms")),
 }
 
 FROM = "SELECT time_ltz, hostname, cpu, usage FROM cpu_in WHERE"
@@ -287,5 +463,84 @@ WRONG = {
         together(f"{EXCESS} > 0", "TRUE"): "HAVING",
         together(f"{EXCESS} > 0", "COUNT(*) > 4"): "> or >=",
         together("TRUE", "COUNT(*) >= 4"): "counted all CPUs",
+    },
+    "06-warm-up": {
+        lags("LAG(usage_avg, 2)"): "the row two before",
+        lags("MAX(usage_avg)"): "before differs in",
+        lags(where="hostname = 'doc'"): "95 rows, and 19 rows are wanted",
+        lags("FIRST_VALUE(usage_avg)"): "before differs in",
+    },
+    "06-core": {
+        jumps("ABS(usage_avg - before) >= 20"): "Falls are among them",
+        jumps("before - usage_avg >= 20"): "These are the falls",
+        jumps("usage_avg - before >= 20", "usage_avg"): "jump is the average itself",
+        jumps("usage_avg > before"): "at least 20 points",
+    },
+    "06-stretch": {
+        in_a_row("is_over AND a"): "third and later ones",
+        in_a_row("is_over AND NOT a"): "These are the first ones",
+        in_a_row("is_over"): "all that are over",
+        in_a_row("is_over AND a AND b"): "third in a row and later",
+    },
+    "07-warm-up": {
+        counted("len(found)"): "all transitions",
+        counted('found["hostname"].nunique()'): "one for each host",
+        counted("1000"): "It is fewer than 1000",
+        counted('found["hostname"]'): "values: one number",
+    },
+    "07-core": {
+        tells(
+            "f\"{alert['hostname']} {alert['cpu']} {alert['usage_avg']} {alert['allowed_top']}\""
+        ): "with all its decimals",
+        tells(
+            "f\"{alert['hostname']} {alert['usage_avg']:.1f} {alert['allowed_top']}\""
+        ): "nothing of the CPU",
+        tells("f\"{alert['hostname']} {alert['cpu']} {alert['usage_avg']:.1f}\""): "which limit",
+        tells('("x")', "print"): "It returns nothing",
+        tells("alert.hostname"): "fails with AttributeError",
+        'workshop.check("07-core", "doc is over")': "is no function",
+    },
+    "07-stretch": {
+        notes(partitions="()"): "has committed nothing",
+        notes("1"): "read on before you commit",
+        notes("0"): "read on before you commit",
+    },
+    "08-warm-up": {
+        'workshop.check("08-warm-up", "sneezy")': "highest average",
+        'workshop.check("08-warm-up", "grumpy")': "another host in more",
+        'workshop.check("08-warm-up", "happy")': "No such host was over its limit",
+        'workshop.check("08-warm-up", 7)': "the name of a host",
+    },
+    "08-core": {
+        over_all("80"): "the trouble of bashful, doc, grumpy is missed",
+        over_all("20"): "With 21 they are, too: go higher",
+        over_all("44.5"): "A whole number",
+        over_all("averages['usage_avg']"): "values: one number",
+    },
+    "08-stretch": {
+        draws(host="grumpy"): "No line of the 6",
+        draws(cpus='["cpu1", "cpu2", "cpu3"]'): "no line for cpu4, cpu5",
+        draws(column="usage_max"): "No line of the 6",
+        draws(top=0): "Where is the limit, 20",
+        draws(label=""): "axes.set_ylabel",
+        'workshop.check("08-stretch", averages)': "no picture",
+    },
+    "09-warm-up": {
+        'workshop.check("09-warm-up", 25)': "Flink believes it only when the watermark",
+        'workshop.check("09-warm-up", 40)': "Some of the window has passed",
+        'workshop.check("09-warm-up", "10")': "When has it passed the end",
+        'workshop.check("09-warm-up", 60)': "It is earlier",
+    },
+    "09-core": {
+        job("my_counts"): "No job my_count runs",
+        job(length=30): "a minute is asked for",
+        job(what="COUNT(DISTINCT time_ltz)"): "COUNT.* counts all of them",
+        job(more=", cpu"): "for each CPU",
+        job(more=" HAVING COUNT(*) > 1000"): "is empty",
+    },
+    "09-stretch": {
+        patient(): "the silent one holds it up",
+        patient(IDLE.format("2 s"), "COUNT(DISTINCT cpu)"): "readings differs in",
+        patient(IDLE.format("2 s"), who="rest"): "No partition has fallen silent",
     },
 }

@@ -65,7 +65,7 @@ def main() -> None:
         gateway.MAPPED = ("-Xshare:off", f"-XX:DumpLoadedClassList={notes / 'gateway'}")
         try:
             control.up(tell=print)
-            workshop.catch_up("05")
+            workshop.catch_up("06")
             environment = flink.connect()
             flink.import_tables(environment, "cpu_in")
             for query in _QUERIES:

@@ -1,6 +1,7 @@
 """Run every notebook and save its outputs anew: `make notebooks`.
 
-Cells with the name of an exercise or a prediction as their tag are filled from there first.
+Cells with the name of an exercise, a prediction or a diagram as their tag are filled from there
+first.
 
 What is saved is what `nbval` compares: the first text of a line that changes, not its
 updates. Nothing of the run itself is kept, such as times or the version of Python.
@@ -26,7 +27,35 @@ NOTEBOOKS = ROOT / "notebooks"
 #: What stands under a live cell until it is run: by a word of the cell, a picture and what it says.
 STILLS = {
     "figures.follow": ("follow.png", "the latest mean of each host, once a second"),
+    "figures.roll": ("roll.png", "how far each host is over its limit, window after window"),
     "IFrame": ("standin.png", "the channel in the stand-in for Slack, with its messages"),
+}
+
+
+#: The data's way, as each chapter opens with it.
+WAY = """graph LR
+  R[readings] --> K1([cpu_load_stats_real])
+  K1 --> F[cpu_filter] --> K2([cpu_load_stats_real_filter])
+  K1 --> A[cpu_agg] --> K3([cpu_agg_stats])
+  K1 --> B[cpu_bad] --> K4([cpu_bad_readings])
+  K3 --> O[cpu_over] --> K5([cpu_over_threshold])
+  K3 --> N[cpu_notification] --> K6([cpu_alerts])
+  P[(cpu_thresholds)] --> O
+  P --> N
+  K6 --> S[notifier] --> C[Slack channel]
+  K6 --> D[plots]"""
+
+#: The parts of it that are a chapter's own, by its number.
+LIT = {
+    "01": "R,K1",
+    "02": "F,K2",
+    "03": "A,K3,B,K4",
+    "04": "P",
+    "05": "O,K5",
+    "06": "N,K6",
+    "07": "S,C",
+    "08": "D",
+    "09": "R,K1,F,A,O,N,S,C",
 }
 
 
@@ -66,7 +95,7 @@ def still(source: str) -> list[Any]:
 
 
 def fill(notebook: Any) -> None:
-    """Put into the cells of exercises and predictions what these say now."""
+    """Put into the cells of exercises, predictions and diagrams what these say now."""
     wanted: dict[tuple[str, str], str] = {}
     for chapter in exercises.CHAPTERS.values():
         for one in chapter.exercises:
@@ -78,6 +107,11 @@ def fill(notebook: Any) -> None:
                 f"**Guess first.** {guess.asks} Put a number in place of `None`, or go on without."
             )
             wanted[guess.name, "code"] = f'guess = None\nworkshop.predict("{guess.name}", guess)'
+    for number, lit in LIT.items():
+        drawn = f"{WAY}\n  classDef lit fill:#F0E442,stroke:#333,color:#000\n  class {lit} lit"
+        wanted[f"way-{number}", "markdown"] = (
+            f"Where we are: this chapter's own part is yellow.\n\n```mermaid\n{drawn}\n```"
+        )
     for cell in notebook.cells:
         for tag in cell.metadata.get("tags", []):
             cell.source = wanted.get((tag, cell.cell_type), cell.source)

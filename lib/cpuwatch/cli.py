@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import sys
 import time
 import traceback
@@ -577,6 +578,20 @@ def progress(as_json: AsJson = False) -> None:
         table.add_row(number, *("solved" if name in solved else "" for name in names))
     out.print(table)
     out.print(f"{len(done)} of {len(there)} are solved.")
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="Where: a new one.", show_default=False)],
+) -> None:
+    """Make a small project of plain parts to begin with: a Flink job, its test, a Makefile."""
+    from cpuwatch import newproject
+
+    has_connector = newproject.make(folder)
+    out.print(f"The project is in {_text(str(folder))}.", soft_wrap=True)
+    out.print(f"Next: cd {_text(shlex.quote(str(folder)))} && make test", soft_wrap=True)
+    if not has_connector:
+        out.print("Its README.md says which jar belongs into the folder jars.")
 
 
 @app.command()

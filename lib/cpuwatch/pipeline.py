@@ -29,11 +29,14 @@ class Chapter:
         What is there after it, apart from the jobs that it teaches.
     sends_more
         Whether it sends readings of its own, which stay.
+    live
+        Whether readings of today come in it, beside which the fleet's are not to be seen.
     """
 
     number: str
     leaves: tuple[str, ...] = ()
     sends_more: bool = False
+    live: bool = False
 
 
 CHAPTERS = (
@@ -42,8 +45,11 @@ CHAPTERS = (
     Chapter("02"),
     Chapter("03"),
     Chapter("04", leaves=(THRESHOLDS,)),
-    Chapter("05", sends_more=True),
+    Chapter("05"),
     Chapter("06"),
+    Chapter("07", sends_more=True),
+    Chapter("08"),
+    Chapter("09", live=True),
 )
 
 
@@ -118,7 +124,7 @@ JOBS = (
         "cpu_notification",
         reads=("cpu_out_agg", "cpu_thresholds"),
         writes="cpu_out_alerts",
-        chapter="05",
+        chapter="06",
         views=(
             "cpu_judged",
             "cpu_so_far",
@@ -215,6 +221,11 @@ def left_before(chapter: str) -> tuple[str, ...]:
 def may_hold_more(chapter: str) -> bool:
     """Whether a chapter before this one sends more readings than the fleet's."""
     return any(one.sends_more for one in CHAPTERS if one.number < chapter)
+
+
+def may_be_live(chapter: str) -> bool:
+    """Whether this chapter goes on with readings of today."""
+    return any(one.live for one in CHAPTERS if one.number == chapter)
 
 
 def tables(jobs: Iterable[Job] = JOBS) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def test_where_nothing_was_begun_it_says_how_to_begin(environment: TableEnvironm
 def test_the_whole_way_when_all_is_well_and_when_parts_of_it_are_not(
     environment: TableEnvironment, stack: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    workshop.catch_up("06")
+    workshop.catch_up("08")
     assert "no notifier is running" in await_finding("Notifier", "alerts wait").says
     slack.deliver()
     start = time.process_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,18 +132,33 @@ def test_a_job_of_one_s_own_name_is_never_cancelled_and_is_told_first(env: Any) 
     assert len(workshop.result(topics.AVERAGES)) == 19 * 35
 
 
-def test_what_chapter_5_sends_stays_for_chapter_6_and_goes_for_the_others(env: Any) -> None:
-    workshop.catch_up("06")
+def test_what_chapter_7_sends_stays_for_chapter_8_and_goes_for_the_others(env: Any) -> None:
+    workshop.catch_up("08")
     before = ids()
     later = readings.fleet(ticks=720)[len(FLEET) :]
     topics.produce(later)
-    assert workshop.catch_up("06") == []
+    assert workshop.catch_up("08") == []
     assert ids() == before
     assert len(topics.read(topics.READINGS)) == len(FLEET) + len(later)
     assert workshop.catch_up("04", keep=True) == []
     did = workshop.catch_up("04")
     assert did[0] == "the readings were sent"
     assert any("held more than the fleet's readings, which this chapter" in one for one in did)
+    assert len(topics.read(topics.READINGS)) == len(FLEET)
+
+
+def test_what_chapter_9_sends_live_goes_for_the_others(env: Any) -> None:
+    workshop.catch_up("09")
+    now = int(time.time() * 1000)
+    with topics.Sender(topics.READINGS) as sender:
+        for host in ("doc", "dopey"):
+            reading = {"hostname": host, "cpu": "cpu1", "usage": 50, "occurred_at": now}
+            sender.send(reading, {"hostname": host})
+        sender.flush()
+    assert workshop.catch_up("09") == []
+    assert workshop.catch_up("08", keep=True) == []
+    said = " ".join(workshop.catch_up("08"))
+    assert "held more than the fleet's readings" in said
     assert len(topics.read(topics.READINGS)) == len(FLEET)
 
 

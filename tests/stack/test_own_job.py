@@ -220,15 +220,15 @@ def test_a_changed_statement_is_deployed_once_with_the_reason(copy: Copy) -> Non
 
 
 def test_a_changed_table_and_a_changed_view_are_reasons_too(copy: Copy) -> None:
-    copy.said("catch-up", "06")
+    copy.said("catch-up", "08")
     copy.edit(copy.sql / "cpu_changes.sql", "closes\nFROM", "closes\n    , 1 AS extra_column\nFROM")
-    assert copy.said("catch-up", "06") == (
-        "Ready for chapter 06: cpu_notification was deployed anew, since its view cpu_changes has"
+    assert copy.said("catch-up", "08") == (
+        "Ready for chapter 08: cpu_notification was deployed anew, since its view cpu_changes has"
         " changed."
     )
     copy.edit(copy.sql / "cpu_out_agg.sql", "'key.fields' = 'hostname'", "'key.fields' = 'cpu'")
-    assert copy.said("catch-up", "06") == (
-        "Ready for chapter 06: cpu_agg was deployed anew, since its table cpu_out_agg has changed,"
+    assert copy.said("catch-up", "08") == (
+        "Ready for chapter 08: cpu_agg was deployed anew, since its table cpu_out_agg has changed,"
         " cpu_over was deployed anew, since its table cpu_out_agg has changed, cpu_notification was"
         " deployed anew, since its table cpu_out_agg has changed."
     )

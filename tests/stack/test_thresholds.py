@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
-from sqlalchemy import Engine, text
+from book import BOOKS
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from cpuwatch import readings, thresholds
+from cpuwatch import readings, thresholds, workshop
 from cpuwatch.errors import CpuwatchError
 
 SCHEMA = "tests_of_thresholds"
@@ -56,6 +58,29 @@ def test_creating_it_twice_is_fine(database: Engine) -> None:
     thresholds.write(database, {"doc": 20})
     thresholds.create(database)
     assert len(thresholds.read(database)) == 1
+
+
+def test_chapter_4_makes_and_fills_the_table_as_the_library_does(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_it_is() -> list[object]:
+        found = inspect(database)
+        name = thresholds.TABLE.name
+        columns = [(c["name"], str(c["type"]), c["nullable"]) for c in found.get_columns(name)]
+        checks = [(one["name"], one["sqltext"]) for one in found.get_check_constraints(name)]
+        rows = thresholds.read(database).values.tolist()
+        return [columns, found.get_pk_constraint(name), checks, rows]
+
+    thresholds.write(database, thresholds.load())
+    wanted = as_it_is()
+    with database.begin() as connection:
+        thresholds.TABLE.drop(connection)
+    monkeypatch.setattr(workshop, "database", lambda: database)
+    cells = [cell.source for cell in nbformat.read(BOOKS[4], 4).cells]
+    made = [one for one in cells if "CREATE TABLE IF NOT EXISTS" in one or "INSERT INTO" in one]
+    assert len(made) == 2
+    exec("\n".join(made), {"workshop": workshop})
+    assert as_it_is() == wanted
 
 
 @pytest.mark.parametrize(

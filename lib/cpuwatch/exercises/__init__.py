@@ -18,6 +18,10 @@ from cpuwatch.exercises import (
     chapter_03,
     chapter_04,
     chapter_05,
+    chapter_06,
+    chapter_07,
+    chapter_08,
+    chapter_09,
     solved,
 )
 from cpuwatch.exercises.exercise import (
@@ -55,6 +59,10 @@ CHAPTERS = {
     "03": chapter_03.CHAPTER,
     "04": chapter_04.CHAPTER,
     "05": chapter_05.CHAPTER,
+    "06": chapter_06.CHAPTER,
+    "07": chapter_07.CHAPTER,
+    "08": chapter_08.CHAPTER,
+    "09": chapter_09.CHAPTER,
 }
 
 

@@ -15,9 +15,9 @@ from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings.reading import COLUMNS, PIPELINE_TIMES, wrong_names
 
 
-def readings() -> pd.DataFrame:
-    """The readings in `cpu_load_stats_real`: hostname, cpu, usage, occurred_at, time_ltz."""
-    found = topics.read(topics.READINGS).reindex(columns=list(COLUMNS))
+def readings(topic: str = topics.READINGS) -> pd.DataFrame:
+    """The readings in a topic: hostname, cpu, usage, occurred_at, partition, time_ltz."""
+    found = topics.read(topic).reindex(columns=[*COLUMNS, "partition"])
     usage = pd.to_numeric(found["usage"], errors="coerce")
     moment = pd.to_numeric(found["occurred_at"], errors="coerce")
     names = found["hostname"].notna() & found["cpu"].notna()

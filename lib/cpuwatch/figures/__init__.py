@@ -10,7 +10,7 @@ from cpuwatch.figures.chapters import (
     timeline_figure,
     watermark_figure,
 )
-from cpuwatch.figures.live import follow
+from cpuwatch.figures.live import follow, roll
 from cpuwatch.figures.show import save, show
 from cpuwatch.figures.style import colour
 
@@ -24,6 +24,7 @@ __all__ = [
     "follow",
     "heat_map",
     "in_order_of_panels",
+    "roll",
     "save",
     "score_figure",
     "show",

@@ -5,13 +5,24 @@ from __future__ import annotations
 import io
 import threading
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from cpuwatch.figures.show import save
-from cpuwatch.figures.style import TEXT, colour, new, percent_axis
+from cpuwatch.figures.style import (
+    TEXT,
+    Minutes,
+    colour,
+    hosts_in_order,
+    new,
+    percent_axis,
+    time_axis,
+    times,
+)
+from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings import HOSTS
 
 
@@ -25,6 +36,39 @@ def follow(topic: str, seconds: float = 15.0) -> None:
     seconds : float
         For how long.
     """
+    _draw(topic, seconds, lambda arrived: latest(pd.DataFrame(arrived)) if arrived else None)
+
+
+def roll(seconds: float = 60.0, minutes: float = 5.0) -> None:
+    """Draw how far each host is over its limit, window after window, while they close.
+
+    Parameters
+    ----------
+    seconds : float
+        For how long; the Stop button ends it sooner.
+    minutes : float
+        How far back it shows.
+    """
+    from cpuwatch import results, thresholds, topics
+
+    engine = thresholds.engine()
+
+    def picture(arrived: list[dict[str, Any]]) -> Figure:
+        limits = thresholds.read(engine).set_index("hostname")["allowed_top"]
+        averages = results.typed(pd.DataFrame(arrived), "cpu_out_agg")
+        since = pd.Timestamp.now("UTC") - pd.Timedelta(minutes=minutes)
+        return over_limits(averages[averages["window_end"] > since], limits.to_dict())
+
+    try:
+        _draw(topics.AVERAGES, seconds, picture)
+    finally:
+        engine.dispose()
+
+
+def _draw(
+    topic: str, seconds: float, picture: Callable[[list[dict[str, Any]]], Figure | None]
+) -> None:
+    """Draw what a topic holds and gets, once a second."""
     from IPython.display import display
 
     from cpuwatch import topics
@@ -42,13 +86,12 @@ def follow(topic: str, seconds: float = 15.0) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with lock:
-                table = pd.DataFrame(arrived)
-            if len(table):
-                picture = _Picture(latest(table))
+                so_far = list(arrived)
+            if (figure := picture(so_far)) is not None:
                 if handle is None:
-                    handle = show_one(picture, display_id=True)
+                    handle = show_one(_Picture(figure), display_id=True)
                 else:
-                    handle.update(picture)
+                    handle.update(_Picture(figure))
             time.sleep(1.0)
 
 
@@ -78,4 +121,41 @@ def latest(table: pd.DataFrame) -> Figure:
     bars = axes.bar(hosts, [mean[host] for host in hosts], color=[colour(h) for h in hosts])
     axes.bar_label(bars, fmt="%.0f", padding=4, fontsize=TEXT)
     percent_axis(axes)
+    return figure
+
+
+def over_limits(averages: pd.DataFrame, limits: Mapping[str, float]) -> Figure:
+    """Draw for each host how far the highest of its averages is over the host's limit.
+
+    Parameters
+    ----------
+    averages : pandas.DataFrame
+        window_end, hostname, usage_avg (percent).
+    limits : mapping
+        For each host its limit, in percent; one without has the pipeline's.
+    """
+    figure, axes = new(6, "points over the limit of each host, window by window")
+    limit = averages["hostname"].map(dict(limits)).fillna(WORKSHOP.default_top)
+    over = averages.assign(over=averages["usage_avg"] - limit)
+    lines = over.groupby(["hostname", "window_end"])["over"].max()
+    for host in hosts_in_order(averages["hostname"]):
+        line = lines[host].reset_index()
+        axes.plot(
+            times(line["window_end"]), line["over"], color=colour(host), linewidth=3,
+            marker="o", label=host,
+        )  # fmt: skip
+    axes.axhline(0, color="black", linewidth=1)
+    axes.axhspan(0, 100, color="red", alpha=0.07)
+    low, high = (float(lines.min()), float(lines.max())) if len(lines) else (0.0, 0.0)
+    axes.set_ylim(min(low, -40) - 5, max(high, 15) + 5)
+    axes.set_ylabel("over the limit, points", fontsize=TEXT)
+    if len(lines):
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=TEXT)
+        time_axis(axes, "end of the window (UTC)", Minutes(1))
+    else:
+        axes.set_xticks([])
+        axes.text(
+            0.5, 0.5, "no window has closed yet", ha="center", fontsize=TEXT,
+            transform=axes.transAxes,
+        )  # fmt: skip
     return figure

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.dates import ConciseDateFormatter, DateLocator, MinuteLocator
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateLocator, MinuteLocator
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -32,6 +32,9 @@ _PALETTE = tuple(_HOST_COLOURS.values())
 
 #: The size of text, in points: readable from the back of a room.
 TEXT = 16
+
+#: More ticks of time than these would lie over each other.
+_MOST_TICKS = 20
 
 #: The colour of an incident.
 INCIDENT = "#F0E442"
@@ -70,11 +73,39 @@ def percent_axis(axes: Axes) -> None:
     axes.set_ylabel("usage, %", fontsize=TEXT)
 
 
+class Minutes(MinuteLocator):
+    """A tick every so many minutes, or fewer where that would be too many to read, or to draw.
+
+    Matplotlib would draw each, and a single moment is four years wide to it.
+
+    Parameters
+    ----------
+    interval : int
+        In minutes.
+    """
+
+    def __init__(self, interval: int) -> None:
+        super().__init__(interval=interval, tz="UTC")  # type: ignore[no-untyped-call]
+        self._interval = interval
+
+    def tick_values(self, vmin: Any, vmax: Any) -> Any:  # noqa: D102
+        many = (vmax - vmin).total_seconds() > 60 * self._interval * _MOST_TICKS
+        if many:
+            return AutoDateLocator(tz="UTC").tick_values(vmin, vmax)
+        return super().tick_values(vmin, vmax)  # type: ignore[no-untyped-call]
+
+    def nonsingular(self, vmin: Any, vmax: Any) -> Any:  # noqa: D102
+        if np.isfinite(vmin) and vmin == vmax:
+            minute = self._interval / (24 * 60)
+            return vmin - minute, vmax + minute
+        return super().nonsingular(vmin, vmax)  # type: ignore[no-untyped-call]
+
+
 def time_axis(
     axes: Axes, label: str = "event time (UTC)", locator: DateLocator | None = None
 ) -> None:
     """Tell the time in UTC below a panel, every two minutes unless a locator says otherwise."""
-    locator = locator or MinuteLocator(interval=2, tz="UTC")
+    locator = locator or Minutes(2)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
     axes.xaxis.get_offset_text().set_fontsize(TEXT)

@@ -5,7 +5,7 @@ CSV file.
 """
 
 from cpuwatch.readings.columns import parse_columns, parse_where
-from cpuwatch.readings.measured import machine
+from cpuwatch.readings.measured import MACHINE, machine, usage_now
 from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME, Reading
 from cpuwatch.readings.replay import (
     CsvReadings,
@@ -35,6 +35,7 @@ __all__ = [
     "FIRST_TIME",
     "FLEET_START",
     "HOSTS",
+    "MACHINE",
     "THRESHOLDS",
     "CsvReadings",
     "Reading",
@@ -52,4 +53,5 @@ __all__ = [
     "parse_columns",
     "parse_where",
     "read_csv",
+    "usage_now",
 ]

@@ -10,6 +10,9 @@ import psutil
 
 from cpuwatch.readings.reading import Reading
 
+#: What this machine is called where it stands beside the fleet, whatever its own name.
+MACHINE = "my-machine"
+
 
 def machine(interval: float = 1.0) -> Iterator[list[Reading]]:
     """Yield the readings of this machine for ever, one list a tick, one reading a logical CPU.
@@ -36,14 +39,25 @@ def _machine(interval: float) -> Iterator[list[Reading]]:
     while True:
         # With an interval psutil measures before it answers. Without one its first answer
         # would be a meaningless 0.0.
-        usage = psutil.cpu_percent(interval=interval, percpu=True)
-        now = time.time_ns() // 1_000_000
-        yield [
-            {
-                "hostname": hostname,
-                "cpu": f"cpu{number}",
-                "usage": min(max(float(value), 0.0), 100.0),
-                "occurred_at": now,
-            }
-            for number, value in enumerate(usage, 1)
-        ]
+        yield _of(hostname, psutil.cpu_percent(interval=interval, percpu=True))
+
+
+def usage_now() -> list[Reading]:
+    """This machine's readings, as a host called `my-machine`, since the call before.
+
+    The first call of a thread says nothing: there is none before.
+    """
+    return _of(MACHINE, psutil.cpu_percent(interval=None, percpu=True))
+
+
+def _of(hostname: str, usage: list[float]) -> list[Reading]:
+    now = time.time_ns() // 1_000_000
+    return [
+        {
+            "hostname": hostname,
+            "cpu": f"cpu{number}",
+            "usage": min(max(float(value), 0.0), 100.0),
+            "occurred_at": now,
+        }
+        for number, value in enumerate(usage, 1)
+    ]

@@ -26,7 +26,7 @@ class Source:
     name
         For people.
     ticks
-        Lists of readings that belong together in time.
+        Readings that belong together in time, as lists or as what makes them when it is due.
     endless
         Whether they only end when stopped.
     live
@@ -40,7 +40,7 @@ class Source:
     """
 
     name: str
-    ticks: Iterable[list[Reading]]
+    ticks: Iterable[Iterable[Reading]]
     endless: bool = False
     live: bool = False
     size: int | None = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,32 @@ def status() -> list[Status]:
     there = [each for each in SERVICES if not (each.ours_alone and config.outside(each.name))]
     with ThreadPoolExecutor(len(there)) as pool:
         return list(pool.map(one, there))
+
+
+def kill(name: str) -> None:
+    """Kill one of the stack's programs, as a fault would: without a warning.
+
+    Supervisor starts it again.
+
+    Parameters
+    ----------
+    name
+        The program's: 'taskmanager', 'kafka' and so on.
+
+    Raises
+    ------
+    CpuwatchError
+        If no such program of this stack runs; it names those that do.
+    """
+    state = settings().state
+    programs = {one: it for one, it in Supervisor(state).programs().items() if it["pid"]}
+    if name not in programs:
+        there = ", ".join(sorted(programs)) or "none"
+        raise CpuwatchError(
+            f"No {name} of this stack runs. Those that do: {there}. {failures.remedy(state)}"
+        )
+    with suppress(ProcessLookupError):  # it is dead already
+        os.kill(int(programs[name]["pid"]), signal.SIGKILL)
 
 
 def as_json(services: list[Status]) -> str:

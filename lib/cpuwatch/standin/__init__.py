@@ -77,6 +77,50 @@ def messages(channel: str = CHANNEL) -> pd.DataFrame:
     return table
 
 
+def await_message(
+    text: str, since: pd.Timestamp | None = None, seconds: float = 120.0, channel: str = CHANNEL
+) -> str:
+    """Wait until a message holds a text.
+
+    Parameters
+    ----------
+    text
+        A part of it, such as "doc is over".
+    since
+        Only messages count that were posted or changed since then.
+    seconds
+        How long to wait.
+    channel
+        Its name.
+
+    Returns
+    -------
+    str
+        The message.
+
+    Raises
+    ------
+    CpuwatchError
+        If none comes in time.
+    """
+    from cpuwatch import waiting
+
+    def found() -> str | None:
+        there = messages(channel)
+        if since is not None:
+            there = there[there[["posted", "updated"]].max(axis=1) >= since]
+        fits = there.loc[there["text"].str.contains(text, regex=False), "text"]
+        return None if fits.empty else str(fits.iloc[-1])
+
+    return waiting.until(
+        found,
+        seconds,
+        f"No message with '{text}' came in {seconds:.0f} s. If it is there from before, its trouble"
+        " has to end first. workshop.doctor() looks whether all of the way works.",
+        pause=0.2,
+    )
+
+
 def make_slow(seconds: float) -> None:
     """Let every answer come this much later; the work is done at once."""
     control(slow=seconds)

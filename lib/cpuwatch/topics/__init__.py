@@ -35,13 +35,13 @@ from cpuwatch.topics.known import (
 )
 from cpuwatch.topics.producer import (
     Sender,
-    Stream,
     keep,
     keep_rejected,
     produce,
     rejected_rows,
     send,
 )
+from cpuwatch.topics.stream import Stream
 
 __all__ = [
     "ALERTS",

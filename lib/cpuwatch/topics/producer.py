@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -15,14 +15,14 @@ from confluent_kafka import KafkaError, Message
 
 from cpuwatch import signals, words
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.readings import COLUMNS, Source, live_fleet
+from cpuwatch.readings import COLUMNS, Source
 from cpuwatch.settings import settings
 from cpuwatch.spool import Spool
 from cpuwatch.stack import failures
 from cpuwatch.topics.admin import create, keep_whole, partitions_of, require
 from cpuwatch.topics.client import PatientProducer
 from cpuwatch.topics.consumer import read
-from cpuwatch.topics.known import BAD_READINGS, LIVE, READINGS
+from cpuwatch.topics.known import BAD_READINGS, READINGS
 
 #: So long Kafka may owe an answer before somebody is told, in seconds.
 _SILENCE = 2.0
@@ -356,12 +356,13 @@ def send(
             # After a pause the ticks that were missed follow at once, each with its own moment.
             late = max(0.0, time.monotonic() - due)
             now = int((time.time() - late) * 1000)
-            for reading in tick if count is None else tick[: count - sent]:
+            before = sent
+            for reading in tick if count is None else islice(tick, count - sent):
                 if source.live:
                     reading["occurred_at"] = now
                 sender.send(dict(reading), {"hostname": reading["hostname"]})
                 sent += 1
-            if source.endless or sent % 1000 < len(tick):
+            if source.endless or sent // 1000 > before // 1000:
                 progress(sent)
             if stopped.is_set() or sent == count:
                 break
@@ -429,43 +430,3 @@ class _Reserve:
             self._tell(f"There is room again, after {now - self._since:.0f} s; nothing is lost.")
             self._since = None
         return False
-
-
-class Stream:
-    """The fleet, live: 35 readings a second into a topic, in the background, until stopped.
-
-    Parameters
-    ----------
-    topic
-        The topic's name; it is made if it is not there.
-    """
-
-    def __init__(self, topic: str = LIVE) -> None:
-        self.topic = topic
-        self.sent = 0
-        self._stop = threading.Event()
-        self._error: Exception | None = None
-        create(topic)
-        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        def count(sent: int) -> None:
-            self.sent = sent
-
-        try:
-            send(live_fleet(), progress=count, stop=self._stop, topic=self.topic)
-        except Exception as error:
-            self._error = error
-
-    @property
-    def running(self) -> bool:
-        """Whether it still sends."""
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Stop it; raises what ended it early, if anything did."""
-        self._stop.set()
-        self._thread.join(40)
-        if self._error is not None:
-            raise self._error

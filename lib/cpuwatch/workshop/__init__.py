@@ -19,15 +19,19 @@ from cpuwatch.workshop.running import (
     fresh_topic,
     job,
     jobs,
+    kill,
+    late,
     link,
     reset,
     result,
     services,
     stop_jobs,
 )
+from cpuwatch.workshop.stress import Stress
 
 __all__ = [
     "Stream",
+    "Stress",
     "bad",
     "begin",
     "catch_up",
@@ -43,6 +47,8 @@ __all__ = [
     "incidents",
     "job",
     "jobs",
+    "kill",
+    "late",
     "link",
     "predict",
     "quiz",

@@ -24,7 +24,7 @@ from cpuwatch.flink.environment import warm_up
 from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Job
 from cpuwatch.progress import LINE, Line
-from cpuwatch.readings import COLUMNS, fleet
+from cpuwatch.readings import COLUMNS, FLEET_START, fleet
 from cpuwatch.stack import control
 from cpuwatch.workshop.errors import explain_errors
 
@@ -236,7 +236,8 @@ class CatchUp:
         """See to it that the topic of readings holds the fleet, and nothing else."""
         topic = topics.READINGS
         more = self._keep or pipeline.may_hold_more(self._chapter)
-        if noted.holds_readings(topic, or_more=more):
+        live = self._keep or pipeline.may_be_live(self._chapter)
+        if noted.holds_readings(topic, or_more=more) and (live or not _is_live(topic)):
             return
         if _holds_fleet(topic):
             noted.note_readings(topic)  # somebody else sent them: a notebook's cell
@@ -299,6 +300,15 @@ def _difference(job: Job, theirs: Mapping[str, str]) -> str:
         if known and (found := sql.difference(text, sql.taught(name))):
             return found if name == job.name else f"in {name}, {found}"
     return "it reads or writes other tables"
+
+
+def _is_live(topic: str) -> bool:
+    """Whether the newest reading of any partition was measured on another day than the fleet's."""
+    ends = topics.states(topic)[topic].ends
+    found = topics.values(topic, [(number, end - 1) for number, end in ends.items() if end])
+    moments = [(topics.decode(one) or {}).get("occurred_at") for one in found.values()]
+    day = FLEET_START.floor("D").value // 1_000_000
+    return any(isinstance(one, int) and one > day + 24 * 3_600_000 for one in moments)
 
 
 def _holds_fleet(topic: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+import time
 from html import escape
 from typing import Any
 
@@ -12,8 +13,7 @@ from sqlalchemy import Engine
 
 from cpuwatch import flink, lab, pipeline, results, slack, sql, thresholds, topics, words
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import noted
-from cpuwatch.flink.cluster import cancel_all
+from cpuwatch.flink import cluster, noted
 from cpuwatch.flink.deployment import is_own, renew
 from cpuwatch.progress import LINE
 from cpuwatch.settings import settings
@@ -121,6 +121,33 @@ def services() -> pd.DataFrame:
         for service in control.status()
     ]
     return pd.DataFrame(found, columns=["service", "state"])
+
+
+def kill(name: str) -> None:
+    """Kill one of the stack's programs without a warning, to see what becomes of the pipeline.
+
+    It is started again by itself.
+
+    Parameters
+    ----------
+    name
+        'kafka', 'jobmanager', 'taskmanager', 'zookeeper', 'postgres' or 'slack'.
+
+    Raises
+    ------
+    CpuwatchError
+        If no such program of this stack runs; it names those that do.
+    """
+    control.kill(name)
+    print(f"{name} is dead. Supervisor, which watches over all services, starts it again.")
+
+
+def late(job: flink.Job) -> int:
+    """How many readings came too late for their window, since the job began or began anew."""
+    cluster.late(job)
+    # The cluster answers with the numbers of before, and asks for new ones twice a second.
+    time.sleep(1.0)
+    return cluster.late(job)
 
 
 def doctor() -> None:
@@ -238,5 +265,5 @@ def _stop(*names: str) -> list[str]:
         running = [job for job in running if job.name in names]
     elif settings().outside("flink"):
         running = [job for job in running if not is_own(job.name)]
-    cancel_all(running)
+    cluster.cancel_all(running)
     return sorted({job.name for job in running})
