@@ -1,0 +1,72 @@
+"""The example in plain confluent-kafka sends and reads what the helpers do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cpuwatch import readings, topics
+from cpuwatch.settings import settings
+
+SCRIPT = Path(__file__).parents[2] / "examples" / "plain_kafka.py"
+TOPIC = "plain_kafka_test"
+
+
+def run(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False,
+        timeout=120, env=os.environ | {"KAFKA": settings().kafka_address}, **more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def topic(stack: Path) -> Iterator[str]:
+    topics.empty(TOPIC)
+    yield TOPIC
+    topics.delete(TOPIC)
+
+
+def test_each_reading_lands_where_the_workshop_s_own_producer_puts_it(topic: str) -> None:
+    fleet = readings.fleet(ticks=3)
+    lines = "".join(json.dumps(row) + "\n" for row in fleet.to_dict("records"))
+    done = run("send", topic, input=lines)
+    assert (done.returncode, done.stdout) == (0, "105 readings are delivered.\n"), done.stderr
+    found = topics.read(topic)
+    topics.empty(topic)
+    topics.produce(fleet, topic)
+    columns = ["partition", "offset", *readings.COLUMNS]
+    assert found[columns].equals(topics.read(topic)[columns])
+
+
+def test_what_was_printed_is_not_printed_again_by_the_next_one(topic: str) -> None:
+    def watched(wanted: int) -> list[dict[str, object]]:
+        with subprocess.Popen(
+            [sys.executable, str(SCRIPT), "watch", topic], stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"KAFKA": settings().kafka_address},
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            found = [json.loads(process.stdout.readline()) for _ in range(wanted)]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+            assert process.stdout.read() == ""
+        return found
+
+    topics.produce(readings.fleet(ticks=1), topic)
+    assert len(watched(35)) == 35
+    topics.produce(readings.fleet(ticks=1, seed=8), topic)
+    usage = sorted(float(str(one["usage"])) for one in watched(35))
+    assert usage == sorted(readings.fleet(ticks=1, seed=8)["usage"])
+
+
+def test_it_says_how_it_is_called() -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "receive", "x"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and "plain_kafka.py send TOPIC" in done.stderr
