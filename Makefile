@@ -37,10 +37,13 @@ $(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has go
   rm -rf .venv; } >&2)
 endif
 
-.PHONY: help lab demo bundle containers test test-unit chaos lint clean audit lock jars-lock class-lists notebooks
+.PHONY: help preflight lab demo bundle containers test test-unit chaos lint clean audit lock jars-lock class-lists notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+preflight:  ## Say whether this machine can take part, before anything is installed
+	@$${PYTHON:-python3} -I lib/cpuwatch/preflight.py
 
 lab: .venv/installed  ## Open the workshop in JupyterLab (ARGS="--no-browser --port 8899", BUNDLE=… without a network)
 	@$(CPUWATCH) lab $(ARGS)

@@ -594,6 +594,32 @@ def new(
         out.print("Its README.md says which jar belongs into the folder jars.")
 
 
+@app.command("preflight")
+def preflight_(
+    codes: Annotated[
+        list[str] | None, typer.Argument(metavar="[CODE]...", help="Codes of others, to read.")
+    ] = None,
+) -> None:
+    """Say whether this laptop can take part, and the code to send back; or read others' codes."""
+    from cpuwatch import preflight
+
+    if not codes:
+        preflight.main()
+        return
+    unread = 0
+    for code in codes:
+        try:
+            said = preflight.read(code)
+        except ValueError as error:
+            unread += 1
+            said = [str(error)]
+        out.print(f"{_text(code.strip()[:60])}:")
+        for sentence in said:
+            out.print(f"  {_text(sentence)}")
+    if unread:
+        raise typer.Exit(1)
+
+
 @app.command()
 def reset() -> None:
     """Forget what the chapters made: jobs, topics, table. The services run on."""
