@@ -15,8 +15,8 @@ from cpuwatch import exercises, flink, topics, workshop
 from cpuwatch.exercises import Verdict
 from cpuwatch.flink.tables import create
 
-#: A check takes at most so many seconds; on this machine much less, and others work beside us.
-PATIENCE = 20
+#: A check takes a few seconds; it took 22 on a machine that did much else, very slowly.
+PATIENCE = 120
 
 NAMES = [one.name for one in exercises.exercises()]
 

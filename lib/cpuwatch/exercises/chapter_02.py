@@ -191,7 +191,8 @@ CHAPTER = Chapter(
         Prediction(
             "02-over",
             asks="Of the 21,000 readings, how many do you think are over 80%?",
-            explains="Most come from hosts that are busy by nature, and not from trouble.",
+            explains="Two of three come from the trouble of sneezy; the others from hosts that are"
+            " busy by nature, and from a short spike.",
         ),
         Prediction(
             "02-found",

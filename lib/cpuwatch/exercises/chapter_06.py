@@ -131,9 +131,9 @@ CHAPTER = Chapter(
         ),
         Exercise(
             "06-core",
-            task="Find the jumps: windows whose average is **at least 20 points** above the one"
-            " before, of the same CPU. Give window_start, hostname, cpu, and the difference as"
-            " `jump`.",
+            task="Find the jumps in `cpu_out_agg`: windows whose average is **at least 20 points**"
+            " above the one before, of the same CPU. Give window_start, hostname, cpu, and the"
+            " difference as `jump`.",
             starter='answer = """\n"""\nworkshop.check("06-core", answer)',
             hints=(
                 "Two steps: first each window with the average before it, then those that jump.",

@@ -123,7 +123,8 @@ CHAPTER = Chapter(
         Exercise(
             "07-warm-up",
             task="The notifier tells of hosts. How many messages had there been if each CPU's"
-            " episode had one of its own? Count in `transitions`.",
+            " episode had one of its own? Count in `transitions`, which holds what this"
+            " chapter added, too.",
             starter='transitions = workshop.result("cpu_alerts")\nanswer = None\n'
             'workshop.check("07-warm-up", answer)',
             hints=(

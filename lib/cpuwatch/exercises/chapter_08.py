@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from cpuwatch import alerts, results
 from cpuwatch.exercises import truth
@@ -76,6 +74,10 @@ def _one_limit(answer: Any) -> str:
 
 
 def _picture(answer: Any) -> str:
+    # Half a second, which no other chapter needs.
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     if isinstance(answer, Figure) and answer.axes:
         answer = answer.axes[0]
     if not isinstance(answer, Axes):
@@ -177,7 +179,8 @@ CHAPTER = Chapter(
         ),
         Prediction(
             "08-delay",
-            asks="The load of `bashful` grows slowly. After how many seconds is it known?",
+            asks="The load of `bashful` grows slowly. How many seconds after the incident began"
+            " is it known?",
             explains="It has to pass the limit, its window has to end, and then the watermark has"
             " to pass that end.",
         ),

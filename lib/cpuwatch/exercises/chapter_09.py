@@ -21,7 +21,7 @@ _BEHIND = 10
 _BEGINS = 5
 
 #: How long the attendee's job may take to write what it has, in seconds.
-_PATIENCE = 4.0
+_PATIENCE = 3.0
 
 _KEY = ["window_start", "hostname"]
 

@@ -1,5 +1,6 @@
 """Figures: made of tables, shown under a notebook's cell."""
 
+from cpuwatch.figures import fonts as fonts
 from cpuwatch.figures.alerts import MOST_PANELS, alerts_figure, in_order_of_panels
 from cpuwatch.figures.chapters import (
     averages_figure,

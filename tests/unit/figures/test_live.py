@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -53,3 +57,25 @@ def test_one_window_and_windows_of_different_months_are_drawn_at_once(apart: pd.
     assert time.process_time() - begun < 20
     (axes,) = figure.axes
     assert 1 <= len(axes.get_xticks()) <= 25
+
+
+def test_the_first_look_at_the_fonts_says_nothing_however_long_it_takes(tmp_path: Path) -> None:
+    code = (
+        "import threading\n"
+        "class AtOnce(threading.Timer):\n"
+        "    def __init__(self, seconds, work): super().__init__(0, work)\n"
+        "    def cancel(self): self.join()\n"
+        "threading.Timer = AtOnce\n"
+        "import {}\n"
+        "import matplotlib.font_manager"
+    )
+
+    def said(module: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(module)], capture_output=True, text=True, check=True,
+            env=os.environ | {"MPLCONFIGDIR": str(tmp_path / module)},
+        )  # fmt: skip
+        return done.stderr
+
+    assert "building the font cache" in said("matplotlib")
+    assert said("cpuwatch.figures") == ""
