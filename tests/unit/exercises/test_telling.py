@@ -90,9 +90,9 @@ def test_outside_of_a_notebook_a_solution_is_printed(capsys: pytest.CaptureFixtu
         (None, None, "No guess yet."),
         ("", None, "No guess yet."),
         (500, None, "Your guess is 500. Go on."),
-        (None, 538, "It is 538. Most come"),
-        (538, 538, "It is 538, exactly as you guessed. Most come"),
-        ("1200", 538, "You guessed 1,200, and it is 538. Most come"),
+        (None, 538, "It is 538. Two of three come"),
+        (538, 538, "It is 538, exactly as you guessed. Two of three come"),
+        ("1200", 538, "You guessed 1,200, and it is 538. Two of three come"),
         (0.5, 538, "You guessed 0.5, and it is 538."),
     ],
 )
