@@ -29,7 +29,7 @@ _GB = 1024**3
 _MEMORY, _DISK = 2, 3
 
 #: In this year the workshop was made.
-_MADE = 2026
+MADE = 2026
 
 #: For each fault a letter, what it means, and what has to change.
 FAULTS = {
@@ -48,7 +48,7 @@ FAULTS = {
     "N": "No program may listen on 127.0.0.1, or reach one that does: a firewall or a policy"
     " forbids it.",
     "F": "So few files may be open at once that Kafka would not start: 'ulimit -n 4096'.",
-    "C": f"The clock says that it is before {_MADE}: set it right.",
+    "C": f"The clock says that it is before {MADE}: set it right.",
     "B": "No browser was found: the address of JupyterLab has to be opened by hand.",
 }
 
@@ -71,7 +71,7 @@ def faults(folder: Path) -> str:
     elif _system() == "L" and not _has_glibc():
         wrong += "G"
     python, version = _python()
-    if not _fits(version):
+    if not fits(version):
         wrong += "P"
     if not _can_make_environments(python):
         wrong += "V"
@@ -86,7 +86,7 @@ def faults(folder: Path) -> str:
         wrong += "N"
     if _most_files() < 1024:
         wrong += "F"
-    if time.gmtime().tm_year < _MADE:
+    if time.gmtime().tm_year < MADE:
         wrong += "C"
     if not _has_browser():
         wrong += "B"
@@ -158,14 +158,15 @@ def _has_glibc() -> bool:
     return name == "glibc" and [int(part) for part in parts] >= [2, 28]
 
 
-def _fits(version: tuple[int, int]) -> bool:
+def fits(version: tuple[int, int]) -> bool:
+    """Whether the project runs on this version of Python."""
     return (3, 10) <= version <= (3, 12)
 
 
 def _python() -> tuple[str, tuple[int, int]]:
     """The Python that `make` would take, and its version; this one, if there is none that fits."""
     here = sys.version_info[0], sys.version_info[1]
-    if not _fits(here):
+    if not fits(here):
         for minor in (12, 11, 10):
             if other := shutil.which(f"python3.{minor}"):
                 return other, (3, minor)

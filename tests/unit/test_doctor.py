@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from cpuwatch import doctor, limits
+from cpuwatch import doctor, limits, preflight
 from cpuwatch.doctor import Finding, alerting, machine, services
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.settings import settings
@@ -49,7 +49,7 @@ def test_python(monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], well:
 
 def test_a_clock_that_has_forgotten_the_day_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(machine.clock(Facts())) == []
-    monkeypatch.setattr(machine, "_MADE", 3000)
+    monkeypatch.setattr(preflight, "MADE", 3000)
     one = found(machine.clock)
     assert not one.well and "before this workshop was made" in one.says
 

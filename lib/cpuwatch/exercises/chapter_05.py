@@ -11,7 +11,6 @@ from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import rows
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, Prediction, Question
-from cpuwatch.pipeline import WORKSHOP
 
 _KEY = ["window_start", "hostname", "cpu"]
 
@@ -19,8 +18,7 @@ _KEY = ["window_start", "hostname", "cpu"]
 def _judged() -> pd.DataFrame:
     """All averages, with their host's limit as it is now, and how far over it they are."""
     found = results.read("cpu_out_agg")
-    limits = truth.limits().set_index("hostname")["allowed_top"]
-    top = found["hostname"].map(limits).fillna(WORKSHOP.default_top)
+    top = truth.tops(found["hostname"])
     return found.assign(allowed_top=top, excess=found["usage_avg"] - top)
 
 

@@ -76,8 +76,7 @@ def _jumps(answer: Any) -> str:
 
 def _second_in_a_row(answer: Any) -> str:
     found = _averages()
-    limits = truth.limits().set_index("hostname")["allowed_top"]
-    top = found["hostname"].map(limits).fillna(WORKSHOP.default_top)
+    top = truth.tops(found["hostname"])
     found = found[found["readings"] >= WORKSHOP.min_readings]
     over = (found["usage_avg"] > top).astype(float)
     by_cpu = over.groupby([found["hostname"], found["cpu"]])

@@ -118,6 +118,19 @@ def _own_group(_answer: Any) -> str:
     return "Who joins this group later goes on there, and gets nothing twice."
 
 
+#: How the stretch begins: a consumer of a group of its own.
+_CONSUMER = (
+    "from confluent_kafka import Consumer\n\n"
+    "consumer = Consumer(\n"
+    "    {\n"
+    '        "bootstrap.servers": workshop.fill("${kafka}"),\n'
+    '        "group.id": "my_notifier",\n'
+    '        "auto.offset.reset": "earliest",\n'
+    '        "enable.auto.commit": False,\n'
+    "    }\n"
+    ")\n"
+)
+
 CHAPTER = Chapter(
     exercises=(
         Exercise(
@@ -162,16 +175,7 @@ CHAPTER = Chapter(
             task="Write a small notifier without our helpers: a `Consumer` of the group"
             " `my_notifier` reads all of `cpu_alerts`, prints each record's value, and commits what"
             " it has read **after** it was printed.",
-            starter="from confluent_kafka import Consumer\n\n"
-            "consumer = Consumer(\n"
-            "    {\n"
-            '        "bootstrap.servers": workshop.fill("${kafka}"),\n'
-            '        "group.id": "my_notifier",\n'
-            '        "auto.offset.reset": "earliest",\n'
-            '        "enable.auto.commit": False,\n'
-            "    }\n"
-            ")\n"
-            "# Here you read, print and commit.\n"
+            starter=_CONSUMER + "# Here you read, print and commit.\n"
             "consumer.close()\n"
             'workshop.check("07-stretch")',
             hints=(
@@ -180,16 +184,7 @@ CHAPTER = Chapter(
                 " comes: then all was read.",
                 "consumer.commit(message, asynchronous=False) notes that this one is done.",
             ),
-            solution="from confluent_kafka import Consumer\n\n"
-            "consumer = Consumer(\n"
-            "    {\n"
-            '        "bootstrap.servers": workshop.fill("${kafka}"),\n'
-            '        "group.id": "my_notifier",\n'
-            '        "auto.offset.reset": "earliest",\n'
-            '        "enable.auto.commit": False,\n'
-            "    }\n"
-            ")\n"
-            'consumer.subscribe(["cpu_alerts"])\n'
+            solution=_CONSUMER + 'consumer.subscribe(["cpu_alerts"])\n'
             "while (message := consumer.poll(10)) is not None:\n"
             "    print(message.value())\n"
             "    consumer.commit(message, asynchronous=False)\n"

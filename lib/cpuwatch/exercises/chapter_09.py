@@ -73,10 +73,15 @@ def _counted(topic: str, job: str) -> pd.DataFrame:
     return results.with_times(found.drop(columns=["partition", "offset"]))
 
 
+def _moment(watermark: int) -> pd.Timestamp:
+    """The latest end of a window that a watermark, in epoch milliseconds, has passed."""
+    return pd.Timestamp(watermark + 1, unit="ms", tz="UTC")
+
+
 def _closed(one: pd.DataFrame, length: int, until: int, by: tuple[str, ...]) -> pd.DataFrame:
     """The windows of some readings that a watermark, in epoch milliseconds, has closed."""
     found = truth.windows(one, length, by=by)
-    end = truth.moments(pd.Series([until + 1]))[0]
+    end = _moment(until)
     return pd.DataFrame(found[found["window_end"] <= end].reset_index(drop=True))
 
 
@@ -133,7 +138,7 @@ def _not_held_up(_answer: Any) -> str:
     def further() -> list[pd.DataFrame]:
         now = _counted("my_live", "my_live")
         end = now["window_start"].max() + pd.Timedelta(seconds=WORKSHOP.window)
-        return [now] if end > truth.moments(pd.Series([until + 1]))[0] else []
+        return [now] if end > _moment(until) else []
 
     try:
         (found,) = waiting.until(further, _PATIENCE, "")

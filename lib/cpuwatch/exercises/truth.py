@@ -78,6 +78,12 @@ def limits() -> pd.DataFrame:
         engine.dispose()
 
 
+def tops(hostnames: pd.Series[Any]) -> pd.Series[Any]:
+    """For each of these hosts its limit as it is now; one without has the pipeline's."""
+    known = limits().set_index("hostname")["allowed_top"]
+    return hostnames.map(known).fillna(WORKSHOP.default_top)
+
+
 def moments(ms: pd.Series[Any]) -> pd.Series[Any]:
     """Epoch milliseconds as times."""
     return pd.to_datetime(ms, unit="ms", utc=True).dt.as_unit("ns")

@@ -58,14 +58,15 @@ class Stream:
             self.sent = sent
 
         try:
-            source = replace(live_fleet(), ticks=self._ticks())
+            fleet = live_fleet()
+            source = replace(fleet, ticks=self._ticks(fleet.ticks))
             send(source, progress=count, stop=self._stop, topic=self.topic)
         except Exception as error:
             self._error = error
 
-    def _ticks(self) -> Iterator[Iterator[Reading]]:
+    def _ticks(self, ticks: Iterable[Iterable[Reading]]) -> Iterator[Iterator[Reading]]:
         usage_now()  # it measures from one call to the next
-        for tick in live_fleet().ticks:
+        for tick in ticks:
             yield self._readings(tick)
 
     def _readings(self, tick: Iterable[Reading]) -> Iterator[Reading]:

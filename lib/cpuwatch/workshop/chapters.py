@@ -237,7 +237,8 @@ class CatchUp:
         topic = topics.READINGS
         more = self._keep or pipeline.may_hold_more(self._chapter)
         live = self._keep or pipeline.may_be_live(self._chapter)
-        if noted.holds_readings(topic, or_more=more) and (live or not _is_live(topic)):
+        # What holds the fleet alone holds nothing live: that is asked only where there may be more.
+        if noted.holds_readings(topic, or_more=more) and (live or not more or not _is_live(topic)):
             return
         if _holds_fleet(topic):
             noted.note_readings(topic)  # somebody else sent them: a notebook's cell
