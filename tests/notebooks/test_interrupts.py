@@ -45,8 +45,13 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(60)
 
-    def run(self, code: str, stop_after: float | None = None) -> list[tuple[str, str]]:
-        """Run a cell, and press Stop after some seconds; its outputs: kind and text."""
+    def run(
+        self, code: str, stop_after: float | None = None, stop_at: str | None = None
+    ) -> list[tuple[str, str]]:
+        """Run a cell; its outputs: kind and text.
+
+        Stop is pressed after some seconds, or as soon as the cell prints a text.
+        """
         shown: list[tuple[str, str]] = []
 
         def keep(message: dict[str, Any]) -> None:
@@ -70,6 +75,8 @@ class Kernel:
             if got["msg_type"] == "status" and got["content"]["execution_state"] == "idle":
                 return shown
             keep(got)
+            if stop_at is not None and shown and stop_at in shown[-1][1]:
+                self.manager.interrupt_kernel()
         raise AssertionError(f"the cell did not end: {code}")
 
     def stop(self) -> None:
@@ -149,7 +156,7 @@ def test_stop_while_plain_pyflink_starts_a_job(kernel: Kernel, seconds: float) -
 
 def test_stop_while_plain_pyflink_waits_for_a_job_without_end(kernel: Kernel) -> None:
     assert kernel.run(PLAIN_JOB) == []
-    assert STOPPED in kernel.run("result.wait()", stop_after=1)
+    assert STOPPED in kernel.run('print("It waits."); result.wait()', stop_at="It waits.")
     assert "Empty" in dict(kernel.run("workshop.stop_jobs()"))["execute_result"]
     assert ("execute_result", "5") in kernel.run(PREVIEW)
 
@@ -162,9 +169,10 @@ flink.execute(env, sql.taught("cpu_in").replace("TABLE cpu_in", "TABLE cpu_try")
               .replace("'cpu_load_stats_real'", "'cpu_try'"))
 job = flink.deploy(env, "cpu_waits", "INSERT INTO cpu_out_filter"
                    " SELECT time_ltz, hostname, cpu, usage FROM cpu_try")
+print("It waits.")
 flink.wait_until_settled(job, timeout=300)
 """
-    assert STOPPED in kernel.run(wait, stop_after=6)
+    assert STOPPED in kernel.run(wait, stop_at="It waits.")
     assert "cpu_waits" in _running()
     shown = kernel.run("flink.wait_until_settled(job, timeout=3)")
     assert "There is no input: the topic cpu_try is empty." in dict(shown)["error"]
