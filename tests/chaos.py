@@ -182,7 +182,7 @@ class Flow(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        reader = topics.PatientConsumer(**{"group.id": f"chaos-{uuid.uuid4().hex}"})
+        reader = topics.PatientConsumer(f"chaos-{uuid.uuid4().hex}")
         places = range(topics.PARTITIONS)
         reader.assign([TopicPartition(topics.FILTERED, number, 0) for number in places])
         while not self._over.is_set():

@@ -118,13 +118,18 @@ def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 @app.command()
-def up(as_json: AsJson = False) -> None:
+def up(
+    as_json: AsJson = False,
+    take_over: Annotated[
+        bool, typer.Option(help="Take CPUWATCH_PREFIX from whoever uses it.")
+    ] = False,
+) -> None:
     """Start Kafka, PostgreSQL, Flink and the local Slack, those that do not run yet."""
     from cpuwatch.stack import control
 
     start = time.monotonic()
     with signals.not_lost(), _telling(quiet=as_json) as tell:
-        services = control.up(tell, show=not as_json)
+        services = control.up(tell, not as_json, take_over)
     if as_json:
         print(control.as_json(services))
         return

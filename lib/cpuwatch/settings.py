@@ -41,6 +41,10 @@ DATA = ROOT / "data"
 _OWN_NAMES = ("POSTGRES_PASSWORD", "SLACK_BOT_TOKEN", "SLACK_CHANNEL")
 
 
+#: The longest prefix: with it, a topic's name is still far below Kafka's 249 characters, and a
+#: schema's below PostgreSQL's 63.
+_LONGEST_PREFIX = 30
+
 #: Where root's state folders are.
 ROOTS_HOME = Path("/var/lib/cpuwatch")
 
@@ -142,6 +146,9 @@ class Settings(BaseSettings):
     slack_channel: str | None = Field(default=None, validation_alias="SLACK_CHANNEL")
     #: Where the embedded services keep configuration, data and logs.
     state: Path = Field(default_factory=default_state)
+    #: What stands before the names of all topics, jobs and tables, for those who share a Kafka, a
+    #: Flink and a PostgreSQL with others: see `naming`.
+    prefix: str | None = None
     #: Every how many seconds a job makes a checkpoint. A sink with exactly-once delivery shows its
     #: rows then, so an alert is about so much later; and each costs a laptop some 25 ms of work.
     checkpoints: float = 1.0
@@ -235,6 +242,22 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("prefix")
+    @classmethod
+    def _one_word(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if value == "public":
+            raise ValueError("'public' is the schema of all in PostgreSQL; take another one")
+        if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value) and len(value) <= _LONGEST_PREFIX:
+            return value
+        plain = re.sub(r"[^a-z0-9]+", "-", value.casefold()).strip("-")[:_LONGEST_PREFIX]
+        better = f", such as {plain.strip('-')}" if plain.strip("-") else ", such as anna"
+        raise ValueError(
+            f"a prefix is at most {_LONGEST_PREFIX} small letters and digits, with single hyphens"
+            f" between them{better}"
+        )
+
     @field_validator("slack_channel")
     @classmethod
     def _channel(cls, value: str | None) -> str | None:
@@ -310,6 +333,11 @@ class Settings(BaseSettings):
     def services_file(self) -> Path:
         """The record of the embedded services' ports, written by `cpuwatch up`."""
         return self.state / "services.json"
+
+    @property
+    def notes(self) -> Path:
+        """What is kept of this attendee's work alone: a folder, one for each prefix."""
+        return self.state / "prefixes" / self.prefix if self.prefix else self.state
 
     @property
     def client_folder(self) -> Path:
@@ -420,7 +448,8 @@ class Settings(BaseSettings):
     def jdbc_url(self) -> str:
         """PostgreSQL's JDBC address, as the Flink cluster sees it, without its password."""
         url = self.postgres_url
-        query = urlencode({"user": url.username, **url.query}, doseq=True, quote_via=quote)
+        own = {} if self.prefix is None else {"currentSchema": self.prefix}
+        query = urlencode({"user": url.username, **url.query, **own}, doseq=True, quote_via=quote)
         database = quote(url.database or "", safe="")
         return f"jdbc:postgresql://{self.postgres_for_flink}/{database}?{query}"
 

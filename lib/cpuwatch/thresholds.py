@@ -28,7 +28,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings.numbers import Style, has_comma, percentage
 from cpuwatch.readings.table import Head, RejectedError, Text, has_width, header_names, split
 from cpuwatch.settings import DATA, settings
-from cpuwatch.stack import failures, postgres
+from cpuwatch.stack import claims, failures, postgres
 from cpuwatch.words import shown
 
 #: The workshop's thresholds.
@@ -43,15 +43,18 @@ TABLE = Table(
 )
 
 
-def engine(schema: str = "public") -> Engine:
+def engine(schema: str | None = None) -> Engine:
     """An SQLAlchemy engine for the workshop's database.
 
     Parameters
     ----------
     schema
-        The schema in which tables are looked for and made.
+        The schema in which tables are looked for and made; by default the prefix's, or 'public'.
     """
     config = settings()
+    if config.prefix is not None:
+        claims.claim(config)  # its schema may have gone since, with a stack that was wiped
+    schema = schema or config.prefix or "public"
     # An identifier in SQL's quotes, in an option whose blanks stand behind a backslash.
     quoted = schema.replace('"', '""')
     path = re.sub(r"([\\\s])", r"\\\1", f'"{quoted}"')

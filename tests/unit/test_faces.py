@@ -114,6 +114,7 @@ FACES = {
         "messages",
         "names",
         "partitions_of",
+        "place",
         "produce",
         "read",
         "read_parts",

@@ -40,7 +40,7 @@ class AskedConsumer(PatientConsumer, Kafka):
 
 
 def consumer(*answers: object) -> AskedConsumer:
-    found = AskedConsumer(**{"group.id": "test"})
+    found = AskedConsumer("test")
     found.answers = answers
     return found
 

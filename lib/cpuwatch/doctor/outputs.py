@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from cpuwatch import pipeline, sql, words
+from cpuwatch import naming, pipeline, sql, words
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.doctor.samples import Sample
 from cpuwatch.flink import cluster, noted
@@ -156,7 +156,7 @@ def held_back(what: str, now: Job) -> Iterator[Finding]:
     if "TUMBLE" not in text.upper():
         return
     marks = {
-        (found["topic"], int(found["partition"])): int(value)
+        (naming.shown(found["topic"]), int(found["partition"])): int(value)
         for name, value in cluster.metrics(now, _OF_PARTITION).items()
         if (found := _OF_PARTITION.search(name)) is not None
     }

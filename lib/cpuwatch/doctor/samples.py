@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from cpuwatch import topics
 
@@ -52,7 +52,7 @@ def newest(topic: str) -> Sample:
     CpuwatchError
         If Kafka does not answer in time.
     """
-    reader = topics.PatientConsumer(**{"group.id": f"cpuwatch-doctor-{uuid.uuid4().hex[:8]}"})
+    reader = topics.PatientConsumer(f"cpuwatch-doctor-{uuid.uuid4().hex[:8]}")
     try:
         return _read(reader, topic)
     except KafkaException as error:
@@ -64,13 +64,13 @@ def newest(topic: str) -> Sample:
 def _read(reader: topics.PatientConsumer, topic: str) -> Sample:
     parts = topics.partitions_of(topic)
     bounds = {
-        number: reader.get_watermark_offsets(TopicPartition(topic, number), timeout=_PATIENCE)
+        number: reader.get_watermark_offsets(topics.place(topic, number), timeout=_PATIENCE)
         for number in parts
     }
     starts = {number: max(low, high - _MOST) for number, (low, high) in bounds.items()}
     found: dict[int, list[dict[str, Any] | None]] = {number: [] for number in parts}
     last = dict.fromkeys(parts, -1)
-    reader.assign([TopicPartition(topic, number, start) for number, start in starts.items()])
+    reader.assign([topics.place(topic, number, start) for number, start in starts.items()])
     left = set(parts)
     deadline = time.monotonic() + _PATIENCE
     while left and time.monotonic() < deadline:

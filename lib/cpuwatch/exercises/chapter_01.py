@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cpuwatch import topics
+from cpuwatch import naming, topics
 from cpuwatch.exercises.answers import is_empty, number
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
 
@@ -75,7 +75,10 @@ def _topic_of_doc(_answer: Any) -> str:
 
 def _last_records(answer: Any) -> str:
     if is_empty(answer) or (isinstance(answer, list) and not answer):
-        raise NotYetError("The answer is empty: put the values of five records into the list.")
+        raise NotYetError(
+            "The answer is empty: put the values of five records into the list."
+            + naming.in_full(topics.READINGS)
+        )
     given = [_value(one) for one in answer]
     if len(given) != _LAST:
         raise NotYetError(f"Five records are asked for, and the answer holds {len(given)}.")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import TopicPartition
-
-from cpuwatch import results, slack, topics
+from cpuwatch import naming, results, slack, topics
 from cpuwatch.exercises.answers import is_empty, number
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
 
@@ -92,16 +90,16 @@ def _own_group(_answer: Any) -> str:
     ends = {one.partition(): one.offset() + 1 for one in topics.messages(topics.ALERTS)}
     if not ends:
         raise NotYetError('There is nothing in cpu_alerts: workshop.begin("07") brings it.')
-    reader = topics.PatientConsumer(**{"group.id": GROUP})
+    reader = topics.PatientConsumer(GROUP)
     try:
-        asked = [TopicPartition(topics.ALERTS, number) for number in sorted(ends)]
+        asked = [topics.place(topics.ALERTS, number) for number in sorted(ends)]
         noted = {one.partition: one.offset for one in reader.committed(asked, timeout=10)}
     finally:
         reader.close()
     if all(offset < 0 for offset in noted.values()):
         raise NotYetError(
             f"The consumer group {GROUP} has committed nothing: consumer.commit notes how far it"
-            " has read."
+            f" has read.{naming.in_full(GROUP, topics.ALERTS)}"
         )
     for partition, end in ends.items():
         if noted[partition] < 0:

@@ -35,4 +35,5 @@ def read() -> dict[str, str]:
 
 
 def _path() -> Path:
-    return settings().cache / "progress.json"
+    own = settings().prefix
+    return settings().cache / (f"progress-{own}.json" if own else "progress.json")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from cpuwatch import sql, waiting, web
+from cpuwatch import naming, sql, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
@@ -37,6 +37,9 @@ _PATIENCE = 60.0
 
 #: How long a JobManager may take to come back and to take up its jobs, in seconds.
 TAKEOVER = 60.0
+
+#: How long the slot of a job that has ended may be taken still, in seconds.
+_MOMENT = 10.0
 
 #: How REST says that there is no JobManager yet, or that a job of its is just being taken up.
 _NOT_YET = 503
@@ -71,13 +74,14 @@ class Job:
 
 
 def jobs(running_only: bool = False, patience: float = TAKEOVER) -> list[Job]:
-    """The jobs that the cluster knows, oldest first; `patience` as for `rest`."""
+    """Our jobs that the cluster knows, oldest first; `patience` as for `rest`."""
     known = rest("/jobs/overview", patience=patience)["jobs"]
     found = sorted(known, key=lambda job: int(job["start-time"]))
     return [
-        Job(job["jid"], job["name"], job["state"])
+        Job(job["jid"], name, job["state"])
         for job in found
-        if not (running_only and job["state"] in ENDED)
+        if (name := naming.short(job["name"])) is not None
+        and not (running_only and job["state"] in ENDED)
     ]
 
 
@@ -184,7 +188,7 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
         if found["topic"] is None:
             begun[found["source"]] = int(float(value)) > 0
         else:
-            place = found["topic"], int(found["partition"])
+            place = naming.shown(found["topic"]), int(found["partition"])
             last = int(value) - (found["what"] == "committed")
             one = by_source.setdefault(found["source"], {})
             one[place] = max(one.get(place, -1), last)
@@ -214,6 +218,44 @@ def late(job: Job) -> int:
 def free_slots() -> int:
     """How many more jobs of ours the cluster has room for."""
     return int(rest("/overview")["slots-available"])
+
+
+def has_place(job: Job) -> bool:
+    """Whether a job has the slot that it needs, or has ended."""
+    waiting_for_one = {"CREATED", "SCHEDULED"}
+    try:
+        return all(
+            one["status"] not in waiting_for_one for one in rest(f"/jobs/{job.id}")["vertices"]
+        )
+    except web.HTTPError:
+        return True  # it has ended meanwhile
+
+
+def await_slot() -> None:
+    """Wait until the cluster has room for one more job; a moment, as one that was cancelled needs.
+
+    Raises
+    ------
+    CpuwatchError
+        If it has none: it says whose jobs have the slots.
+    """
+    waiting.until(lambda: free_slots() > 0, _MOMENT, _full, PAUSE)
+
+
+def _full() -> str:
+    ours = sorted({job.name for job in jobs(running_only=True)})
+    yours = f"yours are {', '.join(ours)}" if ours else "none of them is yours"
+    mend = "Stop what you need no more: workshop.stop_jobs('NAME')" if ours else ""
+    ask = "ask whoever runs the cluster for more slots" if _is_shared() else ""
+    what = f"{mend}, or {ask}" if mend and ask else mend or ask.capitalize()
+    return (
+        f"There is no room for one more job: each takes a slot of the cluster, and all"
+        f" {rest('/overview')['slots-total']} are taken; {yours}. {what}."
+    )
+
+
+def _is_shared() -> bool:
+    return settings().prefix is not None or settings().outside("flink")
 
 
 def metrics(job: Job, wanted: re.Pattern[str], windows_only: bool = False) -> dict[str, str]:

@@ -9,10 +9,18 @@ from dataclasses import dataclass
 
 from pyflink.table import TableEnvironment, TablePipeline
 
-from cpuwatch import pipeline, sql, topics
+from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted, tables
-from cpuwatch.flink.cluster import PREVIEW, Job, cancel, cancel_all, readers, wait_until_running
+from cpuwatch.flink.cluster import (
+    PREVIEW,
+    Job,
+    await_slot,
+    cancel,
+    cancel_all,
+    readers,
+    wait_until_running,
+)
 from cpuwatch.flink.environment import CHAINS, PHASES, ask, clean
 from cpuwatch.progress import Line
 
@@ -197,10 +205,12 @@ def submit(
     CpuwatchError
         If Flink refuses the statement, or the cluster does not answer.
     """
+    known_as = naming.new(name)
     cancel(name)
+    await_slot()
 
     def start() -> Job:
-        environment.get_config().set("pipeline.name", name)
+        environment.get_config().set("pipeline.name", known_as)
         with _options(environment, _wanted(environment, statement, chained)):
             if isinstance(statement, str):
                 result = environment.execute_sql(clean(statement))

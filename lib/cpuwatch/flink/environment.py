@@ -16,10 +16,10 @@ from typing import TypeVar
 
 from py4j.protocol import Py4JError
 from pyflink.java_gateway import get_gateway
-from pyflink.table import EnvironmentSettings, TableEnvironment
+from pyflink.table import EnvironmentSettings, TableConfig, TableEnvironment
 from pyflink.util.exceptions import JavaException
 
-from cpuwatch import sql
+from cpuwatch import naming, sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, explain, gateway, java
 from cpuwatch.progress import Line
@@ -87,6 +87,8 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             CHECKPOINTS: f"{round(1000 * config.checkpoints)} ms",
             CHAINS: "false",
             STATE_TTL: "7 d",
+            # A job that somebody submits without our help, and without a name, is theirs, too.
+            **({"pipeline.name": naming.full("job")} if naming.prefix() else {}),
             # Windows are aligned to the epoch, and times are written in UTC, wherever we are.
             "table.local-time-zone": "UTC",
             # Functions in Python run as they would here.
@@ -94,11 +96,13 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             "python.client.executable": sys.executable,
         }.items():
             options.set(name, str(value))
+        if naming.prefix():
+            _call_jobs_in_full(options)
         return environment
 
     line = Line("Connected to Flink.", quiet)
     # Another stack may have had the same address, and other keys.
-    which = (config.flink_address, config.state)
+    which = (config.flink_address, config.notes)
     if not fresh and which in _CONNECTED:
         return _CONNECTED[which]
     start = time.monotonic()
@@ -113,6 +117,16 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
         _CONNECTED[which] = environment
     line.end()
     return environment
+
+
+def _call_jobs_in_full(options: TableConfig) -> None:
+    """Let a name that somebody sets for a job without our help be one of theirs as well."""
+    plain = options.set
+
+    def named(key: str, value: str) -> TableConfig:
+        return plain(key, naming.full(value) if key == "pipeline.name" else value)
+
+    options.set = named
 
 
 def warm_up() -> None:

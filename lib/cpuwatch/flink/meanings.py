@@ -346,6 +346,11 @@ _TABLE: list[tuple[str, Meaning]] = [
         "A topic that the job reads or writes does not exist (any more): see topics.names().",
     ),
     (
+        r"Could not acquire the minimum required resources",
+        "There is no room for it: each job takes a slot of the cluster, and all are taken. See"
+        " workshop.jobs(), and stop what you need no more, as by workshop.stop_jobs('NAME')",
+    ),
+    (
         r"relation \"([^\"]+)\" does not exist",
         "PostgreSQL has no table '{1}': check 'table-name', or run chapter 04, which makes it",
     ),

@@ -18,6 +18,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
 from pyflink.util.exceptions import JavaException
 
+from cpuwatch import naming
 from cpuwatch.flink.cluster import PREVIEW, client_options
 from cpuwatch.flink.tables import identifier
 
@@ -26,7 +27,6 @@ _UNUSED = "unused"
 
 #: Whatever the attendee's environment says.
 _ALWAYS = {
-    "pipeline.name": PREVIEW,
     "execution.target": "remote",
     # If the kernel dies, the cluster ends its previews.
     "execution.attached": "true",
@@ -94,7 +94,7 @@ def _copy_options(
 ) -> None:
     configuration = mirror.get_config().get_configuration()
     theirs = environment.get_config().get_configuration().to_dict()
-    wanted = {**theirs, **client_options(), **_ALWAYS, **own}
+    wanted = {**theirs, **client_options(), **_ALWAYS, "pipeline.name": naming.full(PREVIEW), **own}
     for name in {*configuration.to_dict(), *_WITHOUT} - (set(wanted) - set(_WITHOUT)):
         configuration.remove_config(name)
     for name, value in wanted.items():

@@ -22,7 +22,7 @@ from cpuwatch.settings import settings
 
 
 def _file() -> Path:
-    return settings().state / "deployed.json"
+    return settings().notes / "deployed.json"
 
 
 def _notes() -> dict[str, Any]:
@@ -41,7 +41,8 @@ def _notes() -> dict[str, Any]:
 
 
 def _write(name: str, note: Mapping[str, Any]) -> None:
-    with files.only_one(settings().state / "deployed.lock"):
+    files.folder(settings().notes)
+    with files.only_one(settings().notes / "deployed.lock"):
         text = json.dumps({**_notes(), name: note}, indent=1) + "\n"
         files.write(_file(), text, private=True)  # a statement may hold what is nobody's business
 

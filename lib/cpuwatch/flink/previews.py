@@ -40,6 +40,9 @@ _BETTER_AS_STREAM = re.compile(
 #: A preview that takes longer than this shows what it has read, in seconds.
 _LONG = 2.0
 
+#: How long a preview waits for a slot, in seconds: one that was just set free comes at once.
+_FOR_A_PLACE = 10.0
+
 #: The column that says what happened to a row, and how Flink writes that.
 _OP = "op"
 _SHORT = {"INSERT": "+I", "UPDATE_BEFORE": "-U", "UPDATE_AFTER": "+U", "DELETE": "-D"}
@@ -105,7 +108,7 @@ def preview(
     def watch() -> None:
         one.check()
         took = time.monotonic() - started
-        if took > timeout:
+        if took > timeout or (took > _FOR_A_PLACE and not one.has_place()):
             raise CpuwatchError(one.too_long(timeout))
         if one.is_planned and not lines and not quiet:
             lines.append(Line(""))
@@ -379,6 +382,10 @@ class _Preview:
             return "Flink is planning"
         read = cluster.records_read(self._job)
         return f"{read:,} records read" if read else "waiting for a place on the cluster"
+
+    def has_place(self) -> bool:
+        """Whether its job runs, or the cluster has room for it."""
+        return self._job is None or cluster.free_slots() > 0 or cluster.has_place(self._job)
 
     def too_long(self, timeout: float) -> str:
         """Why it is not ready, and what to do."""

@@ -15,7 +15,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import TableEnvironment
 from pyflink.util.exceptions import JavaException
 
-from cpuwatch import pipeline, sql, topics
+from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.environment import ask, clean, execute
 
@@ -258,11 +258,14 @@ def in_plan(plan: str) -> list[str]:
 
 
 def options(environment: TableEnvironment, table: str) -> dict[str, str]:
-    """The options in a table's WITH (…); empty for a view."""
+    """The options in a table's WITH (…), its topic by our name; empty for a view."""
     found = _resolved(environment, table)
     if found is None or table in environment.list_views():
         return {}
-    return dict(found.getResolvedTable().getOptions())
+    used = dict(found.getResolvedTable().getOptions())
+    if "topic" in used:
+        used["topic"] = ";".join(naming.shown(one) for one in used["topic"].split(";"))
+    return used
 
 
 def window_times(environment: TableEnvironment, statement: str) -> dict[str, bool]:
@@ -363,6 +366,11 @@ def as_group(environment: TableEnvironment, names: Iterable[str], group: str) ->
             execute(environment, f"ALTER TABLE `{name}` RESET ('{_GROUP}')")
 
 
+def _in_schema(url: str, schema: str) -> str:
+    """A JDBC address whose tables are looked for in this schema alone."""
+    return f"{re.sub(r'&currentSchema=[^&]*', '', url)}&currentSchema={schema}"
+
+
 def refuse_hints(name: str, text: str) -> None:
     """Raise if a statement leads past its tables' own options, to another topic perhaps.
 
@@ -407,7 +415,7 @@ def keep_apart(environment: TableEnvironment, run: pipeline.Run) -> None:
                 if name in used:
                     own[name] = run.job(used[name])
         elif connector == "jdbc":
-            own = {"url": f"{used['url']}&currentSchema={run.schema}"}
+            own = {"url": _in_schema(used["url"], run.schema)}
         else:
             raise CpuwatchError(
                 f"The table {table} cannot be kept apart from the workshop's own: its connector"

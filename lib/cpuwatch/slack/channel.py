@@ -278,4 +278,6 @@ def connect(
         return Channel(token, config.slack_channel, REAL, stop, patience)
     address = f"http://127.0.0.1:{config.port('slack')}/api/"
     token = secrets_in(config.slack_folder).token
-    return Channel(token, channel or "cpu-alerts", address, stop, patience)
+    # A channel of a prefix's own is in no list of the stand-in's, so it is named by its id.
+    own = f"C0{config.prefix.upper()}--CPUALERTS" if config.prefix else "cpu-alerts"
+    return Channel(token, channel or own, address, stop, patience)

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from cpuwatch.settings import settings
 from cpuwatch.words import iso, length, moment, printable
 
 #: By this type a message's metadata is recognised as the notifier's own.
@@ -209,9 +210,12 @@ def metadata(notice: Notice) -> dict[str, Any]:
     # The newest are the likeliest to come again.
     while len(orjson.dumps(remembered)) > _MOST_REMEMBERED and len(remembered["episodes"]) > 1:
         del remembered["episodes"][0]
+    ours = settings().prefix
     return {
         "event_type": EVENT_TYPE,
         "event_payload": {
+            # Others may tell the same channel of hosts of the same names.
+            **({"prefix": ours} if ours else {}),
             "id": notice.id,
             "state": "open" if notice.is_open else "closed",
             "notice": orjson.dumps(remembered).decode(),
@@ -225,8 +229,10 @@ def recognise(message: dict[str, Any]) -> Notice | None:
     if found.get("event_type") != EVENT_TYPE:
         return None
     try:
+        if found["event_payload"].get("prefix") != settings().prefix:
+            return None
         notice = Notice.from_dict(orjson.loads(found["event_payload"]["notice"]))
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
     notice.ts = str(message["ts"])
     notice.said = text(notice)

@@ -18,7 +18,6 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
-    TopicPartition,
 )
 
 from cpuwatch import files, topics
@@ -119,13 +118,13 @@ class Notifier:
     # --- Reading ---------------------------------------------------------------------------
 
     def _join(self) -> topics.PatientConsumer:
-        return topics.PatientConsumer(**{"group.id": self._group})
+        return topics.PatientConsumer(self._group)
 
     def _begin(self, afresh: bool = False) -> set[int]:
         """Take up where the group left off; returns the partitions with something to read."""
         topics.create(self.topic)
         self._topic_id = _topic_id(self.topic)
-        parts = [TopicPartition(self.topic, number) for number in range(topics.PARTITIONS)]
+        parts = [topics.place(self.topic, number) for number in range(topics.PARTITIONS)]
         waiting = set()
         try:
             if self._memory is not None and not afresh:
@@ -213,7 +212,7 @@ class Notifier:
         reached: dict[int, int] = {}
         for message in batch:
             reached[message.partition()] = message.offset() + 1
-        offsets = [TopicPartition(self.topic, part, where) for part, where in reached.items()]
+        offsets = [topics.place(self.topic, part, where) for part, where in reached.items()]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:

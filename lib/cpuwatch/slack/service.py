@@ -7,6 +7,7 @@ supervisor it is `python -m cpuwatch.slack`.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -16,11 +17,10 @@ from pathlib import Path
 from confluent_kafka import (
     KafkaError,
     KafkaException,
-    TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 
-from cpuwatch import envfile, files, signals, topics, words
+from cpuwatch import envfile, files, naming, signals, topics, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.slack.channel import Channel, connect
@@ -29,16 +29,19 @@ from cpuwatch.stack.slack import NOTIFIER, stays
 from cpuwatch.stack.supervisor import Supervisor
 from cpuwatch.waiting import until
 
+#: What supervisor says of a program that runs, or will soon.
+_AT_WORK = ("STARTING", "RUNNING", "BACKOFF")
+
 
 def _memory_file(channel: Channel) -> Path:
     place = hashlib.sha256(f"{channel.address} {channel.name}".encode()).hexdigest()[:12]
-    return settings().slack_folder / f"notified-{place}.json"
+    return settings().notes / "slack" / f"notified-{place}.json"
 
 
 @contextmanager
 def alone() -> Iterator[None]:
     """Two notifiers would tell everything twice: the kernel lets only one in."""
-    path = settings().slack_folder / "notifier.lock"
+    path = settings().notes / "slack" / "notifier.lock"
     files.folder(path.parent)
     with files.only_one(
         path,
@@ -114,14 +117,15 @@ def forget() -> None:
         If a notifier is at work.
     """
     with alone():
-        for file in settings().slack_folder.glob("notified-*.json"):
+        for file in (settings().notes / "slack").glob("notified-*.json"):
             file.unlink()
         topics.ask(_forget_group)
 
 
 def _forget_group(client: AdminClient) -> None:
     try:
-        client.delete_consumer_groups([GROUP])[GROUP].result(20)
+        group = naming.full(GROUP)
+        client.delete_consumer_groups([group])[group].result(20)
     except KafkaException as error:
         if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
             raise
@@ -131,9 +135,9 @@ def waiting() -> int:
     """How many transitions in cpu_alerts no channel was told of yet."""
     if topics.ALERTS not in topics.names():
         return 0
-    reader = topics.PatientConsumer(**{"group.id": GROUP})
+    reader = topics.PatientConsumer(GROUP)
     try:
-        parts = [TopicPartition(topics.ALERTS, number) for number in range(topics.PARTITIONS)]
+        parts = [topics.place(topics.ALERTS, number) for number in range(topics.PARTITIONS)]
         count = 0
         for part in reader.committed(parts, timeout=20):
             low, high = reader.get_watermark_offsets(part, timeout=20)
@@ -168,11 +172,16 @@ def start() -> None:
     supervisor = Supervisor(config.state)
     if NOTIFIER not in supervisor.programs():
         raise CpuwatchError("The stack does not run: start it with 'cpuwatch up'.")
+    if not _is_ours():
+        raise CpuwatchError(
+            f"A notifier stays in this stack already, for the prefix {_whose()!r}: there is one a"
+            " stack. Run 'cpuwatch notify' in a terminal instead."
+        )
     if not is_running():
         with alone():
             pass
     # It stays from now on, whatever dies meanwhile.
-    files.write(stays(config), b"", private=True)
+    files.write(stays(config), (config.prefix or "").encode(), private=True)
     supervisor.restart(NOTIFIER)
     _wait(True)
 
@@ -180,16 +189,31 @@ def start() -> None:
 def stop() -> None:
     """Stop the notifier that runs under the stack's supervisor, if it does."""
     config = settings()
+    if not _is_ours():
+        return
+    running = is_running()
     stays(config).unlink(missing_ok=True)
-    if is_running():
+    if running:
         Supervisor(config.state).stop_program(NOTIFIER)
         _wait(False)
 
 
 def is_running() -> bool:
-    """Whether the notifier runs under the stack's supervisor."""
+    """Whether the notifier runs under the stack's supervisor, and for us."""
     info = Supervisor(settings().state).programs().get(NOTIFIER)
-    return info is not None and info["statename"] in ("STARTING", "RUNNING", "BACKOFF")
+    return info is not None and _is_ours() and info["statename"] in _AT_WORK
+
+
+def _whose() -> str | None:
+    """The prefix that the notifier stays for; None if nobody asked it to."""
+    try:
+        return stays(settings()).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def _is_ours() -> bool:
+    return _whose() in (None, settings().prefix or "")
 
 
 def _wait(running: bool) -> None:
@@ -217,6 +241,9 @@ def main() -> None:
         # Who reads the log in a terminal should not obey a host's name.
         print(time.strftime("%H:%M:%SZ", time.gmtime()), words.printable(line), flush=True)
 
+    # Supervisor is a stack's, and an attendee's prefix is not for it.
+    os.environ["CPUWATCH_PREFIX"] = _whose() or ""
+    settings.cache_clear()
     with signals.stop_event() as stop:
         while not stop.is_set():
             try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from importlib.resources import files
 
-from cpuwatch import pipeline, words
+from cpuwatch import naming, pipeline, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Job, Parameters
 from cpuwatch.settings import settings
@@ -33,6 +33,9 @@ _ADDRESSES: dict[str, Callable[[], str]] = {
     "kafka": lambda: settings().kafka_for_flink,
     "postgres": lambda: settings().jdbc_url,
 }
+
+#: What is filled in before a statement is executed.
+_FILLED: dict[str, Callable[[], str]] = {**_ADDRESSES, "prefix": naming.prefix}
 
 
 def source(name: str) -> str:
@@ -74,7 +77,7 @@ def taught(name: str, parameters: Parameters = WORKSHOP) -> str:
     text = source(name)
     owner = pipeline.job(name) or pipeline.owner(name)
     known = owner.parameters if owner else ()
-    for place in [one for one in places(text) if one not in (*_ADDRESSES, *known)]:
+    for place in [one for one in places(text) if one not in (*_FILLED, *known)]:
         what = f"the job {owner.name}" if owner else "a table"
         raise CpuwatchError(
             f"{name}.sql asks for ${{{place}}}, which nothing fills:"
@@ -83,7 +86,7 @@ def taught(name: str, parameters: Parameters = WORKSHOP) -> str:
     if owner is not None:
         _check_places(owner)
     return _PLACE.sub(
-        lambda found: found[0] if found[1] in _ADDRESSES else _written(found[1], parameters), text
+        lambda found: found[0] if found[1] in _FILLED else _written(found[1], parameters), text
     )
 
 
@@ -126,6 +129,9 @@ def statement(name: str, parameters: Parameters = WORKSHOP) -> str:
 def fill(text: str) -> str:
     """Replace `${kafka}` and `${postgres}` by the addresses that the Flink cluster uses.
 
+    On services that are shared with others, topics, groups and transactions get their full names;
+    `${prefix}` is what stands before these.
+
     Raises
     ------
     CpuwatchError
@@ -133,14 +139,14 @@ def fill(text: str) -> str:
     """
 
     def address(found: re.Match[str]) -> str:
-        if found[1] not in _ADDRESSES:
+        if found[1] not in _FILLED:
             raise CpuwatchError(
                 f"Nothing fills {found[0]} in that statement: there are"
                 f" {' and '.join(f'${{{one}}}' for one in _ADDRESSES)}."
             )
-        return _ADDRESSES[found[1]]()
+        return _FILLED[found[1]]()
 
-    return _PLACE.sub(address, text)
+    return naming.in_options(_PLACE.sub(address, text))
 
 
 def query(text: str) -> str:

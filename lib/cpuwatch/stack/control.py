@@ -18,6 +18,7 @@ from cpuwatch import files, limits, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOTS_HOME, Settings, settings
 from cpuwatch.stack import (
+    claims,
     classes,
     failures,
     flink,
@@ -68,7 +69,7 @@ class Status:
     pids: list[int]
 
 
-def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
+def up(tell: Tell = lambda _: None, show: bool = True, take_over: bool = False) -> list[Status]:
     """Start what is embedded and not running, and wait until every service answers.
 
     What runs is never ended unasked, whatever its probe says: jobs and a class's work hang on
@@ -86,6 +87,8 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
         Called with a short sentence at each step of a start.
     show
         Whether downloads may draw a progress bar.
+    take_over
+        Whether to take the prefix, if one is set, from whoever uses it.
 
     Returns
     -------
@@ -95,7 +98,8 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
     Raises
     ------
     CpuwatchError
-        If a service cannot be brought up, or an outside one does not answer.
+        If a service cannot be brought up, an outside one does not answer, or somebody else uses
+        the prefix.
     """
     config = settings()
     with files.owner_only(), _locked(config):
@@ -120,6 +124,7 @@ def up(tell: Tell = lambda _: None, show: bool = True) -> list[Status]:
             has_to_start = not _revive(config, supervisor, wanted, tell)
         if has_to_start:
             _start(config, supervisor, wanted, tell, show)
+        claims.claim(config, take_over)
         return status()
 
 

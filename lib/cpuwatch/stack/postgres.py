@@ -298,26 +298,25 @@ def answers(port: int, secret: str, data: Path | None = None) -> bool:
 def refusal(config: Settings) -> str | None:
     """Why PostgreSQL lets us not in, such as a wrong password."""
     try:
-        _knock(config)
+        knock(config).close()
     except psycopg2.Error as error:
         first = (str(error).strip() or "no reason given").splitlines()[0]
         return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
     return None
 
 
-def _knock(config: Settings) -> None:
-    """Connect, and leave again."""
+def knock(config: Settings) -> Any:
+    """A connection of psycopg2's own to PostgreSQL, whoever runs it."""
     if not config.outside("postgres"):
-        connect(
+        return connect(
             host="127.0.0.1", port=config.port("postgres"), user=USER, dbname=DATABASE,
             password=password(config.pgpass), connect_timeout=2,
-        ).close()  # fmt: skip
-        return
+        )  # fmt: skip
     url = config.postgres_url
-    psycopg2.connect(
+    return psycopg2.connect(
         **{"connect_timeout": 3, **url.query}, host=url.host, port=url.port,
         user=url.username, dbname=url.database, password=config.postgres_password,
-    ).close()  # fmt: skip
+    )  # fmt: skip
 
 
 def _answers(config: Settings) -> bool:

@@ -69,7 +69,7 @@ def prepare(folder: Path, ports: dict[str, int], marker: str) -> list[Program]:
 
 
 def stays(config: Settings) -> Path:
-    """The file that is there as long as somebody wants the notifier to run."""
+    """The file that is there as long as somebody wants the notifier to run; it has their prefix."""
     return config.slack_folder / "notifier-stays"
 
 

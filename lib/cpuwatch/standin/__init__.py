@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cpuwatch import naming
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.stack.slack import answers, secrets_in
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 CHANNEL = "cpu-alerts"
 
 
-def page_address(channel: str = CHANNEL) -> str:
+def page_address(channel: str | None = None) -> str:
     """The address of the page that shows the channel.
 
     Raises
@@ -27,31 +28,42 @@ def page_address(channel: str = CHANNEL) -> str:
     CpuwatchError
         If the stack has never been started here, or the real Slack is used.
     """
+    address = _address()
+    wanted = channel or own_channel()
+    return address if wanted == CHANNEL else f"{address}?channel={wanted}"
+
+
+def _address() -> str:
+    """The stand-in's own address."""
     if settings().outside("slack"):
         raise CpuwatchError(
             "The real Slack is used here, since SLACK_BOT_TOKEN is set, so there is no stand-in:"
             " look at the channel in Slack, or take that setting away."
         )
-    address = f"http://127.0.0.1:{settings().port('slack')}/"
-    return address if channel == CHANNEL else f"{address}?channel={channel}"
+    return f"http://127.0.0.1:{settings().port('slack')}/"
+
+
+def own_channel() -> str:
+    """The name of the channel that alerts go to: with a prefix it is one of its own."""
+    return naming.full(CHANNEL)
 
 
 def is_running() -> bool:
     """Whether this stack's stand-in answers."""
     try:
-        address = page_address() + "api/"
+        address = _address() + "api/"
     except CpuwatchError:
         return False
     return answers(address, secrets_in(settings().slack_folder).token)
 
 
-def messages(channel: str = CHANNEL) -> pd.DataFrame:
+def messages(channel: str | None = None) -> pd.DataFrame:
     """The channel as it is now, oldest message first.
 
     Parameters
     ----------
     channel
-        Its name.
+        Its name; by default that of the alerts.
 
     Returns
     -------
@@ -61,7 +73,7 @@ def messages(channel: str = CHANNEL) -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = _ask("control", {"read": channel})["messages"]
+    found = _ask("control", {"read": channel or own_channel()})["messages"]
     rows = [
         {
             "posted": float(one["ts"]),
@@ -78,7 +90,7 @@ def messages(channel: str = CHANNEL) -> pd.DataFrame:
 
 
 def await_message(
-    text: str, since: pd.Timestamp | None = None, seconds: float = 120.0, channel: str = CHANNEL
+    text: str, since: pd.Timestamp | None = None, seconds: float = 120.0, channel: str | None = None
 ) -> str:
     """Wait until a message holds a text.
 
@@ -91,7 +103,7 @@ def await_message(
     seconds
         How long to wait.
     channel
-        Its name.
+        Its name; by default that of the alerts.
 
     Returns
     -------
@@ -142,8 +154,8 @@ def heal() -> None:
 
 
 def clear() -> None:
-    """Forget all messages of all channels."""
-    control(clear=True)
+    """Forget all messages of all channels; with a prefix, those of its own channel alone."""
+    control(clear=own_channel() if naming.prefix() else True)
 
 
 def control(**modes: Any) -> dict[str, Any]:
@@ -165,10 +177,10 @@ def _ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
     secret = secrets.control if path == "control" else secrets.token
     headers = {"Authorization": f"Bearer {secret}"}
     try:
-        answer = web.ask(page_address(), path, "POST", body, headers, timeout=60)
+        answer = web.ask(_address(), path, "POST", body, headers, timeout=60)
     except (OSError, ValueError) as error:
         raise CpuwatchError(
-            f"The stand-in for Slack at {page_address()} does not answer"
+            f"The stand-in for Slack at {_address()} does not answer"
             f" ({error}). See 'cpuwatch status', and start it with 'cpuwatch up'."
         ) from error
     if not answer.get("ok"):

@@ -40,7 +40,7 @@ function showAll(messages) {
   const there = new Set(messages.map((message) => message.ts));
   for (const item of [...list.children]) if (!there.has(item.id)) item.remove();
   messages.forEach(show);
-  document.getElementById("empty").hidden = messages.length > 0;
+  document.getElementById("empty").hidden = messages.some((message) => message.channel === channel);
 }
 
 function connect() {

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from cpuwatch.standin.store import CHANNELS, Message, Store, channel_id
+from cpuwatch.standin.store import CHANNELS, Message, Store, channel_id, channel_name
 
 #: Slack's documented pace: about one message a second and channel, short bursts allowed.
 PACE = 1.0
@@ -238,8 +238,8 @@ class StandIn:
         wanted = await _arguments(request)
         if wanted.pop("heal", False):
             self.modes.heal()
-        if wanted.pop("clear", False):
-            self.store.clear()
+        if cleared := wanted.pop("clear", False):
+            self.store.clear(None if cleared is True else channel_id(cleared))
             self._next.clear()
         more: Message = {}
         if "read" in wanted:  # also while Slack's own methods are ill
@@ -301,7 +301,11 @@ class StandIn:
             news.put_nowait(None)
 
     def _tell(self, kind: str, message: Message) -> None:
-        event = _event("all", []) if kind == "clear" else _event("message", _seen(message))
+        if kind == "clear":
+            left = list(self.store.messages.values())[-200:]
+            event = _event("all", [_seen(one) for one in left])
+        else:
+            event = _event("message", _seen(message))
         for news in self._watching:
             news.put_nowait(event)
 
@@ -356,7 +360,7 @@ def _seen(message: Message) -> Message:
     """What the page needs of a message."""
     payload = (message.get("metadata") or {}).get("event_payload") or {}
     return {
-        "channel": CHANNELS.get(message["channel"], message["channel"]),
+        "channel": channel_name(message["channel"]),
         "ts": message["ts"],
         "text": str(message.get("text") or ""),
         "edited": (message.get("edited") or {}).get("ts"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,10 @@ import orjson
 
 #: Channels by id. Names are unique, as in Slack.
 CHANNELS = {"C0CPUALERTS": "cpu-alerts", "C0GENERAL": "general"}
+
+#: With a prefix, each has a channel of their own: this is its name, and its id.
+_OWN_NAME = re.compile(r"([a-z0-9-]+)--cpu-alerts")
+_OWN_ID = re.compile(r"C0([A-Z0-9-]+)--CPUALERTS")
 
 Message = dict[str, Any]
 
@@ -67,9 +72,9 @@ class Store:
         self._write({"kind": "message", "message": message})
         return message
 
-    def clear(self) -> None:
-        """Forget all messages."""
-        self._write({"kind": "clear", "message": {}})
+    def clear(self, channel: str | None = None) -> None:
+        """Forget a channel's messages, or all."""
+        self._write({"kind": "clear", "message": {"channel": channel} if channel else {}})
 
     def history(self, channel: str) -> list[Message]:
         """The channel's messages, newest first."""
@@ -90,7 +95,10 @@ class Store:
 
     def _apply(self, entry: dict[str, Any]) -> None:
         if entry["kind"] == "clear":
-            self.messages.clear()
+            channel = entry["message"].get("channel")
+            for ts, one in list(self.messages.items()):
+                if channel in (None, one["channel"]):
+                    del self.messages[ts]
             return
         message = entry["message"]
         self.messages[message["ts"]] = message
@@ -100,6 +108,15 @@ class Store:
 def channel_id(name: object) -> str | None:
     """The id of a channel given by id or name, with or without '#'; None if there is none."""
     wanted = str(name or "").removeprefix("#")
-    if wanted in CHANNELS:
+    if wanted in CHANNELS or _OWN_ID.fullmatch(wanted):
         return wanted
+    if own := _OWN_NAME.fullmatch(wanted):
+        return f"C0{own[1].upper()}--CPUALERTS"
     return next((key for key, title in CHANNELS.items() if title == wanted), None)
+
+
+def channel_name(key: str) -> str:
+    """The name of a channel given by its id."""
+    if own := _OWN_ID.fullmatch(key):
+        return f"{own[1].lower()}--cpu-alerts"
+    return CHANNELS.get(key, key)

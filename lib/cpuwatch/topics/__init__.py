@@ -12,7 +12,7 @@ from cpuwatch.topics.admin import (
     partitions_of,
     states,
 )
-from cpuwatch.topics.client import PatientConsumer, ask, client_settings, unreachable
+from cpuwatch.topics.client import PatientConsumer, ask, client_settings, place, unreachable
 from cpuwatch.topics.consumer import (
     Follower,
     count,
@@ -73,6 +73,7 @@ __all__ = [
     "messages",
     "names",
     "partitions_of",
+    "place",
     "produce",
     "read",
     "read_parts",

@@ -19,7 +19,8 @@ from confluent_kafka.admin import (
 
 from cpuwatch import waiting
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.topics.client import TIMEOUT, ask
+from cpuwatch.naming import full, new, short, shown
+from cpuwatch.topics.client import TIMEOUT, ask, place
 
 #: Enough to show what a key is for, few enough that no partition stays without a host.
 PARTITIONS = 2
@@ -29,9 +30,10 @@ _KEEP_ALL = {"retention.bytes": "-1", "retention.ms": "-1"}
 
 
 def names() -> list[str]:
-    """The names of all topics, Kafka's own left out."""
+    """The names of all topics of ours, Kafka's own left out."""
     found = ask(lambda client: client.list_topics(timeout=TIMEOUT).topics)
-    return sorted(name for name in found if not name.startswith("__"))
+    ours = (short(name) for name in found if not name.startswith("__"))
+    return sorted(name for name in ours if name is not None)
 
 
 def create(name: str, partitions: int = PARTITIONS, whole: bool = False) -> bool:
@@ -56,7 +58,7 @@ def create(name: str, partitions: int = PARTITIONS, whole: bool = False) -> bool
     CpuwatchError
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
-    wanted = [NewTopic(name, partitions, 1, config=_KEEP_ALL if whole else {})]
+    wanted = [NewTopic(new(name), partitions, 1, config=_KEEP_ALL if whole else {})]
     if not ask(
         lambda client: _done(
             client.create_topics(wanted, operation_timeout=TIMEOUT),
@@ -80,7 +82,7 @@ def keep_whole(name: str) -> None:
         ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET)
         for option, value in _KEEP_ALL.items()
     ]
-    wanted = [ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=changes)]
+    wanted = [ConfigResource(ConfigResource.Type.TOPIC, full(name), incremental_configs=changes)]
     ask(lambda client: _done(client.incremental_alter_configs(wanted)))
 
 
@@ -92,7 +94,7 @@ def delete(*topics: str) -> None:
         return
     ask(
         lambda client: _done(
-            client.delete_topics(gone, operation_timeout=TIMEOUT),
+            client.delete_topics([full(name) for name in gone], operation_timeout=TIMEOUT),
             unless=KafkaError.UNKNOWN_TOPIC_OR_PART,
         )
     )
@@ -107,9 +109,7 @@ def empty(name: str, partitions: int = PARTITIONS) -> None:
 
 def clear(name: str) -> None:
     """Take all records out of a topic that stays the same one: who reads it reads on."""
-    ends = [
-        TopicPartition(name, number, end) for number, end in states(name)[name].ends.items() if end
-    ]
+    ends = [place(name, number, end) for number, end in states(name)[name].ends.items() if end]
     if ends:
         ask(lambda client: _done(client.delete_records(ends)))
 
@@ -136,7 +136,8 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
 
 def partitions_of(name: str) -> list[int]:
     """The numbers of a topic's partitions; none if it is not there."""
-    topic = ask(lambda client: client.list_topics(name, timeout=TIMEOUT).topics[name])
+    wanted = full(name)
+    topic = ask(lambda client: client.list_topics(wanted, timeout=TIMEOUT).topics[wanted])
     return [] if topic.error is not None else sorted(topic.partitions)
 
 
@@ -181,7 +182,7 @@ def states(*names: str) -> dict[str, State]:
 
 def _states(client: AdminClient, names: Iterable[str]) -> dict[str, State]:
     described = _done(
-        client.describe_topics(TopicCollection(list(names))),
+        client.describe_topics(TopicCollection([full(name) for name in names])),
         unless=KafkaError.UNKNOWN_TOPIC_OR_PART,
     )
     wanted = {
@@ -193,4 +194,4 @@ def _states(client: AdminClient, names: Iterable[str]) -> dict[str, State]:
     if wanted:
         for place, found in client.list_offsets(wanted).items():
             ends[place.topic][place.partition] = found.result(TIMEOUT).offset
-    return {name: State(str(one.topic_id), ends[name]) for name, one in described.items()}
+    return {shown(name): State(str(one.topic_id), ends[name]) for name, one in described.items()}

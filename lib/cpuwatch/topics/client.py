@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from cpuwatch import aside, signals
+from cpuwatch import aside, naming, signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.stack import failures
+from cpuwatch.stack import claims, failures
 from cpuwatch.stack.kafka import QUIET
 
 Result = TypeVar("Result")
@@ -45,6 +45,9 @@ def ask(question: Callable[[AdminClient], Result]) -> Result:
     CpuwatchError
         If Kafka refuses or does not answer.
     """
+    config = settings()
+    if config.prefix is not None:
+        claims.once(config)
     try:
         return aside.call(lambda: question(AdminClient(client_settings(logger=QUIET))))
     except KafkaException as error:
@@ -63,12 +66,19 @@ def _untorn(method: Callable[..., Result]) -> Callable[..., Result]:
 
 
 class PatientConsumer(Consumer):  # type: ignore[misc]
-    """A consumer of ours: an interrupt comes after a call, and never within it."""
+    """A consumer of ours: an interrupt comes after a call, and never within it.
 
-    def __init__(self, **more: Any) -> None:
+    Parameters
+    ----------
+    group
+        Its consumer group.
+    """
+
+    def __init__(self, group: str, **more: Any) -> None:
         super().__init__(
             client_settings(
                 **{
+                    "group.id": naming.full(group),
                     "enable.auto.commit": False,
                     "auto.offset.reset": "earliest",
                     # Only what Flink has committed: with its exactly-once sink nothing
@@ -133,6 +143,21 @@ class PatientProducer(Producer):  # type: ignore[misc]
 
     flush = _untorn(Producer.flush)
     poll = _untorn(Producer.poll)
+
+
+def place(topic: str, partition: int, *offset: int) -> TopicPartition:
+    """A partition of a topic, and an offset in it, as Kafka's clients take them.
+
+    Parameters
+    ----------
+    topic
+        By its name in notebooks.
+    partition
+        Its number.
+    *offset
+        Where in it; at most one.
+    """
+    return TopicPartition(naming.full(topic), partition, *offset)
 
 
 def unreachable(error: object) -> CpuwatchError:

@@ -11,15 +11,15 @@ from typing import Any
 
 import orjson
 import pandas as pd
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message
 
 from cpuwatch.topics.admin import require
-from cpuwatch.topics.client import TIMEOUT, PatientConsumer, unreachable
+from cpuwatch.topics.client import TIMEOUT, PatientConsumer, place, unreachable
 
 
 def _consumer() -> PatientConsumer:
     # A group of its own: reading along takes nothing from anybody.
-    return PatientConsumer(**{"group.id": f"cpuwatch-reader-{uuid.uuid4().hex[:8]}"})
+    return PatientConsumer(f"cpuwatch-reader-{uuid.uuid4().hex[:8]}")
 
 
 def messages(topic: str, timeout: float = 60.0) -> Generator[Message, None, None]:
@@ -41,7 +41,7 @@ def messages(topic: str, timeout: float = 60.0) -> Generator[Message, None, None
     consumer = _consumer()
     deadline = time.monotonic() + timeout
     try:
-        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        consumer.assign([place(topic, number, 0) for number in partitions])
         open_ones = set(partitions)
         while open_ones:
             found = consumer.consume(10_000, 0.2)
@@ -140,7 +140,7 @@ def values(topic: str, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int
     consumer = _consumer()
     try:
         for partition, offset in places:
-            consumer.assign([TopicPartition(topic, partition, offset)])
+            consumer.assign([place(topic, partition, offset)])
             deadline = time.monotonic() + TIMEOUT
             while (message := consumer.poll(0.2)) is None:  # an interrupt comes between two
                 if time.monotonic() > deadline:
@@ -195,14 +195,14 @@ class Follower:
         self._consumer = _consumer()
         offsets = [self._offset(number, from_start) for number in partitions]
         self._consumer.assign(
-            [TopicPartition(topic, n, o) for n, o in zip(partitions, offsets, strict=True)]
+            [place(topic, n, o) for n, o in zip(partitions, offsets, strict=True)]
         )
         self._thread = threading.Thread(target=self._run, name=f"follow {topic}", daemon=True)
         self._thread.start()
 
     def _offset(self, partition: int, from_start: bool) -> int:
         # Asked now, not when the thread gets round to it: 'next' means after this call.
-        where = TopicPartition(self.topic, partition)
+        where = place(self.topic, partition)
         low, high = self._consumer.get_watermark_offsets(where, timeout=TIMEOUT)
         return int(low if from_start else high)
 

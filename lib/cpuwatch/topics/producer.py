@@ -13,7 +13,7 @@ import orjson
 import pandas as pd
 from confluent_kafka import KafkaError, Message
 
-from cpuwatch import signals, words
+from cpuwatch import naming, signals, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import COLUMNS, Source
 from cpuwatch.settings import settings
@@ -109,7 +109,7 @@ class Sender:
         while True:
             try:
                 self._producer.produce(
-                    self.topic, encoded, encoded_key, on_delivery=self._on_delivery
+                    naming.full(self.topic), encoded, encoded_key, on_delivery=self._on_delivery
                 )
             except BufferError:
                 self._producer.poll(0.1)  # full: let some go first

@@ -36,7 +36,8 @@ def fresh_topic(name: str) -> None:
 def reset() -> dict[str, list[str]]:
     """Forget what was made: stop the jobs, delete topics and table; the stack stays up.
 
-    On a Kafka or a Flink that is not this stack's own, only what is the workshop's.
+    On a Kafka or a Flink that is not this stack's own, only what is the workshop's; or, with a
+    prefix, what is the prefix's.
 
     Returns
     -------
@@ -47,7 +48,8 @@ def reset() -> dict[str, list[str]]:
     slack.stop()
     ours = {*sql.topics(), topics.BAD_READINGS, topics.LIVE}
     there = {name for name in topics.names() if not name.startswith("__")}
-    gone = sorted(there & ours if settings().outside("kafka") else there)
+    all_ours = settings().prefix is not None or not settings().outside("kafka")
+    gone = sorted(there if all_ours else there & ours)
     topics.delete(*gone)
     noted.forget()
     engine = database()
@@ -232,7 +234,8 @@ def stop_jobs(*names: str) -> pd.DataFrame:
     ----------
     *names
         Which ones; without any, all that run: yours, the workshop's, and previews. On a
-        Flink that is not this stack's own, only the workshop's and previews.
+        Flink that is not this stack's own, only the workshop's and previews, unless a prefix
+        says which are yours.
 
     Returns
     -------
@@ -263,7 +266,7 @@ def _stop(*names: str) -> list[str]:
     running = flink.jobs(running_only=True)
     if names:
         running = [job for job in running if job.name in names]
-    elif settings().outside("flink"):
+    elif settings().outside("flink") and settings().prefix is None:
         running = [job for job in running if not is_own(job.name)]
     cluster.cancel_all(running)
     return sorted({job.name for job in running})

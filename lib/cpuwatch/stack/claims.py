@@ -1,0 +1,134 @@
+"""Whose a prefix is: on a shared PostgreSQL each has a schema, and that says who uses it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+from psycopg2 import errors, sql
+
+from cpuwatch import waiting
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import Settings
+from cpuwatch.stack import postgres
+
+_MARK = "cpuwatch: used by "
+
+#: What this process has claimed: prefixes, and the PostgreSQL where.
+_CLAIMED: set[tuple[str, str]] = set()
+
+
+def claim(config: Settings, take_over: bool = False) -> None:
+    """See to it that a prefix is used by one person alone, and that it has its schema.
+
+    Parameters
+    ----------
+    config
+        Whose prefix it is; without one there is nothing to do.
+    take_over
+        Whether to take it from whoever has it.
+
+    Raises
+    ------
+    CpuwatchError
+        If somebody else uses it, or PostgreSQL does not let us make a schema.
+    """
+    if config.prefix is None:
+        return
+    ours = _person()
+    try:
+        with closing(postgres.knock(config)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                said = _said(cursor, config.prefix)
+                if said is None:
+                    said = _make(cursor, config.prefix, ours)
+                if take_over:
+                    _write(cursor, config.prefix, ours)
+                else:
+                    _refuse_theirs(config.prefix, said, ours)
+    except psycopg2.OperationalError:
+        return  # whoever uses PostgreSQL next hears that it does not answer
+    except psycopg2.Error as error:
+        reason = (str(error).strip() or "no reason given").splitlines()[0]
+        raise CpuwatchError(
+            f"PostgreSQL does not give the prefix {config.prefix} a schema ({reason}): whoever runs"
+            f" it can allow that by GRANT CREATE ON DATABASE, or make the schema {config.prefix}"
+            " for you."
+        ) from None
+
+
+def once(config: Settings) -> None:
+    """Do what `claim` does, once in this process: before anything is done under a prefix.
+
+    Parameters
+    ----------
+    config
+        Whose prefix it is.
+
+    Raises
+    ------
+    CpuwatchError
+        As `claim` does.
+    """
+    which = (str(config.prefix), config.postgres_place)
+    if which not in _CLAIMED:
+        claim(config)
+        _CLAIMED.add(which)
+
+
+def _said(cursor: Any, prefix: str) -> str | None:
+    """The comment of the prefix's schema, perhaps empty; None if there is no schema."""
+    cursor.execute(
+        "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace"
+        " WHERE nspname = %s",
+        [prefix],
+    )
+    found = cursor.fetchone()
+    return None if found is None else str(found[0])
+
+
+def _make(cursor: Any, prefix: str, ours: str) -> str:
+    """Make the schema; what its comment says then. Of two at once one makes it."""
+    try:
+        cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(prefix)))
+    except (errors.DuplicateSchema, errors.UniqueViolation):
+        # Whoever was quicker writes the comment in the next moment.
+        waiting.until(lambda: _said(cursor, prefix), 5.0, f"Nobody says whose {prefix} is.")
+        return _said(cursor, prefix) or ""
+    _write(cursor, prefix, ours)
+    return _MARK + ours
+
+
+def _write(cursor: Any, prefix: str, ours: str) -> None:
+    comment = sql.SQL("COMMENT ON SCHEMA {} IS {}")
+    cursor.execute(comment.format(sql.Identifier(prefix), sql.Literal(_MARK + ours)))
+
+
+def _refuse_theirs(prefix: str, said: str, ours: str) -> None:
+    """Raise if a schema that is there is not ours, by what its comment says."""
+    if not said.startswith(_MARK):
+        raise CpuwatchError(
+            f"The prefix {prefix} cannot be used: PostgreSQL has a schema of that name that is not"
+            " the workshop's. Set CPUWATCH_PREFIX to another one; or, if the schema was made for"
+            " you, run 'cpuwatch up --take-over'."
+        )
+    theirs = said.removeprefix(_MARK)
+    if theirs != ours:
+        raise CpuwatchError(
+            f"The prefix {prefix} is used by {theirs}, and you are {ours}: set CPUWATCH_PREFIX to"
+            " another one. If that is you on another machine, run 'cpuwatch up --take-over'."
+        )
+
+
+def _person() -> str:
+    """Who we are, as others would recognise us."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

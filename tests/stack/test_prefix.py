@@ -1,0 +1,162 @@
+"""Two attendees, each with a prefix, on one Kafka, one Flink and one PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from book import NOTEBOOKS, strict
+from confluent_kafka.admin import AdminClient
+from conftest import COMMAND, cpuwatch, cpuwatch_json
+
+from cpuwatch import flink, pipeline, slack, thresholds, topics, workshop
+from cpuwatch.flink import cluster
+from cpuwatch.settings import settings
+from cpuwatch.stack import postgres
+
+#: One with a hyphen, which no name in SQL has without quotes.
+ANNA, BEN, CAT = "anna", "ben-2", "cat"
+
+WHOSE = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'anna'"
+
+Seen = Callable[[str], dict]
+
+
+@pytest.fixture(scope="module")
+def both(stack: Path) -> Iterator[None]:
+    """Both have the whole pipeline: begun at the same moment, and finished."""
+    workshop.reset()
+    begun = [
+        subprocess.Popen(
+            [COMMAND, "catch-up", "08"], env={**os.environ, "CPUWATCH_PREFIX": prefix},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for prefix in (ANNA, BEN)
+    ]  # fmt: skip
+    for one in begun:
+        said, _ = one.communicate(timeout=300)
+        assert one.returncode == 0, said
+    for prefix in (ANNA, BEN):
+        told = cpuwatch("notify", "--once", CPUWATCH_PREFIX=prefix)
+        assert told.returncode == 0, told.stderr
+    yield
+    for prefix in (ANNA, BEN, CAT):
+        assert cpuwatch("reset", CPUWATCH_PREFIX=prefix).returncode == 0
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], dict]]:
+    """What somebody has, as they see it: jobs, topics, windows, alerts, limits, messages."""
+
+    def seen(prefix: str) -> dict:
+        monkeypatch.setenv("CPUWATCH_PREFIX", prefix)
+        settings.cache_clear()
+        windows = workshop.result("cpu_agg_stats")
+        database = workshop.database()
+        found = {
+            "jobs": workshop.jobs()["job"].tolist(),
+            "topics": topics.names(),
+            "windows": windows.sort_values(["window_start", "hostname", "cpu"]).to_dict("split"),
+            "alerts": sorted(workshop.result("cpu_alerts")["id"]),
+            "limits": thresholds.read(database).to_dict("split"),
+            "messages": sorted(slack.standin.messages()["text"]),
+        }
+        database.dispose()
+        monkeypatch.delenv("CPUWATCH_PREFIX")
+        settings.cache_clear()
+        return found
+
+    yield seen
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def _ask(query: str, *values: str) -> list[tuple]:
+    with closing(postgres.knock(settings())) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+
+def test_each_has_all_of_it_and_sees_nothing_of_the_other(both: None, seen: Seen) -> None:
+    found = {prefix: seen(prefix) for prefix in (ANNA, BEN)}
+    assert found[ANNA] == found[BEN]
+    assert found[ANNA]["jobs"] == sorted(job.name for job in pipeline.JOBS)
+    assert len(found[ANNA]["windows"]["data"]) == 665 and len(found[ANNA]["messages"]) == 4
+    # Who has no prefix sees neither.
+    assert flink.jobs(running_only=True) == [] and topics.names() == []
+
+
+def test_all_names_on_the_services_have_a_prefix(both: None) -> None:
+    client = AdminClient(topics.client_settings())
+    there = [name for name in client.list_topics(timeout=20).topics if name[:2] != "__"]
+    there += [one.group_id for one in client.list_consumer_groups().result(20).valid]
+    there += [
+        one["name"]
+        for one in cluster.rest("/jobs/overview")["jobs"]
+        if one["state"] not in cluster.ENDED
+    ]
+    assert {name.partition("--")[0] for name in there if "cpu_" in name} == {ANNA, BEN}
+    tables = _ask("SELECT schemaname FROM pg_tables WHERE tablename = 'cpu_thresholds'")
+    assert sorted(tables) == [(ANNA,), (BEN,)]
+
+
+def test_a_cluster_without_room_says_so_and_stops_nobody(both: None, seen: Seen) -> None:
+    before = seen(ANNA)
+    refused = cpuwatch("catch-up", "03", CPUWATCH_PREFIX=CAT)
+    said = " ".join(refused.stderr.split())
+    assert refused.returncode == 1 and "Traceback" not in said
+    assert "all 10 are taken; none of them is yours. Ask whoever runs the cluster" in said
+    assert seen(ANNA) == before
+
+
+def test_one_that_somebody_else_uses_is_refused(both: None) -> None:
+    mine = _ask(WHOSE)
+    _ask("COMMENT ON SCHEMA anna IS 'cpuwatch: used by eve@elsewhere'")
+    before = topics.states(*topics.names())
+    for command in ("up", "produce --count 7", "catch-up 04", "notify --once", "demo", "reset"):
+        refused = cpuwatch(*command.split(), CPUWATCH_PREFIX=ANNA)
+        said = " ".join(refused.stderr.split())
+        assert refused.returncode == 1, command
+        assert "The prefix anna is used by eve@elsewhere, and you are " in said, command
+        assert "cpuwatch up --take-over" in said
+    assert topics.states(*topics.names()) == before
+    assert cpuwatch("up", "--take-over", CPUWATCH_PREFIX=ANNA).returncode == 0
+    assert _ask(WHOSE) == mine != []
+
+
+def test_a_schema_that_is_not_the_workshops_is_nobodys_prefix(both: None) -> None:
+    _ask("CREATE SCHEMA theirs")
+    refused = cpuwatch("up", CPUWATCH_PREFIX="theirs")
+    assert refused.returncode == 1
+    assert "a schema of that name that is not the workshop's" in " ".join(refused.stderr.split())
+    _ask("DROP SCHEMA theirs")
+
+
+def test_a_reset_takes_what_is_theirs_alone(both: None, seen: Seen) -> None:
+    before = seen(ANNA)
+    assert cpuwatch("reset", CPUWATCH_PREFIX=BEN).returncode == 0
+    assert seen(ANNA) == before
+    client = AdminClient(topics.client_settings())
+    left = [name for name in client.list_topics(timeout=20).topics if name[:2] != "__"]
+    # Somebody whom the full cluster refused had sent their readings before.
+    assert {name.partition("--")[0] for name in left} == {ANNA, CAT}
+
+
+def test_where_there_is_room_again_plain_pyflink_and_a_demo_touch_nobody(
+    both: None, seen: Seen
+) -> None:
+    """The chapter of plain PyFlink has the outputs that it has without a prefix."""
+    before = seen(ANNA)
+    code, said, _ = strict([NOTEBOOKS / "02-filter.ipynb"], settings().state, CPUWATCH_PREFIX=BEN)
+    assert code == 0, said
+    names = [job["name"] for job in cluster.rest("/jobs/overview")["jobs"]]
+    assert "ben-2--cpu_filter" in names and "cpu_filter" not in names
+    found = cpuwatch_json("demo", CPUWATCH_PREFIX=CAT)
+    assert (found["readings"], found["windows"], found["late"]) == (21_000, 700, 0)
+    assert seen(ANNA) == before
