@@ -37,7 +37,7 @@ $(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has go
   rm -rf .venv; } >&2)
 endif
 
-.PHONY: help preflight lab demo bundle containers test test-unit chaos lint clean audit lock jars-lock class-lists notebooks
+.PHONY: help preflight lab demo slides bundle containers test test-unit chaos lint clean audit lock jars-lock class-lists notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +50,9 @@ lab: .venv/installed  ## Open the workshop in JupyterLab (ARGS="--no-browser --p
 
 demo: .venv/installed  ## Run the whole story once and show who was in trouble
 	@$(CPUWATCH) demo
+
+slides: .venv/installed  ## Make slides of the notebooks, which need no network: out/slides/index.html
+	@$(BIN)/python tools/slides.py $(ARGS)
 
 bundle: .venv/installed  ## Gather all that is installed into one archive, for rooms without a network
 	@$(BIN)/python -I tools/bundle.py gather out

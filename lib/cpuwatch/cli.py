@@ -525,6 +525,9 @@ def lab(
     with_outputs: Annotated[
         bool, typer.Option("--with-outputs", help="Copies that show what each cell gives.")
     ] = False,
+    present: Annotated[
+        bool, typer.Option("--present", help="Large letters and wrapped lines, for a projector.")
+    ] = False,
 ) -> None:
     """Start the stack, and JupyterLab on your own copy of the notebooks, until Ctrl-C."""
     from cpuwatch import workbook
@@ -539,7 +542,7 @@ def lab(
     for sentence in said:
         out.print(_text(sentence), soft_wrap=True)
     ask = (lambda question: typer.confirm(f"\n{question}")) if sys.stdin.isatty() else None
-    if run(port, folder, browser, lambda line: out.print(_text(line)), ask):
+    if run(port, folder, browser, lambda line: out.print(_text(line)), ask, present):
         with err.status("Stopping the services"):
             control.down()
         out.print("The services are stopped.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
+
+import json5
 
 from cpuwatch import files, kernels, signals, waiting, web, workbook
 from cpuwatch.errors import CpuwatchError
@@ -31,6 +35,22 @@ _SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
     # The notebooks' names are worth more than when they were saved.
     "filebrowser-extension/browser": {"showLastModifiedColumn": False},
+}
+
+#: On top of these, for a room: what the last row reads, and nothing that runs out at the side.
+_PRESENT: dict[str, dict[str, Any]] = {
+    "apputils-extension/themes": {
+        "overrides": {
+            "code-font-size": "20px",
+            "content-font-size1": "20px",
+            "ui-font-size1": "16px",
+        }
+    },
+    "notebook-extension/tracker": {
+        "codeCellConfig": {"lineWrap": True},
+        "markdownCellConfig": {"lineWrap": True},
+        "rawCellConfig": {"lineWrap": True},
+    },
 }
 
 #: The end of the name of each file of settings.
@@ -89,7 +109,7 @@ class Server:
         self.process.wait()
 
 
-def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
+def start(port: int | None = None, folder: Path = NOTEBOOKS, present: bool = False) -> Server:
     """Start JupyterLab, bound to this machine alone, and wait until it answers.
 
     Parameters
@@ -98,6 +118,8 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
         By default the first free one from 8888 on.
     folder
         The notebooks' folder.
+    present
+        Whether letters are large and long lines wrapped, for a projector.
 
     Raises
     ------
@@ -110,6 +132,7 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
     log = config.state / "logs" / "jupyter.log"
     files.folder(log.parent)
     own = config.state / "jupyter"
+    kept = put_settings(own / "settings", theirs())
     command = [
         # Isolated: a random.py among the notebooks is none of JupyterLab's modules.
         sys.executable, "-I", "-m", "cpuwatch.labserver", "--no-browser", "--allow-root",
@@ -121,7 +144,9 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS) -> Server:
         # The token goes by the environment: arguments show in the process list.
         "JUPYTER_TOKEN": token,
         # Folders of our own: what else this person does with JupyterLab stays as it is.
-        "JUPYTERLAB_SETTINGS_DIR": str(put_settings(own / "settings", theirs())),
+        "JUPYTERLAB_SETTINGS_DIR": str(
+            settings_to_present(kept, own / "settings-present") if present else kept
+        ),
         "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
         # Where JupyterLab finds the extension that colours SQL in strings.
         "JUPYTER_PATH": str(Path(__file__).parent),
@@ -186,12 +211,55 @@ def put_settings(folder: Path, theirs: Path | None = None) -> Path:
     return folder
 
 
+def settings_to_present(kept: Path, folder: Path) -> Path:
+    """Make a folder of settings for a projector: those that are kept, and ours on top.
+
+    What was changed there while somebody presented is forgotten, and what is kept stays as it
+    is.
+
+    Parameters
+    ----------
+    kept
+        The folder of the settings that count otherwise, such as a theme.
+    folder
+        The one that is made anew.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    for name, values in _PRESENT.items():
+        path = folder / "@jupyterlab" / f"{name}{_SUFFIX}"
+        files.folder(path.parent)
+        files.write(path, json.dumps(_on_top(_settings_in(path), values), indent=2) + "\n")
+    return folder
+
+
+def _settings_in(path: Path) -> dict[str, Any]:
+    """What a file of settings says; nothing if JupyterLab itself could not read it either."""
+    try:
+        found = json5.loads(path.read_text(encoding="utf-8"))  # it may have comments
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _on_top(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Both, and where both say something the second; deep down, too."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        if isinstance(value, dict) and isinstance(under, dict):
+            value = _on_top(under, value)
+        merged[key] = value
+    return merged
+
+
 def run(
     port: int | None = None,
     folder: Path = NOTEBOOKS,
     browser: bool = True,
     say: Callable[[str], None] = print,
     ask: Callable[[str], bool] | None = None,
+    present: bool = False,
 ) -> bool:
     """Run JupyterLab until Ctrl-C.
 
@@ -205,13 +273,15 @@ def run(
         Called with each line for the terminal.
     ask
         Asks whether the services should stop, too. None where nobody can answer.
+    present
+        As for `start`.
 
     Returns
     -------
     bool
         Whether the services should stop, too.
     """
-    server = start(port, folder)
+    server = start(port, folder, present)
     try:
         # A closed terminal and a polite kill end us as Ctrl-C does.
         with signals.as_interrupt(signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):

@@ -156,6 +156,63 @@ def test_no_code_and_no_name_is_cut_off_on_a_small_screen_at_125_percent(
     assert page.evaluate(cut, ".jp-DirListing-itemText") == []
 
 
+THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+
+#: Of the notebook that is open: its theme, the sizes of letters in pixels, and what is cut off.
+LOOK = """() => {
+  const size = (selector) =>
+    parseFloat(getComputedStyle(document.querySelector(selector)).fontSize);
+  const code = [...document.querySelectorAll(".jp-Notebook .jp-CodeCell .cm-content")];
+  return {
+    theme: document.body.dataset.jpThemeName,
+    code: size(".jp-Notebook .jp-CodeCell .cm-content"),
+    text: size(".jp-Notebook .jp-RenderedMarkdown p"),
+    table: size(".jp-Notebook .jp-OutputArea table"),
+    wrapped: code.every((one) => one.classList.contains("cm-lineWrapping")),
+    cut: [...document.querySelectorAll(".jp-Notebook .cm-scroller")]
+      .filter((one) => one.scrollWidth > one.clientWidth + 1).length,
+  };
+}"""
+
+
+def _look(page: Page, server: lab.Server) -> dict[str, Any]:
+    _open(page, server, "01-fake-cpu-data.ipynb")
+    page.wait_for_function("document.body.dataset.jpThemeName")
+    for rendered in (".jp-RenderedMarkdown p", ".jp-OutputArea table", ".jp-CodeCell .cm-content"):
+        page.locator(f".jp-Notebook {rendered}").first.wait_for()
+    found: dict[str, Any] = page.evaluate(LOOK)
+    return found
+
+
+def test_who_presents_has_large_letters_and_the_own_theme(
+    page: Page, server: lab.Server, tmp_path: Path
+) -> None:
+    settings_folder = settings().state / "jupyter" / "settings"
+    theme = settings_folder / THEMES
+    assert not theme.exists()
+    theme.write_text('{"theme": "JupyterLab Dark"} // theirs')
+    before = {path: path.read_bytes() for path in settings_folder.rglob("*") if path.is_file()}
+    try:
+        usual = _look(page, server)
+        page.set_viewport_size({"width": 800, "height": 600})
+        copy = shutil.copytree(lab.NOTEBOOKS, tmp_path / "notebooks")
+        presenting = lab.start(folder=copy, present=True)
+        try:
+            large = _look(page, presenting)
+        finally:
+            presenting.stop()
+        after = {path: path.read_bytes() for path in settings_folder.rglob("*") if path.is_file()}
+    finally:
+        theme.unlink()
+    assert usual["theme"] == large["theme"] == "JupyterLab Dark"
+    assert large["code"] >= 20 > 15 >= usual["code"]
+    assert large["text"] >= 20 > 15 >= usual["text"]
+    assert large["table"] >= 16 > usual["table"]
+    assert large["wrapped"] and not usual["wrapped"]
+    assert large["cut"] == 0
+    assert after == before
+
+
 def test_the_stop_button_works_in_mid_wait(page: Page, server: lab.Server) -> None:
     _open(page, server, "03-windows.ipynb")
     cell = page.locator(".jp-Notebook .jp-CodeCell").first

@@ -62,6 +62,67 @@ def test_a_theme_of_an_attendee_s_own_jupyterlab_counts_until_it_is_changed(tmp_
     assert (ours / theme).read_text() == "{}"
 
 
+THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+TRACKER = "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
+SHORTCUTS = "@jupyterlab/shortcuts-extension/shortcuts.jupyterlab-settings"
+
+
+def _settings(folder: Path, name: str, text: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
+def _all(folder: Path) -> dict[str, str]:
+    return {str(path): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_who_presents_has_large_letters_and_keeps_theme_and_shortcuts(tmp_path: Path) -> None:
+    kept, folder = tmp_path / "kept", tmp_path / "present"
+    lab.put_settings(kept)
+    _settings(
+        kept,
+        THEMES,
+        """{
+        // JupyterLab lets people write comments, and commas at the end.
+        "theme": "JupyterLab Dark",
+        "overrides": {"code-font-family": "Fira Code", "code-font-size": "11px",},
+    }""",
+    )
+    _settings(kept, TRACKER, '{"codeCellConfig": {"lineNumbers": true, "lineWrap": false}}')
+    _settings(kept, SHORTCUTS, '{"shortcuts": []} // theirs')
+    before = _all(kept)
+    assert lab.settings_to_present(kept, folder) == folder
+    themes, tracker = (json.loads((folder / name).read_text()) for name in (THEMES, TRACKER))
+    assert themes["theme"] == "JupyterLab Dark"
+    assert themes["overrides"]["code-font-family"] == "Fira Code"
+    assert themes["overrides"]["code-font-size"] == "20px"
+    assert tracker["codeCellConfig"] == {"lineNumbers": True, "lineWrap": True}
+    assert (folder / SHORTCUTS).read_text() == '{"shortcuts": []} // theirs'
+    assert _all(kept) == before
+
+
+def test_what_was_changed_while_somebody_presented_is_forgotten(tmp_path: Path) -> None:
+    kept, folder = lab.put_settings(tmp_path / "kept"), tmp_path / "present"
+    first = _all(lab.settings_to_present(kept, folder))
+    _settings(folder, THEMES, '{"theme": "JupyterLab Dark", "overrides": {}}')
+    _settings(folder, SHORTCUTS, "{}")
+    assert _all(lab.settings_to_present(kept, folder)) == first
+    # The workshop's own settings count here, too.
+    assert json.loads((folder / TRACKER).read_text())["windowingMode"] == "none"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", '{"overrides": null}', '{"overrides": "large"}', "\0"]
+)
+def test_a_file_of_settings_that_is_damaged_does_not_keep_who_presents(
+    tmp_path: Path, text: str
+) -> None:
+    _settings(tmp_path / "kept", THEMES, text)
+    folder = lab.settings_to_present(tmp_path / "kept", tmp_path / "present")
+    sizes = json.loads((folder / THEMES).read_text())["overrides"]
+    assert sizes["content-font-size1"] == "20px"
+
+
 def test_a_kernel_hears_of_no_other_jupyter_and_of_every_mirror(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
