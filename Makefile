@@ -55,7 +55,7 @@ slides: .venv/installed  ## Make slides of the notebooks, which need no network:
 	@$(BIN)/python tools/slides.py $(ARGS)
 
 bundle: .venv/installed  ## Gather all that is installed into one archive, for rooms without a network
-	@$(BIN)/python -I tools/bundle.py gather out
+	@PIP_CONSTRAINT=build-constraints.txt $(BIN)/python -I tools/bundle.py gather out
 
 containers: .venv/installed  ## Run the services as containers instead (needs Docker)
 	@docker compose version >/dev/null 2>&1 || { \
@@ -112,7 +112,8 @@ define install
 	@echo "Installing what $(1) lists; the first time this downloads some 600 MB."
 	@$(PIP) '$(UV)' \
 	  && $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $(1) \
-	  || $(PIP) --require-hashes -r $(1) \
+	    --build-constraints build-constraints.txt \
+	  || PIP_CONSTRAINT=build-constraints.txt $(PIP) --require-hashes -r $(1) \
 	  || { echo "It could not be installed: see the lines above, and run the same command again." >&2; \
 	  echo "Is there no network? 'make lab BUNDLE=…' needs none: docs/instructors.md says how." >&2; \
 	  echo "Is a certificate not valid? Then look at this machine's clock: it says $$(date)." >&2; \
@@ -124,6 +125,7 @@ endif
 define finish
 @$(PIP) \
 	  --no-index --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -I -m cpuwatch.labinstall
 	@pwd -P > .venv/made-at
 	@touch $@
 endef

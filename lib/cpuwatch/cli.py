@@ -167,7 +167,7 @@ def status(as_json: AsJson = False) -> None:
 @app.command()
 def page() -> None:
     """Open Flink's own page in the browser, or say the link that lets you in."""
-    from cpuwatch import lab
+    from cpuwatch import lab, labpaths
     from cpuwatch.settings import settings
     from cpuwatch.stack import flinkpage
 
@@ -177,6 +177,12 @@ def page() -> None:
         raise CpuwatchError(
             f"Flink's page at {config.flink_page} does not answer: start it with 'cpuwatch up'."
         )
+    here = labpaths.shown_at(labpaths.FLINK)
+    if here and not config.outside("flink") and not lab.has_browser():
+        # A terminal in JupyterLab, whose browser is on another machine, or may be.
+        out.print("Open this in the browser that shows this JupyterLab, after the server's name:")
+        out.print(f"  {here}/", markup=False)
+        return
     opened = lab.open_privately(link, "flink")
     out.print("Flink's page is open in your browser." if opened else "Open this in a browser:")
     out.print(f"  {link}", markup=False)

@@ -59,12 +59,6 @@ _SUFFIX = ".jupyterlab-settings"
 #: Where our extension of the server is switched on.
 _CONFIG = Path(__file__).parent / "labconfig"
 
-#: In each kernel's environment: where the JupyterLab is that it runs in.
-ADDRESS = "CPUWATCH_LAB"
-
-#: Below that: the way to Flink's page, see `labserver`.
-TO_FLINK = "cpuwatch/flink"
-
 _FIRST_PORT = 8888
 _PORTS = 100
 
@@ -150,9 +144,8 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS, present: bool = Fal
         "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
         # Where JupyterLab finds the extension that colours SQL in strings.
         "JUPYTER_PATH": str(Path(__file__).parent),
-        # It adds the way to Flink's page, of which the notebooks' links know by the second.
+        # It shows Flink's page and the channel, see `labserver`.
         "JUPYTER_CONFIG_PATH": str(_CONFIG),
-        ADDRESS: f"http://127.0.0.1:{chosen}",
         # Each kernel explains errors from its start on, also before the first cell was run.
         "PYTHONSTARTUP": str(Path(__file__).parent / "workshop" / "startup.py"),
     }

@@ -3,12 +3,18 @@
 Running a notebook changes it, and a checkout with changed files cannot be brought up to date.
 So JupyterLab opens a copy, in a folder that git does not see. A copy is never overwritten: if
 its original has become newer, that is put beside it.
+
+A checkout that somebody put on a server for all is not theirs to write to: there the copy is in
+their home. `python -m cpuwatch.workbook FOLDER` makes one anywhere, for a server that others start.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +25,9 @@ from cpuwatch.settings import ROOT
 ORIGINALS = ROOT / "notebooks"
 FOLDER = ROOT / "my-notebooks"
 WITH_OUTPUTS = ROOT / "my-notebooks-with-outputs"
+
+#: Where a copy is whose checkout belongs to somebody else: a folder of that name in the home.
+_AT_HOME = "cpuwatch-"
 
 #: Which originals the copies were made of: for each file's name a hash.
 _NOTE = ".originals.json"
@@ -35,7 +44,7 @@ def prepare(
         The folder of the notebooks.
     folder
         Where the copies are; by default one folder in the checkout for those with outputs,
-        and another for those without.
+        and another for those without, or in the home, where the checkout is somebody else's.
     with_outputs
         Whether new copies keep the outputs. Without them it is the attendee's run that
         brings each to light.
@@ -52,7 +61,7 @@ def prepare(
     CpuwatchError
         If the folder cannot be written to.
     """
-    folder = folder or (WITH_OUTPUTS if with_outputs else FOLDER)
+    folder = folder or _usual(WITH_OUTPUTS if with_outputs else FOLDER)
     said = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +86,15 @@ def prepare(
             " folder can be written to, and that the disk is not full."
         ) from error
     return folder, said
+
+
+def _usual(folder: Path) -> Path:
+    if os.access(folder if folder.exists() else folder.parent, os.W_OK):
+        return folder
+    try:
+        return Path.home() / f"{_AT_HOME}{folder.name}"
+    except RuntimeError:
+        return folder  # without a home: who writes there is told
 
 
 def _known(folder: Path) -> dict[str, str]:
@@ -110,3 +128,18 @@ def _beside(copy: Path, content: bytes) -> Path:
         if newer.read_bytes() == content:
             return newer
         number += 1
+
+
+def main() -> None:
+    """Copy them to the folder that is named."""
+    parser = argparse.ArgumentParser(prog="cpuwatch.workbook")
+    parser.add_argument("folder", type=Path)
+    try:
+        for sentence in prepare(folder=parser.parse_args().folder)[1]:
+            print(sentence)
+    except CpuwatchError as error:
+        sys.exit(f"Error: {error}")
+
+
+if __name__ == "__main__":
+    main()

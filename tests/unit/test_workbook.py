@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,46 @@ def test_git_does_not_see_the_copies() -> None:
             ["git", "check-ignore", "--quiet", str(path)], cwd=folder.parent, check=False
         )
         assert ignored.returncode == 0, path
+
+
+@pytest.mark.parametrize(
+    ("there", "writable", "at_home"),
+    [(False, True, False), (True, True, False), (False, False, True), (True, False, True)],
+)
+def test_where_the_checkout_is_somebody_else_s_the_copy_is_in_the_home(
+    originals: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
+    writable: bool,
+    at_home: bool,
+) -> None:
+    checkout, home = tmp_path / "checkout", tmp_path / "home"
+    mine = checkout / "my-notebooks"
+    (mine if there else checkout).mkdir(parents=True)
+    home.mkdir()
+    monkeypatch.setattr(workbook, "FOLDER", mine)
+    monkeypatch.setenv("HOME", str(home))
+    # Root may write everywhere, and tests may run as root.
+    monkeypatch.setattr(
+        os, "access", lambda path, _mode: writable or checkout not in _and_above(path)
+    )
+    folder, _ = workbook.prepare(originals)
+    assert folder == (home / "cpuwatch-my-notebooks" if at_home else mine)
+    assert (folder / "00-welcome.ipynb").exists()
+
+
+def _and_above(path: Path) -> list[Path]:
+    return [path, *path.parents]
+
+
+def test_who_starts_a_server_for_others_names_the_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-m", "cpuwatch.workbook"]
+    for _ in range(2):
+        done = subprocess.run(
+            [*command, tmp_path / "w"], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(list((tmp_path / "w").glob("*.ipynb"))) == 10
+    done = subprocess.run([*command, "/dev/null/w"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "cannot be copied to /dev/null/w" in done.stderr

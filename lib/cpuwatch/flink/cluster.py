@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from cpuwatch import naming, sql, waiting, web
+from cpuwatch import labpaths, naming, sql, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
@@ -113,8 +113,12 @@ def client_options() -> dict[str, str]:
 
 
 def page(job: Job) -> str:
-    """The address of a job's page in Flink's own web interface."""
-    return f"{settings().flink_page}/#/job/running/{job.id}/overview"
+    """The address of a job's page in Flink's own web interface.
+
+    In the workshop's JupyterLab it is a path below the server that JupyterLab came from.
+    """
+    here = None if settings().outside("flink") else labpaths.shown_at(labpaths.FLINK)
+    return f"{here or settings().flink_page}/#/job/running/{job.id}/overview"
 
 
 def cancel(*names: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cpuwatch import naming
+from cpuwatch import labpaths, naming
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.stack.slack import answers, secrets_in
@@ -23,24 +23,28 @@ CHANNEL = "cpu-alerts"
 def page_address(channel: str | None = None) -> str:
     """The address of the page that shows the channel.
 
+    In the workshop's JupyterLab it is a path below the server that JupyterLab came from.
+
     Raises
     ------
     CpuwatchError
         If the stack has never been started here, or the real Slack is used.
     """
-    address = _address()
+    direct = _address()
+    here = labpaths.shown_at(labpaths.SLACK)
+    address = f"{here}/" if here else direct
     wanted = channel or own_channel()
     return address if wanted == CHANNEL else f"{address}?channel={wanted}"
 
 
 def _address() -> str:
-    """The stand-in's own address."""
+    """Where it listens, for programs on this machine; raises as `page_address` does."""
     if settings().outside("slack"):
         raise CpuwatchError(
             "The real Slack is used here, since SLACK_BOT_TOKEN is set, so there is no stand-in:"
             " look at the channel in Slack, or take that setting away."
         )
-    return f"http://127.0.0.1:{settings().port('slack')}/"
+    return f"{settings().slack_address}/"
 
 
 def own_channel() -> str:

@@ -8,6 +8,11 @@ const connection = document.getElementById("connection");
 document.getElementById("channel").textContent = "#" + channel;
 document.title = "#" + channel + " (stand-in for Slack)";
 
+// In a notebook's frame: the way to have it beside the notebook.
+const tab = document.getElementById("tab");
+tab.href = location.href;
+tab.hidden = window.top === window;
+
 function plain(text) {
   // Slack's three escapes; & last, so that "&amp;lt;" stays what was meant.
   return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");

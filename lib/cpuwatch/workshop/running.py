@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 import time
 from html import escape
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine
 
-from cpuwatch import flink, lab, pipeline, results, slack, sql, thresholds, topics, words
+from cpuwatch import flink, pipeline, results, slack, sql, thresholds, topics, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, noted
 from cpuwatch.flink.deployment import is_own, renew
@@ -101,16 +100,12 @@ def job(name: str) -> flink.Job:
 def link(job: flink.Job) -> Any:
     """A link to a job's page in Flink's own web interface.
 
-    In the JupyterLab of `make lab` it leads there by way of JupyterLab, which knows who is let
-    in; elsewhere the page says how to get in.
+    In the workshop's JupyterLab it leads there by way of JupyterLab, which knows who is let in;
+    elsewhere the page says how to get in.
     """
     from IPython.display import HTML
 
-    address = flink.page(job)
-    ours = os.environ.get(lab.ADDRESS)
-    if ours and not settings().outside("flink"):
-        address = f"{ours}/{lab.TO_FLINK}#{address.partition('#')[2]}"
-    address = escape(address, quote=True)
+    address = escape(flink.page(job), quote=True)
     style = "font-size: 1.3em"
     text = f'<a href="{address}" target="_blank" style="{style}">{escape(job.name)} in Flink</a>'
     return HTML(text)  # type: ignore[no-untyped-call]
