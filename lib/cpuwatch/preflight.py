@@ -57,6 +57,9 @@ MILD = frozenset("B")
 
 _CODE = re.compile(rf"{_MARK}\.([LMO])(\d{{3}})\.(\d+)C\.(\d+)M\.(\d+)D\.([A-Z]+)\.(\d\d)")
 
+#: A good machine.
+_EXAMPLE = f"{_MARK}.L311.4C.15M.120D.OK"
+
 _SYSTEMS = {"L": "Linux", "M": "macOS", "O": "another system"}
 
 
@@ -126,7 +129,7 @@ def read(given: str) -> list[str]:
     if found is None:
         raise ValueError(
             f"{given.strip()[:60]!r} is no code of a preflight: one looks like"
-            f" {_MARK}.L311.4C.15M.120D.OK.07."
+            f" {_EXAMPLE}.{_check(_EXAMPLE)}."
         )
     system, version, cpus, memory_, disk, wrong, check = found.groups()
     if _check(text[:-3]) != check:

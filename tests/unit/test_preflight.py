@@ -102,8 +102,16 @@ def test_a_code_is_read_in_any_case_and_with_blanks_around(tmp_path: Path) -> No
     "given", ["", "hello", "CW1.L311", "CW2.L311.4C.15M.120D.OK.07", "x" * 10**5]
 )
 def test_what_is_no_code_is_answered_with_one(given: str) -> None:
-    with pytest.raises(ValueError, match="no code of a preflight: one looks like CW1"):
+    with pytest.raises(ValueError, match="no code of a preflight: one looks like CW1") as found:
         preflight.read(given)
+    example = str(found.value).split()[-1].rstrip(".")
+    assert preflight.read(example)[-1] == "It can take part."
+    assert f"`{example}`" in (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_has_all_letters() -> None:
+    guide = (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
+    assert [letter for letter in preflight.FAULTS if f"`{letter}` " not in guide] == []
 
 
 def test_a_letter_that_was_lost_is_noticed(tmp_path: Path) -> None:
