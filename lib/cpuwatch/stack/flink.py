@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import version
@@ -75,6 +76,21 @@ _OWN_CONNECTIONS = "-Dpekko.remote.classic.use-passive-connections=off"
 
 #: Where they keep which jobs there are.
 _KEPT = ("jobs", "zookeeper")
+
+#: On a full disk ZooKeeper may begin a log, and find no room for its header of 16 bytes. There is
+#: nothing in it yet; but it would never start again on such a log (ZOOKEEPER-1621).
+_DROP_EMPTY_LOGS = [
+    "find",
+    "zookeeper",
+    "-name",
+    "log.*",
+    "-size",
+    "-16c",
+    "-exec",
+    "rm",
+    "{}",
+    "+",
+]
 
 #: What the JobManager and ZooKeeper say when they cannot read what they have kept of the jobs.
 DAMAGED = re.compile(rb"Could not recover job|Unexpected exception, exiting abnormally")
@@ -261,8 +277,12 @@ def prepare(
     told = ["--configDir", "conf"]
     direct = f"-XX:MaxDirectMemorySize={sum(DIRECT.values()) + NETWORK}m"
     heap = sum(TASKMANAGER_HEAP.values())
+    keeper = [ZOOKEEPER, "conf/zoo.cfg"]
     return [
-        program("zookeeper", 15, ZOOKEEPER_HEAP, _EMPTY_STAYS, main=[ZOOKEEPER, "conf/zoo.cfg"]),
+        replace(
+            program("zookeeper", 15, ZOOKEEPER_HEAP, _EMPTY_STAYS, main=keeper),
+            before=_DROP_EMPTY_LOGS,
+        ),
         program("jobmanager", 20, JOBMANAGER_HEAP, *to_each_other, main=[JOBMANAGER, *told]),
         program("taskmanager", 30, heap, direct, *to_each_other, main=[TASKMANAGER, *told]),
     ]

@@ -31,6 +31,9 @@ class Program:
         folders above are called.
     script
         The folder in the state folder where its script lies: one that its user may enter.
+    before
+        A command that comes first at each start, also where supervisor starts it again. Whether it
+        succeeds does not matter.
     """
 
     name: str
@@ -42,3 +45,4 @@ class Program:
     autostart: bool = True
     folder: Path | None = None
     script: str = "programs"
+    before: list[str] = field(default_factory=list)

@@ -316,6 +316,8 @@ def _script(program: Program) -> str:
     if program.folder is not None:
         lines.append(f"cd {shlex.quote(str(program.folder))} || exit")
     lines += [f"export {name}={shlex.quote(value)}" for name, value in program.environment.items()]
+    if program.before:
+        lines.append(f"{shlex.join(program.before)} 2>/dev/null")
     return "\n".join([*lines, f"exec {shlex.join(program.command)}", ""])
 
 
