@@ -10,6 +10,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import nbformat
 import psutil
 import pytest
 from browser_path import chromium
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect, sync_playwright
 
 from cpuwatch import flink, kernels, labinstall, sql, standin, topics, waiting, workshop
@@ -131,17 +133,27 @@ def write_notebook(path: Path) -> None:
 
 
 def run_all(page: Page) -> None:
-    """Run every cell; what is asked for while a kernel is just being connected is forgotten."""
+    """Run every cell, again until it is heard.
+
+    What is asked for while a kernel is just being connected is forgotten, or answered by the
+    question which kernel to take: there is one.
+    """
     asked_for = page.locator(".jp-CodeCell .jp-InputPrompt").filter(has_text=re.compile(r"\[[\d*]"))
-    for patience in (15_000, 15_000, 60_000):
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
+    question = page.locator(".jp-Dialog .jp-mod-accept")
+    deadline = time.monotonic() + 150
+    while True:
         try:
-            expect(asked_for).to_have_count(2, timeout=patience)
+            if question.count():
+                question.first.click(timeout=5_000)
+            page.get_by_role("menuitem", name="Run", exact=True).click(timeout=5_000)
+            page.get_by_text("Run All Cells", exact=True).click(timeout=5_000)
+            expect(asked_for).to_have_count(2, timeout=15_000)
             return
-        except AssertionError:
-            continue
-    expect(asked_for).to_have_count(2)
+        except (AssertionError, PlaywrightError):
+            if time.monotonic() > deadline:
+                raise
+            if not question.count():
+                page.keyboard.press("Escape")  # a menu that is open still
 
 
 def post(text: str) -> None:
