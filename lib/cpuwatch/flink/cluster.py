@@ -224,6 +224,15 @@ def free_slots() -> int:
     return int(rest("/overview")["slots-available"])
 
 
+def is_full() -> bool:
+    """Whether all slots of the cluster are taken.
+
+    One without any, as while its TaskManager is started again, is none that is full.
+    """
+    found = rest("/overview")
+    return int(found["slots-total"]) > 0 and int(found["slots-available"]) == 0
+
+
 def has_place(job: Job) -> bool:
     """Whether a job has the slot that it needs, or has ended."""
     waiting_for_one = {"CREATED", "SCHEDULED"}
@@ -243,7 +252,7 @@ def await_slot() -> None:
     CpuwatchError
         If it has none: it says whose jobs have the slots.
     """
-    waiting.until(lambda: free_slots() > 0, _MOMENT, _full, PAUSE)
+    waiting.until(lambda: not is_full(), _MOMENT, _full, PAUSE)
 
 
 def _full() -> str:

@@ -385,7 +385,7 @@ class _Preview:
 
     def has_place(self) -> bool:
         """Whether its job runs, or the cluster has room for it."""
-        return self._job is None or cluster.free_slots() > 0 or cluster.has_place(self._job)
+        return self._job is None or not cluster.is_full() or cluster.has_place(self._job)
 
     def too_long(self, timeout: float) -> str:
         """Why it is not ready, and what to do."""

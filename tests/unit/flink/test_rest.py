@@ -116,3 +116,11 @@ def test_one_that_supervisor_starts_again_is(
     monkeypatch.setattr(Supervisor, "is_running", lambda _: True)
     monkeypatch.setattr("cpuwatch.stack.keys.context", lambda _: None)
     assert cluster.free_slots() == 7
+
+
+@pytest.mark.parametrize(("total", "left", "full"), [(10, 0, True), (10, 1, False), (0, 0, False)])
+def test_a_cluster_whose_taskmanager_is_away_is_not_full(
+    answers: Callable[..., list[Any]], total: int, left: int, full: bool
+) -> None:
+    answers({"slots-total": total, "slots-available": left})
+    assert cluster.is_full() is full
