@@ -18,9 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cpuwatch import cli, demo, kernels
+from cpuwatch import cli, demo, flink, kernels, sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.cluster import cancel_all, jobs
+from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Parameters
 from cpuwatch.settings import settings
 from cpuwatch.stack.supervisor import Supervisor
@@ -201,6 +202,17 @@ def stack() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     assert stopped.returncode == 0, stopped.stderr
     assert processes_of(folder) == []
+
+
+@pytest.fixture(scope="module")
+def job(stack: Path) -> Iterator[flink.Job]:
+    """A job of the workshop, cpu_filter, that runs, and has nothing to read."""
+    topics.empty(topics.READINGS)
+    environment = flink.connect()
+    for table in ("cpu_in", "cpu_out_filter"):
+        create(environment, table)
+    yield flink.deploy(environment, "cpu_filter", sql.taught("cpu_filter"))
+    flink.cancel("cpu_filter")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -23,8 +23,7 @@ from browser_path import chromium
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect, sync_playwright
 
-from cpuwatch import flink, kernels, labinstall, sql, standin, topics, waiting, workshop
-from cpuwatch.flink.tables import create
+from cpuwatch import flink, kernels, labinstall, standin, waiting, workshop
 from cpuwatch.settings import settings
 from cpuwatch.stack import flinkpage, slack
 
@@ -56,16 +55,6 @@ class Hub:
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
             connection.close()
-
-
-@pytest.fixture(scope="module")
-def job(stack: Path) -> Iterator[flink.Job]:
-    topics.empty(topics.READINGS)
-    environment = flink.connect()
-    for table in ("cpu_in", "cpu_out_filter"):
-        create(environment, table)
-    yield flink.deploy(environment, "cpu_filter", sql.taught("cpu_filter"))
-    flink.cancel("cpu_filter")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,8 @@ from browser_path import chromium
 from conftest import cpuwatch, cpuwatch_json, files_in, processes_of
 from playwright.sync_api import sync_playwright
 
-from cpuwatch import flink, lab, sql, topics
+from cpuwatch import flink, lab
 from cpuwatch.flink.cluster import rest
-from cpuwatch.flink.tables import create
 from cpuwatch.settings import settings
 from cpuwatch.stack import flinkpage, keys, slack
 from cpuwatch.stack.supervisor import Supervisor
@@ -38,17 +36,6 @@ FORM = (
     '{"jobGraphFileName": "job", "jobJarFileNames": [], "jobArtifactFileNames": []}'
     f"\r\n--{BOUNDARY}--\r\n"
 )
-
-
-@pytest.fixture(scope="module")
-def job(stack: Path) -> Iterator[flink.Job]:
-    """A job that somebody might want to stop."""
-    topics.empty(topics.READINGS)
-    environment = flink.connect()
-    for table in ("cpu_in", "cpu_out_filter"):
-        create(environment, table)
-    yield flink.deploy(environment, "cpu_filter", sql.taught("cpu_filter"))
-    flink.cancel("cpu_filter")
 
 
 def ports_of(stack: Path) -> dict[int, str]:

@@ -30,12 +30,14 @@ from tenacity import (
     wait_random,
 )
 
+from cpuwatch import standin
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.slack import notices
 from cpuwatch.slack.errors import RefusedError, Stopped, UnreachableError
 from cpuwatch.slack.notices import Notice
 from cpuwatch.stack.slack import REAL, client, secrets_in
+from cpuwatch.standin.store import channel_id
 
 #: How long one call may take, in seconds.
 _TIMEOUT = 10
@@ -278,6 +280,7 @@ def connect(
         return Channel(token, config.slack_channel, REAL, stop, patience)
     address = f"http://127.0.0.1:{config.port('slack')}/api/"
     token = secrets_in(config.slack_folder).token
-    # A channel of a prefix's own is in no list of the stand-in's, so it is named by its id.
-    own = f"C0{config.prefix.upper()}--CPUALERTS" if config.prefix else "cpu-alerts"
+    own = standin.own_channel()
+    if config.prefix is not None:
+        own = channel_id(own) or own  # it is in no list of the stand-in's, so its id has to do
     return Channel(token, channel or own, address, stop, patience)
