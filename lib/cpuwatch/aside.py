@@ -130,3 +130,16 @@ def call(
         stop()
         raise
     return one.result()
+
+
+def unattended(work: Callable[[], object]) -> None:
+    """Let `work` run in a thread of its own that nobody waits for; the process may end before it.
+
+    Parameters
+    ----------
+    work
+        Such as the end of a client of Kafka's, which takes a whole second now and then
+        (https://github.com/confluentinc/librdkafka/issues/1690).
+    """
+    with signals.held():
+        threading.Thread(target=work, name="unattended", daemon=True).start()

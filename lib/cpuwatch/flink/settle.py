@@ -101,7 +101,9 @@ class _Reading:
         if all(last < 0 for last in self._last.values()):
             names = sorted({topic for topic, _ in read})
             self._last = {
-                (name, number): last for name in names for number, last in _last(name).items()
+                (name, number): last
+                for name in names
+                for number, last in topics.last_offsets(name).items()
             }
         return bool(self._last) and any(n >= 0 for n in self._last.values()) and not self._behind()
 
@@ -171,14 +173,6 @@ def _await_watermark(job: Job, timeout: float) -> None:
 def _plan(job: Job) -> str:
     nodes = rest(f"/jobs/{job.id}/plan")["plan"]["nodes"]
     return "\n".join(str(node.get("description")) for node in nodes)
-
-
-def _last(topic: str) -> dict[int, int]:
-    """For each partition the offset of its last committed record; -1 if there is none."""
-    last = dict.fromkeys(topics.partitions_of(topic), -1)
-    for message in topics.messages(topic):
-        last[message.partition()] = max(last[message.partition()], message.offset())
-    return last
 
 
 def _checkpoint(job: Job, deadline: float) -> None:

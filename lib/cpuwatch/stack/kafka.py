@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -18,6 +20,8 @@ from cpuwatch.stack import classes, failures, links, ports
 from cpuwatch.stack.java import QUICK, SHARED, UTF8, environment
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
+
+Result = TypeVar("Result")
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {"kafka": 9092, "kafka_controller": 9093}
@@ -159,22 +163,34 @@ def cluster_id(folder: Path) -> str:
     return ""
 
 
+def ask(options: dict[str, Any], question: Callable[[AdminClient], Result]) -> Result:
+    """What a client for topics and groups finds out or does.
+
+    Parameters
+    ----------
+    options
+        How the client finds Kafka.
+    question
+        Called with the client, which ends with it. It is called aside: the Stop button need not
+        wait for Kafka, and the client's end is not torn by it.
+    """
+
+    def work() -> Result:
+        client = [AdminClient(options, logger=QUIET)]
+        try:
+            return question(client[0])
+        finally:
+            aside.unattended(client.clear)
+
+    return aside.call(work)
+
+
 def answers(address: str, expected_cluster: str | None = None) -> bool:
     """Whether a broker answers Kafka's protocol there (and is the expected one)."""
 
-    def ask() -> str:
-        client = AdminClient(
-            {
-                "bootstrap.servers": address,
-                "log_level": 0,
-                "logger": QUIET,
-                "socket.timeout.ms": 2000,
-            }
-        )
-        return str(client.list_topics(timeout=2).cluster_id)
-
+    options = {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 2000}
     try:
-        found = aside.call(ask)
+        found = ask(options, lambda client: str(client.list_topics(timeout=2).cluster_id))
     except KafkaException:
         return False
     return expected_cluster in (None, found)

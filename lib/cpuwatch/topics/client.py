@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from cpuwatch import aside, naming, signals
+from cpuwatch import naming, signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.stack import claims, failures
-from cpuwatch.stack.kafka import QUIET
+from cpuwatch.stack import claims, failures, kafka
 
 Result = TypeVar("Result")
 
@@ -37,8 +36,7 @@ def ask(question: Callable[[AdminClient], Result]) -> Result:
     Parameters
     ----------
     question
-        Called with the client, which ends with it. It is called aside: the Stop button need not
-        wait for Kafka, and the client's end is not torn by it.
+        As for `stack.kafka.ask`.
 
     Raises
     ------
@@ -49,7 +47,7 @@ def ask(question: Callable[[AdminClient], Result]) -> Result:
     if config.prefix is not None:
         claims.once(config)
     try:
-        return aside.call(lambda: question(AdminClient(client_settings(logger=QUIET))))
+        return kafka.ask(client_settings(), question)
     except KafkaException as error:
         raise unreachable(error.args[0].str()) from error
     except FutureTimeout as error:
@@ -89,7 +87,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
                     **more,
                 }
             ),
-            logger=QUIET,
+            logger=kafka.QUIET,
         )
 
     close = _untorn(Consumer.close)
@@ -138,7 +136,7 @@ class PatientProducer(Producer):  # type: ignore[misc]
                     **more,
                 }
             ),
-            logger=QUIET,
+            logger=kafka.QUIET,
         )
 
     flush = _untorn(Producer.flush)

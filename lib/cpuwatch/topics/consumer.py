@@ -5,16 +5,23 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 import orjson
 import pandas as pd
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException, Message
 
+from cpuwatch import aside
 from cpuwatch.topics.admin import require
 from cpuwatch.topics.client import TIMEOUT, PatientConsumer, place, unreachable
+
+#: How long a consumer waits for more records, in seconds.
+_PAUSE = 0.05
+
+#: How far from its end a partition's last record is looked for, to begin with.
+_NEAR = 1000
 
 
 def _consumer() -> PatientConsumer:
@@ -39,26 +46,65 @@ def messages(topic: str, timeout: float = 60.0) -> Generator[Message, None, None
     """
     partitions = require(topic)
     consumer = _consumer()
-    deadline = time.monotonic() + timeout
     try:
-        consumer.assign([place(topic, number, 0) for number in partitions])
-        open_ones = set(partitions)
-        while open_ones:
-            found = consumer.consume(10_000, 0.2)
-            if found:
-                deadline = time.monotonic() + timeout
-            for message in found:
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    open_ones.discard(message.partition())
-                elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
-                    raise unreachable(error.str())
-            if open_ones and time.monotonic() > deadline:
-                raise unreachable(f"{topic} gave nothing for {timeout:.0f} seconds")
+        yield from _to_the_end(consumer, topic, dict.fromkeys(partitions, 0), timeout)
     finally:
-        consumer.close()
+        aside.unattended(consumer.close)
+
+
+def _to_the_end(
+    consumer: PatientConsumer, topic: str, starts: Mapping[int, int], timeout: float
+) -> Iterator[Message]:
+    """The messages of each partition from an offset on."""
+    deadline = time.monotonic() + timeout
+    consumer.assign([place(topic, number, start) for number, start in starts.items()])
+    open_ones = set(starts)
+    while open_ones:
+        found = consumer.consume(10_000, _PAUSE)
+        if found:
+            deadline = time.monotonic() + timeout
+        for message in found:
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                open_ones.discard(message.partition())
+            elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
+                raise unreachable(error.str())
+        if open_ones and time.monotonic() > deadline:
+            raise unreachable(f"{topic} gave nothing for {timeout:.0f} seconds")
+
+
+def last_offsets(topic: str) -> dict[int, int]:
+    """For each partition the offset of its last committed record; -1 if it has none.
+
+    Kafka's own end of a partition counts the marks of transactions, too, and what is not
+    committed. So the records before it are read, a few, and more if there is none among them.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or Kafka does not answer.
+    """
+    partitions = require(topic)
+    consumer = _consumer()
+    try:
+        return {number: _last_offset(consumer, topic, number) for number in partitions}
+    except KafkaException as error:
+        raise unreachable(error.args[0].str()) from error
+    finally:
+        aside.unattended(consumer.close)
+
+
+def _last_offset(consumer: PatientConsumer, topic: str, number: int) -> int:
+    low, high = consumer.get_watermark_offsets(place(topic, number))
+    last, start, near = -1, high, _NEAR
+    while last < 0 and start > low:
+        start = max(low, high - near)
+        near *= 10
+        for message in _to_the_end(consumer, topic, {number: start}, TIMEOUT):
+            last = max(last, message.offset())
+    return last
 
 
 def read(topic: str, timeout: float = 60.0) -> pd.DataFrame:
@@ -148,7 +194,7 @@ def values(topic: str, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int
             if message.error() is None and message.offset() == offset:
                 found[partition, offset] = message.value()
     finally:
-        consumer.close()
+        aside.unattended(consumer.close)
     return found
 
 

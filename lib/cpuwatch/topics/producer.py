@@ -13,7 +13,7 @@ import orjson
 import pandas as pd
 from confluent_kafka import KafkaError, Message
 
-from cpuwatch import naming, signals, words
+from cpuwatch import aside, naming, signals, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import COLUMNS, Source
 from cpuwatch.settings import settings
@@ -85,7 +85,9 @@ class Sender:
         with signals.held():  # an interrupt in its end would be lost, or come out as another error
             self._producer.purge()
             self._producer.poll(0)  # what was given up is told: then nothing of it is kept
-            del self._producer  # its connection goes with it
+            going = [self._producer]
+            del self._producer
+            aside.unattended(going.clear)  # its connection goes with it
 
     def send(self, value: dict[str, Any], key: dict[str, Any] | None = None) -> None:
         """Send one record as JSON; waits when the local queue is full.
