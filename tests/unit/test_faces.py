@@ -111,6 +111,7 @@ FACES = {
         "keep",
         "keep_rejected",
         "keep_whole",
+        "last_offsets",
         "messages",
         "names",
         "partitions_of",
