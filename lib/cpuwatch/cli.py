@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from cpuwatch import files, limits, pipeline, signals, sql, words
+from cpuwatch import files, jobscli, limits, pipeline, signals, sql, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Parameters
+from cpuwatch.terminal import AsJson, err, out, plain, print_json, telling
 
 # Kafka, Flink and pandas take a second to import: each command imports what it needs.
 if TYPE_CHECKING:
@@ -35,15 +32,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A workshop on streaming anomaly detection with Kafka, Flink and PostgreSQL.",
 )
-
-# A path or an address is not broken where a line ends: people copy it.
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+app.add_typer(jobscli.app, name="jobs")
 
 #: The exit code by which Typer tells of Ctrl-C.
 _INTERRUPTED = 130
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 
 
 def main() -> None:
@@ -56,7 +48,7 @@ def main() -> None:
     try:
         app(prog_name="cpuwatch")
     except CpuwatchError as error:
-        err.print(f"[bold red]Error:[/] {_text(str(error))}")
+        err.print(f"[bold red]Error:[/] {plain(str(error))}")
         sys.exit(1)
     except SystemExit as end:
         if end.code != _INTERRUPTED:
@@ -68,19 +60,14 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         if (refused := limits.sentence(error)) is not None:
-            err.print(f"[bold red]Error:[/] {_text(refused)}")
+            err.print(f"[bold red]Error:[/] {plain(refused)}")
             sys.exit(1)
         err.print(
             f"[bold red]Error:[/] something went wrong that should not have"
-            f" ({_text(type(error).__name__)}: {_text(str(error).split(chr(10))[0][:200])})."
+            f" ({plain(type(error).__name__)}: {plain(str(error).split(chr(10))[0][:200])})."
             f" The details are in {_keep_trace()}; please report them."
         )
         sys.exit(1)
-
-
-def _text(value: object, longest: int = 100_000) -> str:
-    """Any text as it can be printed: no markup of Rich's, and nothing that a terminal obeys."""
-    return escape("\n".join(words.shorten(line, longest) for line in str(value).split("\n")))
 
 
 def _keep_trace() -> str:
@@ -97,26 +84,6 @@ def _keep_trace() -> str:
     return str(path)
 
 
-@contextmanager
-def _telling(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A function that shows on stderr what is going on: a spinner, or lines in a log."""
-    spinner = err.status("")
-
-    def tell(text: str) -> None:
-        if quiet:
-            return
-        if err.is_terminal:
-            spinner.update(_text(text))
-            spinner.start()
-        else:
-            err.print(_text(text))
-
-    try:
-        yield tell
-    finally:
-        spinner.stop()
-
-
 @app.command()
 def up(
     as_json: AsJson = False,
@@ -128,7 +95,7 @@ def up(
     from cpuwatch.stack import control
 
     start = time.monotonic()
-    with signals.not_lost(), _telling(quiet=as_json) as tell:
+    with signals.not_lost(), telling(quiet=as_json) as tell:
         services = control.up(tell, not as_json, take_over)
     if as_json:
         print(control.as_json(services))
@@ -194,7 +161,7 @@ def _services_table(services: list[Status]) -> Table:
         table.add_column(column)
     for service in services:
         state = "[green]answers[/]" if service.answers else "[red]does not answer[/]"
-        table.add_row(service.title, service.where, _text(service.address or "-"), state)
+        table.add_row(service.title, service.where, plain(service.address or "-"), state)
     return table
 
 
@@ -269,18 +236,10 @@ def demo(
     }
     written = [] if folder is None else write(result, folder)
     if as_json:
-        _print_json(result.as_dict())
+        print_json(result.as_dict())
         return
     _show_result(result)
-    out.print(f"\nThe plot is in {_text(str(written[-1]))}, the tables beside it.")
-
-
-def _print_json(found: object) -> None:
-    """One line of ASCII, which every terminal and log has letters for.
-
-    By way of orjson, for which no number is no JSON: it writes null for one that is none.
-    """
-    print(json.dumps(orjson.loads(orjson.dumps(found)), separators=(",", ":")))
+    out.print(f"\nThe plot is in {plain(str(written[-1]))}, the tables beside it.")
 
 
 def _about_csv(
@@ -299,7 +258,7 @@ def _about_csv(
 
 def _show_sentences(sentences: list[str]) -> None:
     for sentence in sentences:
-        out.print(f"[bold]{_text(sentence)}[/]" if _is_loud(sentence) else _text(sentence))
+        out.print(f"[bold]{plain(sentence)}[/]" if _is_loud(sentence) else plain(sentence))
 
 
 def _is_loud(sentence: str) -> bool:
@@ -313,7 +272,7 @@ def _stack(quiet: bool) -> Iterator[None]:
 
     before = any(service.pids for service in control.status())
     try:
-        with _telling(quiet) as tell:
+        with telling(quiet) as tell:
             control.up(tell, show=not quiet)
         yield
     finally:
@@ -329,14 +288,14 @@ def _show_result(result: Result) -> None:
     numbers = result.parameters
     rejected = result.given.rejected
     for line, reason in rejected.head(5)[["line", "reason"]].itertuples(index=False):
-        out.print(f"  line {line}: {_text(str(reason))}")
+        out.print(f"  line {line}: {plain(str(reason))}")
     if len(rejected) > 5:
         out.print(f"  … and {len(rejected) - 5} more, in rejected.csv")
     if result.unknown_hosts:
         names = ", ".join(words.shorten(host, 60) for host in result.unknown_hosts[:5])
         more = len(result.unknown_hosts) - 5
         out.print(
-            f"No threshold of their own, so {numbers.default_top:g}% counts: {_text(names)}"
+            f"No threshold of their own, so {numbers.default_top:g}% counts: {plain(names)}"
             + (f" and {more} more" if more > 0 else "")
         )
     if result.late:
@@ -360,7 +319,7 @@ def _show_result(result: Result) -> None:
     for host in order[:20]:
         found = by_host.get_group(host)
         table.add_row(
-            _text(host, 60),
+            plain(host, 60),
             f"{found['allowed_top'].iloc[0]:g}",
             f"{len(found)}",
             f"{found['cpu'].nunique()}",
@@ -421,9 +380,9 @@ def produce(
 
         def tell(sentence: str) -> None:
             if err.is_terminal:
-                shown.update(_text(sentence))
+                shown.update(plain(sentence))
             elif not told or not sentence.startswith(told[-1][:20]):
-                err.print(_text(sentence))  # in a log once, not each second
+                err.print(plain(sentence))  # in a log once, not each second
             told.append(sentence)
 
         told: list[str] = []
@@ -438,11 +397,11 @@ def produce(
         "seconds": round(time.monotonic() - start, 3),
     }
     if as_json:
-        _print_json(summary)
+        print_json(summary)
         return
-    out.print(f"{sent:,} readings from {_text(source.name)} are in the topic {topics.READINGS}.")
+    out.print(f"{sent:,} readings from {plain(source.name)} are in the topic {topics.READINGS}.")
     for line, reason in source.rejected.head(5)[["line", "reason"]].itertuples(index=False):
-        out.print(f"  line {line} rejected: {_text(str(reason))}")
+        out.print(f"  line {line} rejected: {plain(str(reason))}")
     if len(source.rejected):
         out.print(f"{len(source.rejected):,} rejected rows are in {topics.BAD_READINGS}.")
 
@@ -465,7 +424,7 @@ def bad(as_json: AsJson = False) -> None:
             {name: value for name, value in row.items() if not pd.isna(value)}
             for row in found.astype(object).to_dict("records")
         ]
-        _print_json({"bad": len(rows), "late": late, "records": rows})
+        print_json({"bad": len(rows), "late": late, "records": rows})
         return
     if "cpu_bad" not in running:
         err.print(
@@ -480,9 +439,9 @@ def bad(as_json: AsJson = False) -> None:
     for row in found.head(50).itertuples():
         place = f"partition {row.partition}, offset {row.offset}"
         where = f"{row.source}, line {row.line}" if pd.isna(row.offset) else place
-        out.print(f"  {_text(where, 80)}: {_text(row.reason, 100)}")
+        out.print(f"  {plain(where, 80)}: {plain(row.reason, 100)}")
         if row.text:
-            out.print(f"    {_text(row.text, 80)}")
+            out.print(f"    {plain(row.text, 80)}")
     if count > 50:
         out.print(f"… and {count - 50:,} more: 'cpuwatch bad --json' has them all.")
     if late:
@@ -511,12 +470,12 @@ def notify(
         return
     if stay:
         slack.start()
-        out.print(f"The notifier runs; the channel is at {_text(settings().slack_address)}")
+        out.print(f"The notifier runs; the channel is at {plain(settings().slack_address)}")
         return
     until = "" if once else ", until Ctrl-C"
-    out.print(f"Telling the channel at {_text(settings().slack_address)}{until}")
+    out.print(f"Telling the channel at {plain(settings().slack_address)}{until}")
     with signals.stop_event() as stop:
-        posted = slack.follow(lambda line: out.print(_text(line)), once, stop)
+        posted = slack.follow(lambda line: out.print(plain(line)), once, stop)
     out.print(f"{posted:,} message{'' if posted == 1 else 's'} posted.")
 
 
@@ -541,14 +500,14 @@ def lab(
     from cpuwatch.stack import control
 
     folder, said = workbook.prepare(with_outputs=with_outputs)
-    with _telling(quiet=False) as tell:
+    with telling(quiet=False) as tell:
         control.up(tell)
         tell("Starting JupyterLab")
-    out.print(f"Your own copy of the notebooks is in {_text(str(folder))}.", soft_wrap=True)
+    out.print(f"Your own copy of the notebooks is in {plain(str(folder))}.", soft_wrap=True)
     for sentence in said:
-        out.print(_text(sentence), soft_wrap=True)
+        out.print(plain(sentence), soft_wrap=True)
     ask = (lambda question: typer.confirm(f"\n{question}")) if sys.stdin.isatty() else None
-    if run(port, folder, browser, lambda line: out.print(_text(line)), ask, present):
+    if run(port, folder, browser, lambda line: out.print(plain(line)), ask, present):
         with err.status("Stopping the services"):
             control.down()
         out.print("The services are stopped.")
@@ -569,9 +528,9 @@ def catch_up(
     chapter = chapter.zfill(2)
     if chapter not in pipeline.numbers():
         raise typer.BadParameter(f"they are {', '.join(pipeline.numbers())}")
-    with _telling(quiet=False) as tell:
+    with telling(quiet=False) as tell:
         done = workshop.catch_up(chapter, tell, keep)
-    what = _text(", ".join(done)) if done else "all was there"
+    what = plain(", ".join(done)) if done else "all was there"
     out.print(f"Ready for chapter {chapter}: {what}.")
 
 
@@ -584,7 +543,7 @@ def progress(as_json: AsJson = False) -> None:
     there = [one.name for one in exercises.exercises()]
     done = [name for name in there if name in solved]
     if as_json:
-        _print_json({"solved": {name: solved[name] for name in done}, "of": there})
+        print_json({"solved": {name: solved[name] for name in done}, "of": there})
         return
     table = Table("chapter", *exercises.LEVELS)
     for number in exercises.CHAPTERS:
@@ -602,8 +561,8 @@ def new(
     from cpuwatch import newproject
 
     has_connector = newproject.make(folder)
-    out.print(f"The project is in {_text(str(folder))}.", soft_wrap=True)
-    out.print(f"Next: cd {_text(shlex.quote(str(folder)))} && make test", soft_wrap=True)
+    out.print(f"The project is in {plain(str(folder))}.", soft_wrap=True)
+    out.print(f"Next: cd {plain(shlex.quote(str(folder)))} && make test", soft_wrap=True)
     if not has_connector:
         out.print("Its README.md says which jar belongs into the folder jars.")
 
@@ -627,9 +586,9 @@ def preflight_(
         except ValueError as error:
             unread += 1
             said = [str(error)]
-        out.print(f"{_text(code.strip()[:60])}:")
+        out.print(f"{plain(code.strip()[:60])}:")
         for sentence in said:
-            out.print(f"  {_text(sentence)}")
+            out.print(f"  {plain(sentence)}")
     if unread:
         raise typer.Exit(1)
 
@@ -647,7 +606,7 @@ def reset() -> None:
     out.print("The jobs are stopped, the topics and the table are gone.")
     for what, names in gone.items():
         if names:
-            out.print(f"{what.title()}: {_text(', '.join(names))}.")
+            out.print(f"{what.title()}: {plain(', '.join(names))}.")
 
 
 @app.command()
@@ -662,7 +621,7 @@ def doctor(
     from cpuwatch import doctor
 
     findings, fixed = [], None
-    with _telling(quiet=as_json or not err.is_terminal) as tell:
+    with telling(quiet=as_json or not err.is_terminal) as tell:
         tell("Looking at everything")
         if fix:
             fixed = doctor.mend(doctor.examine())
@@ -671,15 +630,15 @@ def doctor(
         print(doctor.as_json(findings, fixed))
         sys.exit(0 if all(finding.well for finding in findings) else 1)
     for sentence in fixed or []:
-        out.print(f"[green]fixed[/]  {_text(sentence)}")
+        out.print(f"[green]fixed[/]  {plain(sentence)}")
     if fixed == []:
         out.print("Nothing could be mended without you.")
     for finding in findings:
         mark = "[yellow]note [/]" if finding.remark else "[green]well [/]"
         mark = mark if finding.well else "[red]wrong[/]"
-        out.print(f"{mark}  {_text(finding.what)}: {_text(finding.says)}")
+        out.print(f"{mark}  {plain(finding.what)}: {plain(finding.says)}")
         if finding.next:
-            out.print(f"       Next: {_text(finding.next)}")
+            out.print(f"       Next: {plain(finding.next)}")
     wrong = list(dict.fromkeys(finding.what for finding in findings if not finding.well))
     if wrong:
         raise CpuwatchError(f"Not all is well: {', '.join(wrong)}. What to do stands above.")

@@ -12,11 +12,13 @@ from cpuwatch.flink.cluster import (
 from cpuwatch.flink.deployment import deploy, submit
 from cpuwatch.flink.environment import connect, execute
 from cpuwatch.flink.previews import preview
+from cpuwatch.flink.savepoints import Savepoint, resume, stop
 from cpuwatch.flink.settle import wait_until_settled
 from cpuwatch.flink.tables import create_table, create_view, import_tables
 
 __all__ = [
     "Job",
+    "Savepoint",
     "cancel",
     "connect",
     "create_table",
@@ -27,7 +29,9 @@ __all__ = [
     "jobs",
     "page",
     "preview",
+    "resume",
     "status",
+    "stop",
     "submit",
     "wait_until_finished",
     "wait_until_running",

@@ -60,7 +60,7 @@ _LATE = re.compile(r"\.numLateRecordsDropped$")
 #: Causes that no patience mends.
 _HOPELESS = re.compile(
     r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException"
-    r"|CAST fails on|divides by zero"
+    r"|CAST fails on|divides by zero|has another form now"
 )
 
 

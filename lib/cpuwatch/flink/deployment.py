@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyflink.table import TableEnvironment, TablePipeline
 
@@ -18,13 +19,25 @@ from cpuwatch.flink.cluster import (
     await_slot,
     cancel,
     cancel_all,
+    jobs,
     readers,
     wait_until_running,
 )
 from cpuwatch.flink.environment import CHAINS, PHASES, ask, clean
 from cpuwatch.progress import Line
 
+if TYPE_CHECKING:
+    from cpuwatch.flink.savepoints import Savepoint
+
 _NO_JOB = "That statement starts no job: a job is an INSERT INTO … SELECT."
+
+#: Whose state a job takes over: the place of a savepoint.
+_STATE = "execution.state-recovery.path"
+
+_AS_IT_WAS = (
+    "The savepoint is as it was, and so is the output: what was stopped can go on from it by the"
+    " statement that it had."
+)
 
 _COMMENTS = re.compile(r"\A(\s*--[^\n]*\n|\s*/\*.*?\*/)+", re.DOTALL)
 _SET = re.compile(
@@ -33,11 +46,19 @@ _SET = re.compile(
 _INSERT = re.compile(r"\s*INSERT\s+INTO\s+`?([\w-]+)`?", re.IGNORECASE)
 
 
-def deploy(environment: TableEnvironment, name: str, statement: str | TablePipeline) -> Job:
+def deploy(
+    environment: TableEnvironment,
+    name: str,
+    statement: str | TablePipeline,
+    from_savepoint: Savepoint | str | None = None,
+) -> Job:
     """Deploy an INSERT as a continuous job, and wait until it runs.
 
     The job's output topic is emptied first, and a running job of the same name is replaced:
     a cell that runs again makes no row twice. Jobs that read the emptied topic are stopped.
+
+    From a savepoint it goes on instead: with what the stopped job was in the midst of, after
+    what that has written, which stays.
 
     Parameters
     ----------
@@ -48,6 +69,9 @@ def deploy(environment: TableEnvironment, name: str, statement: str | TablePipel
     statement
         INSERT INTO … SELECT …; or several of them as one job, EXECUTE STATEMENT SET BEGIN …
         END; or a Table API pipeline, from `insert_into`.
+    from_savepoint
+        From `flink.stop`, or its place. The statement may have changed as far as what the job
+        remembers still fits.
 
     Returns
     -------
@@ -57,11 +81,12 @@ def deploy(environment: TableEnvironment, name: str, statement: str | TablePipel
     Raises
     ------
     CpuwatchError
-        If Flink refuses the statement (then all is as it was), or the job fails.
+        If Flink refuses the statement or the savepoint (then all is as it was), or the job fails.
     """
     line = Line(f"{name}: Initializing ▸ Running")
     line.show(f"{name}: checking the statement")
-    job, stopped = replace(environment, name, statement)
+    begun_at = None if from_savepoint is None else _place(from_savepoint)
+    job, stopped = replace(environment, name, statement, from_savepoint=begun_at)
     line.show(f"{name}: Initializing")
 
     def show(now: Job) -> None:
@@ -73,6 +98,10 @@ def deploy(environment: TableEnvironment, name: str, statement: str | TablePipel
     except KeyboardInterrupt:
         cancel_all([job])
         raise
+    except CpuwatchError as error:
+        if begun_at is None:
+            raise
+        raise CpuwatchError(f"{error} {_AS_IT_WAS}") from error
     line.end(
         f"It replaces what {' and '.join(stopped)} read, so that was stopped: deploy it again."
         if stopped
@@ -86,6 +115,7 @@ def replace(
     name: str,
     statement: str | TablePipeline,
     spare: bool = False,
+    from_savepoint: str | None = None,
 ) -> tuple[Job, list[str]]:
     """Do what `deploy` does, but show nothing and do not wait until it runs.
 
@@ -95,6 +125,8 @@ def replace(
         As for `deploy`.
     spare
         Whether jobs of an attendee's own that read its output run on: see `renew`.
+    from_savepoint
+        The place of a savepoint from which it goes on: then its output stays.
 
     Returns
     -------
@@ -106,7 +138,10 @@ def replace(
     plan = _check(environment, statement)
     used = {table: tables.options(environment, table) for table in plan.reads}
     tables.check_topics(used)
-    cancel(name)
+    if from_savepoint is None:
+        cancel(name)
+    else:
+        _refuse_beside(name)
     stopped: list[str] = []
     outputs = [
         topic
@@ -114,10 +149,14 @@ def replace(
         if (topic := tables.options(environment, table).get("topic")) is not None
     ]
     for output in outputs:
-        stopped += renew(output, spare)
+        if from_savepoint is None:
+            stopped += renew(output, spare)
+        elif not topics.partitions_of(output):
+            topics.create(output)
     try:
         with tables.as_group(environment, plan.reads, name):
-            job = submit(environment, name, statement, tables.may_chain(used.values()))
+            chained = tables.may_chain(used.values())
+            job = submit(environment, name, statement, chained, from_savepoint)
         written = statement if isinstance(statement, str) else None
         views = [] if written is None else tables.views_in(environment, written)
         noted.note_job(
@@ -137,6 +176,19 @@ def replace(
         cancel(name)  # the one before is gone already
         raise
     return job, stopped
+
+
+def _place(savepoint: Savepoint | str) -> str:
+    return savepoint if isinstance(savepoint, str) else savepoint.place
+
+
+def _refuse_beside(name: str) -> None:
+    """Raise if a job runs whose place one from a savepoint would take."""
+    if any(job.name == name for job in jobs(running_only=True)):
+        raise CpuwatchError(
+            f"{name} runs, and what it has done since the savepoint would be done once more: stop"
+            f" it first, flink.stop('{name}'), and go on from that savepoint."
+        )
 
 
 @dataclass(frozen=True)
@@ -181,6 +233,7 @@ def submit(
     name: str,
     statement: str | TablePipeline,
     chained: bool = False,
+    from_savepoint: str | None = None,
 ) -> Job:
     """Submit an INSERT as a job; a running job of the same name is replaced.
 
@@ -194,6 +247,8 @@ def submit(
         The INSERT statement, or a Table API pipeline.
     chained
         Whether it may chain its operators: see `tables.may_chain`.
+    from_savepoint
+        The place of a savepoint whose state it takes over.
 
     Returns
     -------
@@ -211,7 +266,10 @@ def submit(
 
     def start() -> Job:
         environment.get_config().set("pipeline.name", known_as)
-        with _options(environment, _wanted(environment, statement, chained)):
+        wanted = _wanted(environment, statement, chained)
+        if from_savepoint is not None:
+            wanted[_STATE] = from_savepoint
+        with _options(environment, wanted):
             if isinstance(statement, str):
                 result = environment.execute_sql(clean(statement))
             else:

@@ -342,6 +342,20 @@ _TABLE: list[tuple[str, Meaning]] = [
         "These are two statements: give one at a time, and put a semicolon only at the end.",
     ),
     (
+        r"Cannot map checkpoint/savepoint state for operator|operator is not available in the new",
+        "What the savepoint holds has no place in this statement, which works in other steps than"
+        " the one that was stopped: a change may alter what a step computes, and no more",
+    ),
+    (
+        r"StateMigrationException|state serializer[^\n]* must not be incompatible",
+        "What the savepoint holds has another form now: the statement keeps other values than the"
+        " one that was stopped, such as one more aggregate, or a column of another type",
+    ),
+    (
+        r"Cannot find checkpoint or savepoint file/directory '([^']+)'",
+        "There is no savepoint at {1}",
+    ),
+    (
         r"UnknownTopicOrPartition|does not host this topic",
         "A topic that the job reads or writes does not exist (any more): see topics.names().",
     ),

@@ -215,6 +215,42 @@ def kept(name: str) -> dict[str, str] | None:
     return dict(found) if found else None
 
 
+#: Where the notes hold the savepoints with which jobs were stopped.
+_SAVEPOINTS = "savepoints"
+
+
+def savepoints() -> dict[str, list[dict[str, Any]]]:
+    """For each job that was stopped with a savepoint the latest of these, the newest last.
+
+    Each is a dict of `place`, as the cluster knows it, and `texts`: the statements that the job
+    was made of, empty if nobody knows them.
+    """
+    return {name: list(found) for name, found in _notes().get(_SAVEPOINTS, {}).items()}
+
+
+def note_savepoint(name: str, place: str, texts: Mapping[str, str], keep: int) -> list[str]:
+    """Note a savepoint with which a job was stopped.
+
+    Parameters
+    ----------
+    name
+        The job's name.
+    place, texts
+        As in `savepoints`.
+    keep
+        How many of a job are kept.
+
+    Returns
+    -------
+    list of str
+        The places of those that are not kept any more.
+    """
+    before = savepoints()
+    found = [*before.get(name, []), {"place": place, "texts": dict(texts)}]
+    _write(_SAVEPOINTS, {**before, name: found[-keep:]})
+    return [one["place"] for one in found[:-keep]]
+
+
 def _text_changed(job: pipeline.Job, note: Mapping[str, Any]) -> str | None:
     for name in _parts(job):
         if note["statements"].get(name) != _hash(sql.taught(name)):

@@ -231,6 +231,28 @@ def with_bases(environment: TableEnvironment, names: Iterable[str]) -> list[str]
     return list(dict.fromkeys(found))
 
 
+def in_order(made: Mapping[str, str]) -> list[str]:
+    """The names of tables and views, each after those that its statement names.
+
+    Parameters
+    ----------
+    made
+        For each the statement that makes it.
+    """
+    found: list[str] = []
+
+    def place(name: str) -> None:
+        for other in sorted(set(re.findall(r"\w+", made[name])) & made.keys() - {name}):
+            if other not in found:
+                place(other)
+        if name not in found:
+            found.append(name)
+
+    for name in made:
+        place(name)
+    return found
+
+
 def texts(environment: TableEnvironment, names: Iterable[str]) -> dict[str, str | None]:
     """For each table or view the statement that made it; None if it was made elsewhere."""
     known = _TEXTS.get(environment, {})

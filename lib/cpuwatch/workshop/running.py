@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from cpuwatch import flink, pipeline, results, slack, sql, thresholds, topics, words
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, noted
+from cpuwatch.flink import cluster, noted, savepoints
 from cpuwatch.flink.deployment import is_own, renew
 from cpuwatch.progress import LINE
 from cpuwatch.settings import settings
@@ -50,6 +50,7 @@ def reset() -> dict[str, list[str]]:
     all_ours = settings().prefix is not None or not settings().outside("kafka")
     gone = sorted(there if all_ours else there & ours)
     topics.delete(*gone)
+    savepoints.forget()
     noted.forget()
     engine = database()
     try:

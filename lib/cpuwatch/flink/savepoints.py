@@ -1,0 +1,194 @@
+"""Stop a job with a savepoint, and go on from there later: with the same statement, or another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cpuwatch import waiting, web
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import cluster, deployment, noted, tables
+from cpuwatch.flink.cluster import ENDED, Job, rest
+from cpuwatch.flink.environment import connect
+from cpuwatch.progress import Line
+
+#: How long a job may take to write its savepoint and to end, in seconds.
+_PATIENCE = 120.0
+
+#: How many savepoints of a job are kept; older ones are deleted.
+_KEPT = 10
+
+
+@dataclass(frozen=True, repr=False)
+class Savepoint:
+    """What a job was in the midst of when it was stopped.
+
+    Attributes
+    ----------
+    job
+        The job's name.
+    place
+        The folder in which Flink has put it, as an address that the cluster knows.
+    """
+
+    job: str
+    place: str
+
+    def __repr__(self) -> str:
+        return f"savepoint of {self.job}"  # the place is a machine's own
+
+
+def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
+    """Stop a job; with a savepoint another one can go on where it was.
+
+    It works through what it has read, commits its results, writes its state and ends: what it
+    was in the midst of, such as windows that are not over, is in the savepoint.
+
+    Parameters
+    ----------
+    job
+        From `flink.deploy`, or its name.
+    savepoint
+        Whether to write one. Without it the job is cancelled, and its state is gone.
+
+    Returns
+    -------
+    Savepoint or None
+        For `flink.deploy(…, from_savepoint=…)`.
+
+    Raises
+    ------
+    CpuwatchError
+        If no such job runs, or Flink cannot write the savepoint: then the job runs on.
+    """
+    one = _running(job)
+    if not savepoint:
+        cluster.cancel_all([one])
+        return None
+    line = Line(f"{one.name}: stopped with a savepoint")
+    line.show(f"{one.name}: writing its savepoint")
+    one = cluster.wait_until_running(one)
+    made = Savepoint(one.name, _stopped(one))
+    texts = noted.texts(one)
+    for old in noted.note_savepoint(made.job, made.place, texts, _KEPT):
+        _dispose(old)
+    line.end()
+    return made
+
+
+def _running(job: Job | str) -> Job:
+    there = cluster.jobs(running_only=True)
+    if isinstance(job, Job):
+        found = [one for one in there if one.id == job.id]
+    else:
+        found = [one for one in there if one.name == job]
+    if not found:
+        name = job.name if isinstance(job, Job) else job
+        others = ", ".join(sorted({one.name for one in there})) or "none"
+        raise CpuwatchError(f"No job {name} runs. Those that do: {others}.")
+    return found[-1]
+
+
+def _stopped(job: Job) -> str:
+    """Have a job write a savepoint and end; where the savepoint is."""
+    try:
+        asked = rest(f"/jobs/{job.id}/stop", "POST", {"drain": False})
+    except web.HTTPError as error:
+        raise CpuwatchError(_refused(job, str(error))) from error
+    where = f"/jobs/{job.id}/savepoints/{asked['request-id']}"
+
+    def written() -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = rest(where)
+        except web.HTTPError:
+            # The JobManager died meanwhile: the new one runs the job on, or knows it no more.
+            raise CpuwatchError(_refused(job, "the JobManager began anew")) from None
+        return found if found["status"]["id"] == "COMPLETED" else None
+
+    found = waiting.until(
+        written,
+        _PATIENCE,
+        f"Waited {_PATIENCE:.0f} seconds for the savepoint of {job.name}. Look at it in Flink:"
+        f" {cluster.page(job)}",
+        cluster.PAUSE,
+    )
+    place = found["operation"].get("location")
+    if place is None:
+        trace = str(found["operation"].get("failure-cause", {}).get("stack-trace", ""))
+        raise CpuwatchError(_refused(job, _cause(trace)))
+    cluster.wait(job, lambda state: state in ENDED, f"{job.name} to end", _PATIENCE)
+    return str(place)
+
+
+def _cause(trace: str) -> str:
+    from cpuwatch.flink import explain
+
+    return explain.java(trace).rstrip(".") if trace else "Flink gives no cause"
+
+
+def _refused(job: Job, why: str) -> str:
+    more = ""
+    if "savepoint-dir" in why:
+        why = "this cluster has no folder for savepoints"
+        more = " Ask whoever runs it to set execution.checkpointing.savepoint-dir."
+    return (
+        f"{job.name} wrote no savepoint ({why.rstrip('.')}).{more} See 'cpuwatch jobs list': if it"
+        " runs, nothing has changed."
+    )
+
+
+def resume(name: str) -> Job:
+    """Let a job go on that was stopped with a savepoint, by the same statements.
+
+    Parameters
+    ----------
+    name
+        The job's name.
+
+    Returns
+    -------
+    Job
+        It runs.
+
+    Raises
+    ------
+    CpuwatchError
+        If it runs already, or was never stopped with a savepoint, or Flink cannot go on with it.
+    """
+    kept = noted.savepoints()
+    if not kept.get(name):
+        known = ", ".join(sorted(one for one, found in kept.items() if found)) or "none"
+        raise CpuwatchError(f"There is no savepoint of a job {name}. Jobs that have one: {known}.")
+    latest = kept[name][-1]
+    texts = latest["texts"]
+    if name not in texts:
+        raise CpuwatchError(
+            f"Nobody knows the statement of {name}, which was no text. In a notebook:"
+            f" flink.deploy(env, '{name}', …, from_savepoint={latest['place']!r})."
+        )
+    environment = connect(fresh=True, quiet=True)
+    for one in tables.in_order({other: text for other, text in texts.items() if other != name}):
+        tables.create(environment, one, texts[one])
+    return deployment.deploy(
+        environment, name, texts[name], from_savepoint=Savepoint(name, latest["place"])
+    )
+
+
+def stopped(running: list[Job]) -> list[str]:
+    """The names of jobs that do not run, and could be resumed."""
+    names = {job.name for job in running}
+    return sorted(name for name, found in noted.savepoints().items() if found and name not in names)
+
+
+def forget() -> None:
+    """Delete all savepoints that were noted."""
+    for found in noted.savepoints().values():
+        for one in found:
+            _dispose(one["place"])
+
+
+def _dispose(place: str) -> None:
+    try:
+        rest("/savepoint-disposal", "POST", {"savepoint-path": place})
+    except web.HTTPError:
+        pass  # it is gone already
