@@ -183,7 +183,7 @@ class Flow(threading.Thread):
 
     def run(self) -> None:
         reader = topics.PatientConsumer(f"chaos-{uuid.uuid4().hex}")
-        places = range(topics.PARTITIONS)
+        places = range(topics.usual_partitions())
         reader.assign([TopicPartition(topics.FILTERED, number, 0) for number in places])
         while not self._over.is_set():
             for message in reader.consume(10_000, 0.1):

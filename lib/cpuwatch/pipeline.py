@@ -73,6 +73,9 @@ class Job:
         The fields of `Parameters` that its statement and its views ask for.
     hint
         What an attendee is told who asks.
+    in_order
+        Whether the order of its rows matters to who reads them. Then one worker makes them: of
+        several, each writes its own in order, and theirs come as it happens.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Job:
     views: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     hint: str = ""
+    in_order: bool = False
 
 
 #: In an order in which they can be deployed: a job comes after those whose output it reads.
@@ -135,6 +139,7 @@ JOBS = (
             "cpu_counted",
         ),
         parameters=("default_top", "min_readings", "cooldown"),
+        in_order=True,
         hint="Step by step: is this window over, until when was the cpu over before"
         " it, and is that longer ago than the cooldown? LAG looks at the row before.",
     ),

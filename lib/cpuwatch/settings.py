@@ -103,6 +103,9 @@ def _refuse_what_is_no_folder(path: Path) -> None:
         return
 
 
+#: How many workers a job may have, and partitions a topic.
+_MOST = {"parallelism": 32, "partitions": 512}
+
 #: How what `.env` says comes from where it is read to where it is looked at.
 _FROM_FILE = "from_file"
 
@@ -152,6 +155,11 @@ class Settings(BaseSettings):
     #: Every how many seconds a job makes a checkpoint. A sink with exactly-once delivery shows its
     #: rows then, so an alert is about so much later; and each costs a laptop some 25 ms of work.
     checkpoints: float = 1.0
+    #: How many workers share a job's work. The embedded Flink has slots for so many when it starts.
+    parallelism: int = 1
+    #: How many partitions topics have that are made from now on; by default two, or as many as
+    #: there are workers.
+    partitions: int | None = None
     #: Where downloaded jars are kept; shared between checkouts.
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("cpuwatch"))
 
@@ -190,6 +198,20 @@ class Settings(BaseSettings):
         if not 0.1 <= seconds <= 600:
             raise ValueError("write a number of seconds between 0.1 and 600, such as 2 or 0.5")
         return seconds
+
+    @field_validator("parallelism", "partitions", mode="wrap")
+    @classmethod
+    def _count(cls, value: Any, number: Callable[[Any], Any], info: ValidationInfo) -> int | None:
+        most = _MOST[str(info.field_name)]
+        try:
+            count = number(value)
+        except ValidationError:
+            count = 0
+        if count is None:
+            return None
+        if not 1 <= count <= most:
+            raise ValueError(f"write a whole number from 1 to {most}, such as 4")
+        return int(count)
 
     @field_validator("state", "cache")
     @classmethod

@@ -345,7 +345,7 @@ def test_a_record_that_is_no_reading_stops_no_job(
         produce(frame[:half], topic)
         producer = Producer({"bootstrap.servers": settings().kafka_address})
         for record in NONSENSE:
-            for partition in range(topics.PARTITIONS):
+            for partition in range(topics.usual_partitions()):
                 producer.produce(topic, record, partition=partition)
         assert producer.flush(30) == 0
         return half + produce(frame[half:], topic)

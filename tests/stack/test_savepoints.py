@@ -15,7 +15,7 @@ from conftest import cpuwatch_here
 
 from cpuwatch import flink, readings, results, sql, topics, workshop
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import noted
+from cpuwatch.flink import noted, savepoints
 from cpuwatch.flink.tables import create
 
 FLEET = readings.fleet()
@@ -166,16 +166,17 @@ def test_in_a_terminal(env: Any) -> None:
     assert unknown.returncode == 1 and "Those that do: cpu_agg, cpu_filter" in unknown.stderr
 
 
-def test_old_savepoints_are_deleted(env: Any) -> None:
+def test_old_savepoints_are_deleted(env: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(savepoints, "KEPT", 2)
     job = flink.deploy(env, "cpu_filter", FILTER)
     places: list[Path] = []
-    for _ in range(11):
+    for _ in range(3):
         savepoint = flink.stop(job)
         assert savepoint is not None
         places.append(Path(savepoint.place.removeprefix("file:")))
         job = flink.deploy(env, "cpu_filter", FILTER, from_savepoint=savepoint)
     kept = [Path(one["place"].removeprefix("file:")) for one in noted.savepoints()["cpu_filter"]]
-    assert kept == places[-10:]
-    assert [place.exists() for place in places] == [False] + 10 * [True]
+    assert kept == places[-2:]
+    assert [place.exists() for place in places] == [False, True, True]
     workshop.reset()
     assert not any(place.exists() for place in places)

@@ -29,6 +29,7 @@ FACES = {
     ],
     flink: [
         "Job",
+        "Savepoint",
         "cancel",
         "connect",
         "create_table",
@@ -39,7 +40,9 @@ FACES = {
         "jobs",
         "page",
         "preview",
+        "resume",
         "status",
+        "stop",
         "submit",
         "wait_until_finished",
         "wait_until_running",
@@ -91,7 +94,6 @@ FACES = {
         "FILTERED",
         "LIVE",
         "OVER",
-        "PARTITIONS",
         "READINGS",
         "UNDELIVERED",
         "Follower",
@@ -123,6 +125,7 @@ FACES = {
         "send",
         "states",
         "unreachable",
+        "usual_partitions",
         "values",
     ],
     workshop: [

@@ -514,6 +514,16 @@ def test_what_is_no_time_between_checkpoints_is_refused(refused: Refused, value:
     assert "seconds" in said
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "33.5", "nan", "four", "513"])
+@pytest.mark.parametrize("variable", ["CPUWATCH_PARALLELISM", "CPUWATCH_PARTITIONS"])
+def test_what_is_no_number_of_workers_is_refused(
+    refused: Refused, variable: str, value: str
+) -> None:
+    said = refused({variable: value})
+    assert said.startswith(f"{variable} in the environment or .env is not usable: ")
+    assert "whole number from 1 to" in said
+
+
 @pytest.mark.parametrize("variable", ["CPUWATCH_STATE", "CPUWATCH_CACHE"])
 @pytest.mark.parametrize(
     "value",

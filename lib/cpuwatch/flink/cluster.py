@@ -46,7 +46,7 @@ _NOT_YET = 503
 
 #: The metrics that say how far a source has read a partition, and how many records in all.
 SOURCE_READ = re.compile(
-    r"^(?P<source>\d+\.Source__.*?)\.(?:"
+    r"^\d+\.(?P<source>Source__.*?)\.(?:"
     r"\w+\.topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.(?P<what>current|committed)Offset"
     r"|numRecordsIn)$"
 )
@@ -190,7 +190,8 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
         found = SOURCE_READ.search(name)
         assert found is not None, "metrics are those that fit the pattern"
         if found["topic"] is None:
-            begun[found["source"]] = int(float(value)) > 0
+            # Of several workers some may have no partition, and never begin.
+            begun[found["source"]] = begun.get(found["source"], False) or int(float(value)) > 0
         else:
             place = naming.shown(found["topic"]), int(found["partition"])
             last = int(value) - (found["what"] == "committed")
@@ -244,26 +245,55 @@ def has_place(job: Job) -> bool:
         return True  # it has ended meanwhile
 
 
-def await_slot() -> None:
+def await_slots(workers: int = 1) -> None:
     """Wait until the cluster has room for one more job; a moment, as one that was cancelled needs.
+
+    Parameters
+    ----------
+    workers
+        How many the job has: each takes a slot.
 
     Raises
     ------
     CpuwatchError
         If it has none: it says whose jobs have the slots.
     """
-    waiting.until(lambda: not is_full(), _MOMENT, _full, PAUSE)
+
+    def has_room() -> bool:
+        found = rest("/overview")
+        total = int(found["slots-total"])
+        # One without any is just starting its TaskManager again.
+        return total == 0 or int(found["slots-available"]) >= workers
+
+    waiting.until(has_room, _MOMENT, lambda: _full(workers), PAUSE)
 
 
-def _full() -> str:
+def _full(workers: int) -> str:
+    found = rest("/overview")
+    total, free = int(found["slots-total"]), int(found["slots-available"])
+    if workers > total:
+        mend = (
+            "ask whoever runs it for more, or set less"
+            if settings().outside("flink")
+            else "'cpuwatch down', then 'cpuwatch up', starts it with enough for this setting"
+        )
+        return (
+            f"There is no room for {workers} workers (CPUWATCH_PARALLELISM): each takes a slot of"
+            f" the cluster, and it has {total}: {mend}."
+        )
     ours = sorted({job.name for job in jobs(running_only=True)})
     yours = f"yours are {', '.join(ours)}" if ours else "none of them is yours"
     mend = "Stop what you need no more: workshop.stop_jobs('NAME')" if ours else ""
     ask = "ask whoever runs the cluster for more slots" if _is_shared() else ""
     what = f"{mend}, or {ask}" if mend and ask else mend or ask.capitalize()
+    if workers > 1:
+        return (
+            f"There is no room for one more job: its {workers} workers take a slot of the cluster"
+            f" each, and of {total} slots {free} are free; {yours}. {what}."
+        )
     return (
-        f"There is no room for one more job: each takes a slot of the cluster, and all"
-        f" {rest('/overview')['slots-total']} are taken; {yours}. {what}."
+        f"There is no room for one more job: each takes a slot of the cluster, and all {total} are"
+        f" taken; {yours}. {what}."
     )
 
 

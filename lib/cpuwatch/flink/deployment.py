@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,14 +16,14 @@ from cpuwatch.flink import noted, tables
 from cpuwatch.flink.cluster import (
     PREVIEW,
     Job,
-    await_slot,
+    await_slots,
     cancel,
     cancel_all,
     jobs,
     readers,
     wait_until_running,
 )
-from cpuwatch.flink.environment import CHAINS, PHASES, ask, clean
+from cpuwatch.flink.environment import CHAINS, PHASES, WORKERS, ask, clean
 from cpuwatch.progress import Line
 
 if TYPE_CHECKING:
@@ -33,11 +33,6 @@ _NO_JOB = "That statement starts no job: a job is an INSERT INTO … SELECT."
 
 #: Whose state a job takes over: the place of a savepoint.
 _STATE = "execution.state-recovery.path"
-
-_AS_IT_WAS = (
-    "The savepoint is as it was, and so is the output: what was stopped can go on from it by the"
-    " statement that it had."
-)
 
 _COMMENTS = re.compile(r"\A(\s*--[^\n]*\n|\s*/\*.*?\*/)+", re.DOTALL)
 _SET = re.compile(
@@ -94,14 +89,11 @@ def deploy(
         line.show(f"{name}: Initializing{state}")
 
     try:
-        running = wait_until_running(job, progress=show)
+        with _as_it_was(begun_at):
+            running = wait_until_running(job, progress=show)
     except KeyboardInterrupt:
         cancel_all([job])
         raise
-    except CpuwatchError as error:
-        if begun_at is None:
-            raise
-        raise CpuwatchError(f"{error} {_AS_IT_WAS}") from error
     line.end(
         f"It replaces what {' and '.join(stopped)} read, so that was stopped: deploy it again."
         if stopped
@@ -156,7 +148,9 @@ def replace(
     try:
         with tables.as_group(environment, plan.reads, name):
             chained = tables.may_chain(used.values())
-            job = submit(environment, name, statement, chained, from_savepoint)
+            workers = _workers(environment, name, used.values())
+            with _as_it_was(from_savepoint):
+                job = submit(environment, name, statement, chained, from_savepoint, workers)
         written = statement if isinstance(statement, str) else None
         views = [] if written is None else tables.views_in(environment, written)
         noted.note_job(
@@ -176,6 +170,35 @@ def replace(
         cancel(name)  # the one before is gone already
         raise
     return job, stopped
+
+
+def _workers(environment: TableEnvironment, name: str, used: Iterable[Mapping[str, str]]) -> int:
+    """How many workers a job has: at most as many as a topic that it reads has partitions.
+
+    One without a partition would read nothing, and hold the watermark back for ever.
+    """
+    known = pipeline.job(name)
+    if known is not None and known.in_order:
+        return 1
+    names = {topic for one in used for topic in one.get("topic", "").split(";") if topic}
+    wanted = int(environment.get_config().get(WORKERS, "1"))
+    if wanted == 1:
+        return 1
+    return min([wanted, *(len(topics.partitions_of(topic)) or wanted for topic in names)])
+
+
+@contextmanager
+def _as_it_was(from_savepoint: str | None) -> Iterator[None]:
+    """If a job cannot go on from its savepoint, say what has not changed."""
+    try:
+        yield
+    except CpuwatchError as error:
+        if from_savepoint is None:
+            raise
+        raise CpuwatchError(
+            f"{str(error).rstrip('.')}. The savepoint is as it was, and so is the output: what was"
+            " stopped can go on from it by the statement that it had."
+        ) from error
 
 
 def _place(savepoint: Savepoint | str) -> str:
@@ -234,6 +257,7 @@ def submit(
     statement: str | TablePipeline,
     chained: bool = False,
     from_savepoint: str | None = None,
+    workers: int | None = None,
 ) -> Job:
     """Submit an INSERT as a job; a running job of the same name is replaced.
 
@@ -249,6 +273,8 @@ def submit(
         Whether it may chain its operators: see `tables.may_chain`.
     from_savepoint
         The place of a savepoint whose state it takes over.
+    workers
+        How many share its work; by default as many as the environment says.
 
     Returns
     -------
@@ -262,11 +288,14 @@ def submit(
     """
     known_as = naming.new(name)
     cancel(name)
-    await_slot()
+    if workers is None:
+        workers = int(environment.get_config().get(WORKERS, "1"))
+    await_slots(workers)
 
     def start() -> Job:
         environment.get_config().set("pipeline.name", known_as)
         wanted = _wanted(environment, statement, chained)
+        wanted[WORKERS] = str(workers)
         if from_savepoint is not None:
             wanted[_STATE] = from_savepoint
         with _options(environment, wanted):

@@ -34,6 +34,9 @@ CHECKPOINTS = "execution.checkpointing.interval"
 #: behind it, a cast or a function of yours, for a record that it cannot read, and skips it.
 CHAINS = "pipeline.operator-chaining.enabled"
 
+#: How many workers share a job's work.
+WORKERS = "parallelism.default"
+
 #: How long a job remembers what no record has touched since, such as an episode long over.
 STATE_TTL = "table.exec.state.ttl"
 
@@ -83,7 +86,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
         for name, value in {
             "execution.target": "remote",
             **cluster.client_options(),
-            "parallelism.default": 1,
+            WORKERS: config.parallelism,
             CHECKPOINTS: f"{round(1000 * config.checkpoints)} ms",
             CHAINS: "false",
             STATE_TTL: "7 d",

@@ -20,6 +20,7 @@ from pyflink.util.exceptions import JavaException
 
 from cpuwatch import naming
 from cpuwatch.flink.cluster import PREVIEW, client_options
+from cpuwatch.flink.environment import WORKERS
 from cpuwatch.flink.tables import identifier
 
 #: The catalogue that every environment has from its beginning; the mirror's own stays empty.
@@ -33,6 +34,8 @@ _ALWAYS = {
     "execution.shutdown-on-attached-exit": "true",
     "client.heartbeat.interval": "2000",
     "client.heartbeat.timeout": "20000",
+    # Rows come in one order only if one worker makes them.
+    WORKERS: "1",
 }
 
 #: What makes a batch job run on this cluster from its sources to its end in one go: with the

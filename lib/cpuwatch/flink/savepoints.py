@@ -16,7 +16,7 @@ from cpuwatch.progress import Line
 _PATIENCE = 120.0
 
 #: How many savepoints of a job are kept; older ones are deleted.
-_KEPT = 10
+KEPT = 10
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,7 +70,7 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
     one = cluster.wait_until_running(one)
     made = Savepoint(one.name, _stopped(one))
     texts = noted.texts(one)
-    for old in noted.note_savepoint(made.job, made.place, texts, _KEPT):
+    for old in noted.note_savepoint(made.job, made.place, texts, KEPT):
         _dispose(old)
     line.end()
     return made

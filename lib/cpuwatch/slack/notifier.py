@@ -124,7 +124,7 @@ class Notifier:
         """Take up where the group left off; returns the partitions with something to read."""
         topics.create(self.topic)
         self._topic_id = _topic_id(self.topic)
-        parts = [topics.place(self.topic, number) for number in range(topics.PARTITIONS)]
+        parts = [topics.place(self.topic, number) for number in topics.partitions_of(self.topic)]
         waiting = set()
         try:
             if self._memory is not None and not afresh:
@@ -167,9 +167,11 @@ class Notifier:
 
     def _deliver(self, batch: list[Message]) -> None:
         changed: dict[str, Notice] = {}
-        for message in batch:
+        # A host's cpus may have been averaged by several workers, of which one is ahead.
+        records = [(topics.decode(message.value()) or {}, message) for message in batch]
+        for record, message in sorted(records, key=lambda one: str(one[0].get("as_of", ""))):
             try:
-                notice = self._rolled.apply(topics.decode(message.value()) or {})
+                notice = self._rolled.apply(record)
             except ValueError as error:
                 self._keep_undelivered(str(error), {"text": _beginning(message.value())})
                 continue

@@ -137,7 +137,9 @@ def waiting() -> int:
         return 0
     reader = topics.PatientConsumer(GROUP)
     try:
-        parts = [topics.place(topics.ALERTS, number) for number in range(topics.PARTITIONS)]
+        parts = [
+            topics.place(topics.ALERTS, number) for number in topics.partitions_of(topics.ALERTS)
+        ]
         count = 0
         for part in reader.committed(parts, timeout=20):
             low, high = reader.get_watermark_offsets(part, timeout=20)

@@ -54,8 +54,11 @@ ZOOKEEPER = f"{_SHADED}.server.ZooKeeperServerMain"
 #: it for a moment never stands again (CURATOR-724). So it looks for such places after 24 days.
 _EMPTY_STAYS = f"-Dznode.container.checkIntervalMs={2**31 - 1}"
 
-#: As many jobs can run at once as there are slots: each of ours takes one.
+#: As many jobs can run at once as there are slots, if each takes one.
 SLOTS = 10
+
+#: What takes as many slots as a job has workers: the pipeline's jobs, and a preview.
+_AT_ONCE = 6
 
 #: The sizes of both processes, in MiB: a laptop's, so small heaps. The state of these jobs lives
 #: on the heap; managed memory is what a window's rows wait in, and is taken only when needed.
@@ -65,7 +68,7 @@ JOBMANAGER_OFF_HEAP = 64
 TASKMANAGER_HEAP = {"framework": 64, "task": 256}
 DIRECT = {"framework": 64, "task": 0}
 NETWORK = 48
-MANAGED = 24 * SLOTS
+MANAGED = 24  # a slot
 METASPACE = 192
 OVERHEAD = 64
 
@@ -106,8 +109,22 @@ appender.out.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %-60c %x - %m%n
 """
 
 
-def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
+def slots(workers: int) -> int:
+    """How many slots the cluster has, if each job has so many workers."""
+    return max(SLOTS, _AT_ONCE * workers)
+
+
+def _network(workers: int) -> int:
+    """The memory in which records go from worker to worker, in MiB.
+
+    Each worker of a step has two buffers of 32 KiB for each of the step before.
+    """
+    return NETWORK + _AT_ONCE * workers**2 * 2 * 2 * 32 // 1024 * (workers > 1)
+
+
+def configuration(ports: dict[str, int], folder: Path, workers: int = 1) -> dict[str, Any]:
     """The cluster's configuration, flat, as it goes into `config.yaml`."""
+    network = _network(workers)
     return {
         "jobmanager.rpc.address": "127.0.0.1",
         "jobmanager.rpc.port": ports["flink_rpc"],
@@ -121,21 +138,21 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         "taskmanager.bind-host": "127.0.0.1",
         "taskmanager.rpc.port": str(ports["flink_taskmanager_rpc"]),
         "taskmanager.data.port": ports["flink_taskmanager_data"],
-        "taskmanager.numberOfTaskSlots": SLOTS,
+        "taskmanager.numberOfTaskSlots": slots(workers),
         # A TaskManager wants each of its own told, and takes its JVM's limits as they are.
         "jobmanager.memory.heap.size": f"{JOBMANAGER_HEAP}m",
         "jobmanager.memory.off-heap.size": f"{JOBMANAGER_OFF_HEAP}m",
         "jobmanager.memory.jvm-metaspace.size": f"{METASPACE}m",
         "jobmanager.memory.jvm-overhead.min": f"{OVERHEAD}m",
         "jobmanager.memory.jvm-overhead.max": f"{OVERHEAD}m",
-        "taskmanager.cpu.cores": float(SLOTS),
+        "taskmanager.cpu.cores": float(slots(workers)),
         "taskmanager.memory.framework.heap.size": f"{TASKMANAGER_HEAP['framework']}m",
         "taskmanager.memory.task.heap.size": f"{TASKMANAGER_HEAP['task']}m",
         "taskmanager.memory.framework.off-heap.size": f"{DIRECT['framework']}m",
         "taskmanager.memory.task.off-heap.size": f"{DIRECT['task']}m",
-        "taskmanager.memory.network.min": f"{NETWORK}m",
-        "taskmanager.memory.network.max": f"{NETWORK}m",
-        "taskmanager.memory.managed.size": f"{MANAGED}m",
+        "taskmanager.memory.network.min": f"{network}m",
+        "taskmanager.memory.network.max": f"{network}m",
+        "taskmanager.memory.managed.size": f"{MANAGED * slots(workers)}m",
         "taskmanager.memory.jvm-metaspace.size": f"{METASPACE}m",
         "taskmanager.memory.jvm-overhead.min": f"{OVERHEAD}m",
         "taskmanager.memory.jvm-overhead.max": f"{OVERHEAD}m",
@@ -210,7 +227,13 @@ def _planner(cache: Path, wrapped: Path) -> Path:
 
 
 def prepare(
-    folder: Path, ports: dict[str, int], jars: list[Path], marker: str, pgpass: Path, key: Path
+    folder: Path,
+    ports: dict[str, int],
+    jars: list[Path],
+    marker: str,
+    pgpass: Path,
+    key: Path,
+    workers: int = 1,
 ) -> list[Program]:
     """Write the configuration and describe the JobManager and the TaskManager.
 
@@ -229,6 +252,8 @@ def prepare(
     key
         The folder of the key by which the cluster's parts, and we, know each other. Without it
         whoever reaches a port, as any page in this machine's browsers does, could run code.
+    workers
+        How many a job has.
     """
     keys.make(key)
     for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints", *_KEPT):
@@ -237,7 +262,7 @@ def prepare(
     # an address, in which some characters mean something.
     here = os.path.relpath(key, folder)
     own = keys.flink_options(here)
-    settings = {**configuration(ports, folder), **own}
+    settings = {**configuration(ports, folder, workers), **own}
     _write_yaml(folder / "conf" / "config.yaml", settings)
     (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="ascii")
     links.make(folder / "lib", jars)
@@ -275,7 +300,7 @@ def prepare(
         return Program(name, command, environment, order=order, folder=folder)
 
     told = ["--configDir", "conf"]
-    direct = f"-XX:MaxDirectMemorySize={sum(DIRECT.values()) + NETWORK}m"
+    direct = f"-XX:MaxDirectMemorySize={sum(DIRECT.values()) + _network(workers)}m"
     heap = sum(TASKMANAGER_HEAP.values())
     keeper = [ZOOKEEPER, "conf/zoo.cfg"]
     return [
@@ -409,7 +434,13 @@ SERVICE = Service(
     address=lambda config: config.flink_address,
     answers=lambda config: _refusal(config) is None,
     prepare=lambda config, ports, jars, marker: prepare(
-        config.state / "flink", ports, jars, marker, config.pgpass, config.keys
+        config.state / "flink",
+        ports,
+        jars,
+        marker,
+        config.pgpass,
+        config.keys,
+        config.parallelism,
     ),
     refusal=_refusal,
 )

@@ -1,7 +1,6 @@
 """Kafka topics: create, produce, read into a DataFrame, follow in the background."""
 
 from cpuwatch.topics.admin import (
-    PARTITIONS,
     State,
     clear,
     create,
@@ -11,6 +10,7 @@ from cpuwatch.topics.admin import (
     names,
     partitions_of,
     states,
+    usual_partitions,
 )
 from cpuwatch.topics.client import PatientConsumer, ask, client_settings, place, unreachable
 from cpuwatch.topics.consumer import (
@@ -51,7 +51,6 @@ __all__ = [
     "FILTERED",
     "LIVE",
     "OVER",
-    "PARTITIONS",
     "READINGS",
     "UNDELIVERED",
     "Follower",
@@ -83,5 +82,6 @@ __all__ = [
     "send",
     "states",
     "unreachable",
+    "usual_partitions",
     "values",
 ]

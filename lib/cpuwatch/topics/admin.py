@@ -20,13 +20,20 @@ from confluent_kafka.admin import (
 from cpuwatch import waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.naming import full, new, short, shown
+from cpuwatch.settings import settings
 from cpuwatch.topics.client import TIMEOUT, ask, place
-
-#: Enough to show what a key is for, few enough that no partition stays without a host.
-PARTITIONS = 2
 
 #: By these a topic keeps all of its records, whatever their size and age.
 _KEEP_ALL = {"retention.bytes": "-1", "retention.ms": "-1"}
+
+
+def usual_partitions() -> int:
+    """How many partitions a topic gets.
+
+    Two are enough to show what a key is for, and few enough that none stays without a host.
+    """
+    config = settings()
+    return config.partitions or max(2, config.parallelism)
 
 
 def names() -> list[str]:
@@ -36,15 +43,16 @@ def names() -> list[str]:
     return sorted(name for name in ours if name is not None)
 
 
-def create(name: str, partitions: int = PARTITIONS, whole: bool = False) -> bool:
-    """Create a topic of so many partitions, unless it is there.
+def create(name: str, partitions: int | None = None, whole: bool = False) -> bool:
+    """Create a topic, unless it is there.
 
     Parameters
     ----------
     name
         The topic's name.
     partitions
-        How many.
+        How many; by default as many as `usual_partitions` says, and one that is there may have
+        any number.
     whole
         Whether it keeps all of its records. Others lose the oldest when they get too many.
 
@@ -58,7 +66,8 @@ def create(name: str, partitions: int = PARTITIONS, whole: bool = False) -> bool
     CpuwatchError
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
-    wanted = [NewTopic(new(name), partitions, 1, config=_KEEP_ALL if whole else {})]
+    count = partitions or usual_partitions()
+    wanted = [NewTopic(new(name), count, 1, config=_KEEP_ALL if whole else {})]
     if not ask(
         lambda client: _done(
             client.create_topics(wanted, operation_timeout=TIMEOUT),
@@ -66,13 +75,13 @@ def create(name: str, partitions: int = PARTITIONS, whole: bool = False) -> bool
         )
     ):
         there = len(partitions_of(name))
-        if there != partitions:
+        if partitions is not None and there != partitions:
             raise CpuwatchError(
                 f"The topic {name} has {there} partitions, not {partitions}. Keys would land"
                 " elsewhere than before if that changed: delete the topic first if you mean it."
             ) from None
         return False
-    _wait_until(lambda: len(partitions_of(name)) == partitions, f"topic {name} to be there")
+    _wait_until(lambda: len(partitions_of(name)) == count, f"topic {name} to be there")
     return True
 
 
@@ -101,7 +110,7 @@ def delete(*topics: str) -> None:
     _wait_until(lambda: not set(gone) & set(names()), f"{', '.join(gone)} to be gone")
 
 
-def empty(name: str, partitions: int = PARTITIONS) -> None:
+def empty(name: str, partitions: int | None = None) -> None:
     """A topic by that name with nothing in it: what was there before is deleted."""
     delete(name)
     create(name, partitions)
