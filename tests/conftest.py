@@ -208,6 +208,16 @@ def stack() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
+def usual_checkpoints() -> Iterator[None]:
+    """Jobs make as many checkpoints as those of an attendee."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CPUWATCH_CHECKPOINTS", "")
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
 def job(stack: Path) -> Iterator[flink.Job]:
     """A job of the workshop, cpu_filter, that runs, and has nothing to read."""
     topics.empty(topics.READINGS)

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -208,6 +208,12 @@ def demo(
     min_readings: Annotated[
         int, typer.Option(help="A window of fewer readings opens no episode.", min=1)
     ] = WORKSHOP.min_readings,
+    rule: Annotated[
+        Literal["thresholds", "learned"],
+        typer.Option(
+            help="An alert is a host over its threshold; or (learned) what is new for a series.",
+        ),
+    ] = "thresholds",
     as_json: AsJson = False,
 ) -> None:
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
@@ -228,7 +234,7 @@ def demo(
         show("stack", "Kafka, PostgreSQL, Flink and Slack answer", stack_seconds)
         with err.status("Working"):
             parameters = Parameters(sql.seconds(window), cooldown, min_readings)
-            result = run(given, parameters, show)
+            result = run(given, parameters, show, rule)
     result.seconds = {
         "stack": stack_seconds,
         **result.seconds,
@@ -309,8 +315,9 @@ def _show_result(result: Result) -> None:
             " none opens an episode: take a longer --window, or a smaller --min-readings."
         )
     table = Table(title="Hosts in trouble", title_justify="left", box=None, pad_edge=False)
-    for column in ("Host", "Threshold", "Alerts", "CPUs", "Highest average", "From", "Until"):
-        numeric = column in ("Threshold", "Alerts", "CPUs", "Highest average")
+    by = "Highest score" if result.rule == "learned" else "Threshold"
+    for column in ("Host", by, "Alerts", "CPUs", "Highest average", "From", "Until"):
+        numeric = column in (by, "Alerts", "CPUs", "Highest average")
         table.add_column(column, justify="right" if numeric else "left")
     by_host = result.alerts.groupby("hostname")
     order = by_host["window_start"].min().sort_values(kind="stable").index
@@ -320,7 +327,9 @@ def _show_result(result: Result) -> None:
         found = by_host.get_group(host)
         table.add_row(
             plain(host, 60),
-            f"{found['allowed_top'].iloc[0]:g}",
+            f"{found['anomaly_score'].max():.2f}"
+            if result.rule == "learned"
+            else f"{found['allowed_top'].iloc[0]:g}",
             f"{len(found)}",
             f"{found['cpu'].nunique()}",
             f"{found['usage_avg'].max():.1f}",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 from pyflink.table import TableEnvironment
@@ -25,6 +25,7 @@ from cpuwatch import (
     alerts,
     figures,
     flink,
+    learned,
     pipeline,
     readings,
     results,
@@ -57,6 +58,12 @@ _TABLES: dict[str, Callable[[Result], Spool | pd.DataFrame]] = {
     "episodes.csv": lambda result: result.episodes,
     "rejected.csv": lambda result: result.given.rejected,
 }
+
+#: And what the rule that learns adds.
+_SCORES = "scores.csv"
+
+#: By which an alert is one: each host's own threshold, or how new a reading is for its series.
+Rule: TypeAlias = Literal["thresholds", "learned"]
 _PLOT = "alerts.png"
 
 #: What the smallest results take on a disk, in bytes.
@@ -129,6 +136,11 @@ class Result:
         update of one that stands there is none.
     seconds
         How long each step took.
+    rule
+        By which an alert is one.
+    scores
+        For the rule that learns, in the order of the file: time, hostname, cpu, usage,
+        anomaly_score.
     """
 
     given: Input
@@ -139,16 +151,21 @@ class Result:
     transitions: pd.DataFrame
     slack_messages: int
     seconds: dict[str, float] = field(default_factory=dict)
+    rule: Rule = "thresholds"
+    scores: Spool | None = None
 
     @property
     def episodes(self) -> pd.DataFrame:
         """What the transitions make: one row an episode."""
-        enough = self.alerts[self.alerts["readings"] >= self.parameters.min_readings]
+        least = 1 if self.rule == "learned" else self.parameters.min_readings
+        enough = self.alerts[self.alerts["readings"] >= least]
         return alerts.episodes(self.transitions, enough)
 
     @property
     def unknown_hosts(self) -> list[str]:
-        """Hosts without a threshold of their own."""
+        """Hosts without a threshold of their own, where thresholds count."""
+        if self.rule == "learned":
+            return []
         return sorted(set(self.hosts) - set(self.given.thresholds))
 
     @property
@@ -175,6 +192,8 @@ class Result:
             "alerted_hosts": sorted(set(self.alerts["hostname"])),
             "episodes": len(self.episodes),
             "slack_messages": self.slack_messages,
+            "rule": self.rule,
+            **({"learned_threshold": learned.THRESHOLD} if self.rule == "learned" else {}),
             "columns": self.given.use.as_dict() if self.given.use else None,
             "remarks": [
                 *(self.given.use.remarks if self.given.use else []),
@@ -218,7 +237,12 @@ def read_input(
     return Input(csv.name, found.readings, found.rejected, None, limits, found.use, remarks)
 
 
-def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_: None) -> Result:
+def run(
+    given: Input,
+    parameters: Parameters = WORKSHOP,
+    tell: Tell = lambda *_: None,
+    rule: Rule = "thresholds",
+) -> Result:
     """Run the story once on a running stack.
 
     Parameters
@@ -229,6 +253,8 @@ def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_:
         The numbers that the statements take.
     tell
         Called after each step.
+    rule
+        By which an alert is one.
 
     Raises
     ------
@@ -239,7 +265,7 @@ def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_:
     timer = _Timer(tell)
     warm_up()  # Java takes some seconds to start: meanwhile we produce
     with _run_of_its_own() as own:
-        place = _Place(own, parameters)
+        place = _Place(own, parameters, rule)
         with timer.step("produce") as say:
             say(place.produce(given))
         with timer.step("filter") as say:
@@ -253,17 +279,31 @@ def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_:
             windows = place.spooled("cpu_out_agg", _BY_WINDOW)
             length = words.length(parameters.window, mixed=False, spelled=True)
             say(f"{len(windows):,} averages over windows of {length}")
+        scores = None
+        if rule == "learned":
+            with timer.step("learn") as say:
+                place.learn()
+                scored = place.spooled(learned.SCORES, ["hostname", "cpu", "time_ltz"])
+                scores = learned.in_order_of_arrival(given.readings, scored)
+                place.finish("cpu_scored")
+                say(f"{len(scored):,} readings scored by what their series has shown before")
         with timer.step("alerts") as say:
             place.write_thresholds(given.thresholds)
-            place.finish("cpu_over", "cpu_notification")
-            found = place.read("cpu_out_over").sort_values(_BY_WINDOW, ignore_index=True)
+            if rule == "learned":
+                place.finish("cpu_notification")
+                found = place.over_score(learned.THRESHOLD)
+            else:
+                place.finish("cpu_over", "cpu_notification")
+                found = place.read("cpu_out_over")
+            found = found.sort_values(_BY_WINDOW, ignore_index=True)
             changes = place.read("cpu_out_alerts")
             # Counted as the notifier rolls them up, not posted: nobody needs to know of a
             # fleet's made-up troubles, and a channel takes one message a second.
             # In the order of what they tell of: of several workers one may have been ahead.
             posted = count_messages(_records(changes.sort_values("as_of", kind="stable")))
             count = len(alerts.episodes(changes))
-            say(f"{len(found):,} over their threshold: {count:,} episodes, {posted:,} messages")
+            what = "windows with something new" if rule == "learned" else "over their threshold"
+            say(f"{len(found):,} {what}: {count:,} episodes, {posted:,} messages")
     timer.finish()
     return Result(
         given=given,
@@ -274,6 +314,8 @@ def run(given: Input, parameters: Parameters = WORKSHOP, tell: Tell = lambda *_:
         transitions=changes,
         slack_messages=posted,
         seconds=timer.seconds,
+        rule=rule,
+        scores=scores,
     )
 
 
@@ -308,7 +350,7 @@ def make_folder(folder: Path) -> None:
             trial.write(bytes(_TRIAL))
             trial.flush()
             os.fsync(trial.fileno())  # only then a full disk is noticed
-        for name in (*_TABLES, _PLOT):
+        for name in (*_TABLES, _SCORES, _PLOT):
             if (folder / name).exists():
                 (folder / name).open("ab").close()
 
@@ -328,11 +370,17 @@ def write(result: Result, folder: Path) -> list[Path]:
             table = rows(result)
             _write_csv(folder / name, table.parts() if isinstance(table, Spool) else [table])
             written.append(folder / name)
+        if result.scores is None:
+            (folder / _SCORES).unlink(missing_ok=True)  # of another rule's run
+        else:
+            parts = (part.drop(columns="place") for part in result.scores.parts())
+            _write_csv(folder / _SCORES, parts)
+            written.append(folder / _SCORES)
         hosts = figures.in_order_of_panels(result.hosts, result.alerts)
         figure = figures.alerts_figure(
             result.windows.table(hostname=hosts[: figures.MOST_PANELS]),
             result.alerts,
-            result.given.thresholds,
+            None if result.rule == "learned" else result.given.thresholds,
             result.parameters.default_top,
             result.given.incidents,
             pd.Timedelta(seconds=result.parameters.window),
@@ -429,7 +477,8 @@ def _run_of_its_own() -> Iterator[Run]:
     try:
         yield run
     finally:
-        flink.cancel(*(run.job(job.name) for job in pipeline.JOBS))
+        ours = [job.name for job in (*pipeline.JOBS, *pipeline.LEARNED)]
+        flink.cancel(*map(run.job, [*ours, learned.JOB]))
         topics.delete(*(name for name in topics.names() if name.endswith(f"-{run.id}")))
         thresholds.drop_schema(run.schema)
 
@@ -451,14 +500,17 @@ def _sweep() -> None:
 class _Place:
     """The pipeline on topics and a schema of one run's own."""
 
-    def __init__(self, run: Run, parameters: Parameters) -> None:
+    def __init__(self, run: Run, parameters: Parameters, rule: Rule) -> None:
         self._run = run
         self._parameters = parameters
+        self._learns = rule == "learned"
+        self._jobs = (*pipeline.JOBS, *pipeline.LEARNED) if self._learns else pipeline.JOBS
         self._environment: TableEnvironment | None = None
 
     def produce(self, given: Input) -> str:
         """Make the topics, and send the readings; what was done, in words."""
-        for topic in sql.topics():
+        wanted = {sql.topic(table) for table in pipeline.tables(self._jobs)}
+        for topic in sorted(one for one in wanted if one is not None):
             topics.create(self._run.topic(topic), whole=True)
         topics.produce(given.readings, self._run.topic(topics.READINGS))
         topics.keep_rejected(given.rejected, given.source)
@@ -468,19 +520,20 @@ class _Place:
     def connect(self) -> None:
         """Create all tables and views, and put them on the run's own topics."""
         self._environment = flink.connect(fresh=True, quiet=True)
-        for table in pipeline.tables():
+        for table in pipeline.tables(self._jobs):
             create(self._environment, table)
         keep_apart(self._environment, self._run)
-        for job in pipeline.JOBS:
+        for job in self._jobs:
             for view in job.views:
-                create(self._environment, view, self._text(view))
+                text = learned.JUDGED if self._learns and view == "cpu_judged" else view
+                create(self._environment, view, self._text(text))
 
     def finish(self, *names: str) -> None:
         """Run jobs side by side, each to the end of its input."""
         environment = self._environment
         assert environment is not None, "connect first"
         jobs = []
-        for job in (one for one in pipeline.JOBS if one.name in names):
+        for job in (one for one in self._jobs if one.name in names):
             chained = may_chain(options(environment, table) for table in job.reads)
             text = self._text(job.name)
             jobs.append(
@@ -494,6 +547,26 @@ class _Place:
             )
         for started in jobs:
             flink.wait_until_finished(started)
+
+    def learn(self) -> None:
+        """Score each reading."""
+        assert self._environment is not None, "connect first"
+        environment = learned.streaming(self._environment)
+        for table in learned.TABLES:
+            create(environment, table)
+        keep_apart(environment, self._run)
+        scored = flink.submit(environment, self._run.job(learned.JOB), learned.score(environment))
+        flink.wait_until_finished(scored)
+
+    def over_score(self, threshold: float) -> pd.DataFrame:
+        """The windows in which a reading has at least this score."""
+        return pd.concat(
+            [
+                part[part["anomaly_score"] >= threshold]
+                for part in self.spooled("cpu_out_scored", _BY_WINDOW).parts()
+            ],
+            ignore_index=True,
+        )
 
     def _text(self, name: str) -> str:
         text = sql.taught(name, self._parameters)

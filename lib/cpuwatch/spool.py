@@ -97,8 +97,12 @@ class Spool:
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What SQLite answers to a query of the table `rows`; times are as they lie there."""
+        return list(self.each(query, *values))
+
+    def each(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The same, row by row, however many there are."""
         with _explained(), closing(self._database.execute(query, values)) as found:
-            return found.fetchall()
+            yield from found
 
     def rows(self, **only: Iterable[object]) -> Iterator[tuple[Any, ...]]:
         """The rows in order, as they lie there.

@@ -15,6 +15,9 @@ from cpuwatch import files
 from cpuwatch.settings import settings
 from cpuwatch.stack import control, ports
 
+#: It is also about when things come: as often as an attendee's jobs show them.
+pytestmark = pytest.mark.usefixtures("usual_checkpoints")
+
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk | None]:

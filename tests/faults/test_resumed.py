@@ -16,6 +16,9 @@ from conftest import cpuwatch, processes_of
 from cpuwatch import flink, readings, results, slack, thresholds, topics
 from cpuwatch.stack.supervisor import Supervisor
 
+#: It is also about when things come: as often as an attendee's jobs show them.
+pytestmark = pytest.mark.usefixtures("usual_checkpoints")
+
 FLEET = readings.fleet(ticks=420)
 
 #: So much of it is sent before anything dies, and after each death. The parts end in the midst of

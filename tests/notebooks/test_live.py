@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 
 import nbformat
+import pytest
 from book import BOOKS, PATIENCE
 from nbclient import NotebookClient
 
 from cpuwatch import workshop
 from cpuwatch.settings import settings
 from cpuwatch.stack.supervisor import Supervisor
+
+#: It is also about when things come: as often as an attendee's jobs show them.
+pytestmark = pytest.mark.usefixtures("usual_checkpoints")
 
 #: What the cells have found, as JSON; it stands behind the cell that compares.
 FACTS = """

@@ -40,7 +40,7 @@ _NAME_LENGTH = 28  # characters of a host's name that fit over a panel
 def alerts_figure(
     windows: pd.DataFrame,
     alerts: pd.DataFrame,
-    thresholds: dict[str, float],
+    thresholds: dict[str, float] | None,
     default_threshold: float,
     incidents: pd.DataFrame | None,
     window: pd.Timedelta,
@@ -57,8 +57,8 @@ def alerts_figure(
         middle of its window.
     alerts : pandas.DataFrame
         Those of the windows that are over the threshold, with the same columns.
-    thresholds : dict of str to float
-        Threshold by hostname, in percent.
+    thresholds : dict of str to float or None
+        Threshold by hostname, in percent. None if the alerts follow from no threshold.
     default_threshold : float
         Threshold of a host that is not in `thresholds`.
     incidents : pandas.DataFrame or None
@@ -101,12 +101,14 @@ def alerts_figure(
         _panel(axes, windows[windows["hostname"] == host], window, colour(host))
         _mark(axes, alerts[alerts["hostname"] == host], window)
         _name(axes, host)
-        known = host in thresholds
-        _threshold(axes, thresholds[host] if known else default_threshold, known)
+        if thresholds is not None:
+            known = host in thresholds
+            _threshold(axes, thresholds[host] if known else default_threshold, known)
         if incidents is not None:
             _incidents(axes, incidents, host, span)
     _footnote(figure, bad, late)
-    _legend(figure, incidents is not None and bool(incidents["hostname"].isin(shown).any()))
+    with_incidents = incidents is not None and bool(incidents["hostname"].isin(shown).any())
+    _legend(figure, thresholds is not None, with_incidents)
     return figure
 
 
@@ -251,12 +253,13 @@ def _footnote(figure: Figure, bad: int, late: int) -> None:
         figure.text(0.99, 0.005, text, ha="right", va="bottom", fontsize=TEXT - 2, color="0.35")
 
 
-def _legend(figure: Figure, with_incidents: bool) -> None:
+def _legend(figure: Figure, with_thresholds: bool, with_incidents: bool) -> None:
     entries: list[Line2D | Patch] = [
         Line2D([], [], color="0.35", linewidth=2, label="average of one cpu"),
-        Line2D([], [], color="black", linestyle="--", label="threshold"),
         Line2D([], [], color="black", marker="^", markersize=11, linestyle="", label="alert"),
     ]
+    if with_thresholds:
+        entries.insert(1, Line2D([], [], color="black", linestyle="--", label="threshold"))
     if with_incidents:
         entries.append(Patch(label="incident", **_SHADE))
     figure.legend(

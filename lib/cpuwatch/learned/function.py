@@ -1,0 +1,34 @@
+"""The detector as a function of Flink's on keyed state: one state for each series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import ValueState, ValueStateDescriptor
+
+from cpuwatch.learned.novelty import Learned
+
+
+class Score(KeyedProcessFunction):  # type: ignore[misc]
+    """Adds a score to each reading of a series; the readings come in the order of their times.
+
+    What it has learnt of a series is Flink's state: a checkpoint holds it, and who goes on from
+    there goes on with what was known.
+    """
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Called once, before the first reading."""
+        learnt = ValueStateDescriptor("learnt", Types.PICKLED_BYTE_ARRAY())
+        self._learnt: ValueState = runtime_context.get_state(learnt)
+
+    def process_element(self, value: Any, ctx: Any) -> Iterator[Row]:
+        """Called with each reading: hostname, cpu, usage, time."""
+        hostname, cpu, usage, moment = value
+        known = self._learnt.value()
+        detector = Learned() if known is None else Learned.from_state(known)
+        score = detector.update(moment / 1000, usage)
+        self._learnt.update(detector.state())
+        yield Row(hostname, cpu, usage, moment, score)

@@ -1,0 +1,58 @@
+"""Scores beside the readings that they belong to, in the order in which these came."""
+
+from __future__ import annotations
+
+from cpuwatch.spool import Spool
+
+#: The order of a series, and within it that of the readings' arrival.
+_BY_SERIES = "hostname, cpu, {time}, rowid"
+
+
+def in_order_of_arrival(readings: Spool, scores: Spool) -> Spool:
+    """Each reading with its score, in the order in which the readings were added.
+
+    Parameters
+    ----------
+    readings
+        hostname, cpu, usage, occurred_at (epoch milliseconds).
+    scores
+        hostname, cpu, time_ltz, anomaly_score: those of a series in the order of its readings.
+
+    Returns
+    -------
+    Spool
+        time (UTC), hostname, cpu (text), usage (percent), anomaly_score (0 to 1); a reading that
+        came too late to be scored has none.
+    """
+    found = Spool(
+        {
+            "place": "whole",
+            "time": "time",
+            "hostname": "text",
+            "cpu": "text",
+            "usage": "real",
+            "anomaly_score": "real",
+        },
+        ["place"],
+    )
+    waiting = scores.each(
+        "SELECT hostname, cpu, time_ltz / 1000000, anomaly_score FROM rows"
+        f" ORDER BY {_BY_SERIES.format(time='time_ltz')}"
+    )
+    given = readings.each(
+        "SELECT hostname, cpu, occurred_at, usage, rowid FROM rows"
+        f" ORDER BY {_BY_SERIES.format(time='occurred_at')}"
+    )
+    following = next(waiting, None)
+    part: list[tuple[object, ...]] = []
+    for hostname, cpu, moment, usage, place in given:
+        score = None
+        if following is not None and following[:3] == (hostname, cpu, moment):
+            score = following[3]
+            following = next(waiting, None)
+        part.append((place, moment * 1_000_000, hostname, cpu, usage, score))
+        if len(part) == 50_000:
+            found.add(part)
+            part = []
+    found.add(part)
+    return found
