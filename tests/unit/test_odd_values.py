@@ -605,7 +605,7 @@ def test_one_that_is_a_folder_or_leads_nowhere_says_nothing_and_a_pipe_is_named(
     (tmp_path / "folder").mkdir()
     (tmp_path / "nowhere").symlink_to("/nowhere")
     for name in ("folder", "nowhere"):
-        assert Settings(_env_file=tmp_path / name).checkpoints == 1.0
+        assert Settings(_env_file=tmp_path / name).prefix is None
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for name, reason in (("pipe", "is a pipe"), ("loop", "cannot be read")):

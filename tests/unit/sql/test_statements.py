@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from cpuwatch import pipeline, sql
+from cpuwatch import learned, pipeline, sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import Job, Parameters
 
-ALL = [*pipeline.tables(), *(name for job in pipeline.JOBS for name in (*job.views, job.name))]
+JOBS = (*pipeline.JOBS, *pipeline.LEARNED)
+ALL = [
+    *pipeline.tables(JOBS),
+    *(name for job in JOBS for name in (*job.views, job.name)),
+    learned.JUDGED,
+]
 
 
 @pytest.fixture
