@@ -366,7 +366,7 @@ def produce(
     """
     from cpuwatch import readings, topics
     from cpuwatch.settings import settings
-    from cpuwatch.stack import control, failures
+    from cpuwatch.stack import control, failures, kafka
 
     if csv is not None and machine:
         raise typer.BadParameter("--csv and --machine exclude each other")
@@ -380,6 +380,9 @@ def produce(
     if source.use is not None and not as_json:
         _show_sentences(source.use.sentences())
     if not next(service for service in control.status() if service.name == "kafka").answers:
+        if settings().outside("kafka"):
+            why = kafka.refusal(settings()) or "it did for a moment"
+            raise CpuwatchError(f"Kafka at {settings().kafka_address} does not answer ({why}).")
         raise CpuwatchError(f"Kafka does not run. {failures.remedy(settings().state)}")
     start = time.monotonic()
     with err.status("Sending" + (", until Ctrl-C" if source.endless else "")) as shown:

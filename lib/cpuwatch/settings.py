@@ -103,6 +103,12 @@ def _refuse_what_is_no_folder(path: Path) -> None:
         return
 
 
+#: What Kafka calls the ways in.
+_WORDS = {
+    "kafka_security_protocol": ("PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"),
+    "kafka_sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+}
+
 #: How many workers a job may have, and partitions a topic.
 _MOST = {"parallelism": 32, "partitions": 512}
 
@@ -132,6 +138,18 @@ class Settings(BaseSettings):
 
     #: Outside Kafka: its bootstrap servers, `host:port`.
     kafka: str | None = None
+    #: How it lets us in, by the names that Kafka has for it: PLAINTEXT, SSL, SASL_SSL or
+    #: SASL_PLAINTEXT; by default as what is set below asks for.
+    kafka_security_protocol: str | None = None
+    #: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; a name (or an API key) and its password.
+    kafka_sasl_mechanism: str = "PLAIN"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    #: Files in PEM: who vouches for the servers, if that is nobody known; our own certificate, and
+    #: its key.
+    kafka_ssl_ca: Path | None = None
+    kafka_ssl_certificate: Path | None = None
+    kafka_ssl_key: Path | None = None
     #: Outside PostgreSQL: `postgresql://user:password@host:port/database`.
     postgres: SecretStr | None = None
     #: Its password, where the address above holds none: docker-compose.yml reads the
@@ -239,7 +257,10 @@ class Settings(BaseSettings):
                 )
         return value
 
-    @field_validator("kafka", "postgres", "password", "flink", "slack_bot_token", "slack_channel")
+    @field_validator(
+        "kafka", "kafka_sasl_username", "kafka_sasl_password", "postgres", "password", "flink",
+        "slack_bot_token", "slack_channel",
+    )  # fmt: skip
     @classmethod
     def _one_line(cls, value: Any, info: ValidationInfo) -> Any:
         if value is None:
@@ -263,6 +284,26 @@ class Settings(BaseSettings):
                 "a token is letters, digits and signs without a blank; copy it again from Slack"
             )
         return value
+
+    @field_validator("kafka_security_protocol", "kafka_sasl_mechanism")
+    @classmethod
+    def _known_word(cls, value: str | None, info: ValidationInfo) -> str | None:
+        known = _WORDS[str(info.field_name)]
+        if value is not None and value.upper() not in known:
+            raise ValueError(f"write one of {', '.join(known)}")
+        return value and value.upper()
+
+    @field_validator("kafka_ssl_ca", "kafka_ssl_certificate", "kafka_ssl_key")
+    @classmethod
+    def _pem(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        whole = value.expanduser().absolute()
+        if re.search(rf"['$]|{_CONTROL}", str(whole)):
+            raise ValueError("its path has a quote, a '$' or a control character in it")
+        if not whole.is_file() or not os.access(whole, os.R_OK):
+            raise ValueError(f"there is no file {_shown(whole)} that can be read")
+        return whole
 
     @field_validator("prefix")
     @classmethod

@@ -342,6 +342,11 @@ _TABLE: list[tuple[str, Meaning]] = [
         "These are two statements: give one at a time, and put a semicolon only at the end.",
     ),
     (
+        r"Could not find a 'KafkaClient' entry in the JAAS configuration",
+        "Flink was started before Kafka's name and password were set: 'cpuwatch down', then"
+        " 'cpuwatch up', and it knows them",
+    ),
+    (
         r"Cannot map checkpoint/savepoint state for operator|operator is not available in the new",
         "What the savepoint holds has no place in this statement, which works in other steps than"
         " the one that was stopped: a change may alter what a step computes, and no more",

@@ -17,6 +17,7 @@ from cpuwatch import naming, pipeline, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP, Job, Parameters
 from cpuwatch.settings import settings
+from cpuwatch.stack import access
 
 _PLACE = re.compile(r"\$\{(\w*)\}")
 #: A text in quotes, which is kept, or a comment.
@@ -27,6 +28,9 @@ _WORD = r"'(?:[^']|'')*'|`[^`]*`|[\w.]+|[^\s\w]+"
 
 #: A text, a quoted name or a comment as a whole; anything else a character at a time.
 _PIECE = re.compile(r"'(?:[^']|'')*'|`[^`]*`|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
+
+#: Where a table says on which Kafka it is.
+_SERVERS = re.compile(r"'properties\.bootstrap\.servers'\s*=\s*'\$\{kafka\}'")
 
 #: What stands for the addresses of this stack, as the Flink cluster sees them.
 _ADDRESSES: dict[str, Callable[[], str]] = {
@@ -146,7 +150,14 @@ def fill(text: str) -> str:
             )
         return _FILLED[found[1]]()
 
+    known = access.table_options(settings())
+    more = "".join(f",\n    {_quoted(name)} = {_quoted(value)}" for name, value in known.items())
+    text = _SERVERS.sub(lambda found: found[0] + more, text)
     return naming.in_options(_PLACE.sub(address, text))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def query(text: str) -> str:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -26,7 +27,7 @@ from ruamel.yaml import YAML
 
 from cpuwatch import files, web
 from cpuwatch.settings import Settings
-from cpuwatch.stack import classes, keys, links
+from cpuwatch.stack import access, classes, keys, links
 from cpuwatch.stack.java import QUICK, SHARED, UTF8
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
@@ -234,6 +235,7 @@ def prepare(
     pgpass: Path,
     key: Path,
     workers: int = 1,
+    known: Sequence[str] = (),
 ) -> list[Program]:
     """Write the configuration and describe the JobManager and the TaskManager.
 
@@ -254,6 +256,8 @@ def prepare(
         whoever reaches a port, as any page in this machine's browsers does, could run code.
     workers
         How many a job has.
+    known
+        Options for Java by which its clients know how others' Kafka lets them in: see `access`.
     """
     keys.make(key)
     for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints", *_KEPT):
@@ -273,6 +277,7 @@ def prepare(
         *QUICK,
         *SHARED,
         *_module_options().split(),
+        *known,
         "-Djava.security.manager=allow",  # Flink's clients of Hadoop's login ask for one
         f"-Djava.io.tmpdir={folder / 'tmp'}",
         "-Dlog4j.configurationFile=conf/log4j-console.properties",
@@ -441,6 +446,7 @@ SERVICE = Service(
         config.pgpass,
         config.keys,
         config.parallelism,
+        access.prepare(config),
     ),
     refusal=_refusal,
 )

