@@ -150,6 +150,7 @@ def test_in_a_terminal(env: Any) -> None:
     assert "They go on with: cpuwatch jobs resume cpu_filter cpu_agg" in done.stdout
     listed = json.loads(cpuwatch_here("jobs", "list", "--json").stdout)
     assert listed == {"running": [], "stopped": ["cpu_agg", "cpu_filter"]}
+    assert "'cpuwatch jobs resume cpu_agg' lets it go on" in cpuwatch_here("doctor").stdout
     topics.produce(FLEET[half:])
     done = cpuwatch_here("jobs", "resume", "cpu_agg", "cpu_filter")
     assert done.returncode == 0, done.stderr

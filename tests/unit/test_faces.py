@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from cpuwatch import figures, flink, readings, slack, topics, workshop
+from cpuwatch import figures, flink, learned, readings, slack, topics, workshop
 
 FACES = {
     figures: [
@@ -47,6 +47,17 @@ FACES = {
         "wait_until_finished",
         "wait_until_running",
         "wait_until_settled",
+    ],
+    learned: [
+        "JOB",
+        "JUDGED",
+        "SCORES",
+        "TABLES",
+        "THRESHOLD",
+        "Learned",
+        "in_order_of_arrival",
+        "score",
+        "streaming",
     ],
     readings: [
         "COLUMNS",

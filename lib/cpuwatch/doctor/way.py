@@ -15,7 +15,7 @@ from cpuwatch.doctor import outputs
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.doctor.samples import Sample, newest
-from cpuwatch.flink import cluster
+from cpuwatch.flink import cluster, noted
 from cpuwatch.flink.cluster import Job
 from cpuwatch.pipeline import JOBS
 
@@ -114,7 +114,11 @@ class _Way:
             yield from self._flow(job, now, out)
 
     def _not_running(self, job: pipeline.Job, out: Sample | None) -> Iterator[Finding]:
-        again = f"Deploy it: run its cell in chapter {job.chapter}, or 'cpuwatch catch-up 06'."
+        again = (
+            f"It was stopped with a savepoint: 'cpuwatch jobs resume {job.name}' lets it go on."
+            if noted.savepoints().get(job.name)
+            else f"Deploy it: run its cell in chapter {job.chapter}, or 'cpuwatch catch-up 06'."
+        )
         needed = any(
             _output(job) in _topics_of(other) and other.name in self.running for other in JOBS
         )
