@@ -65,7 +65,7 @@ containers: .venv/installed  ## Run the services as containers instead (needs Do
 
 # So many lanes side by side, each with a stack of its own; a file stays in its lane. Where one
 # dies all end, and say at which test: a new one in its place would wait for ever.
-LANES ?= 3
+LANES ?= 2
 IN_LANES = --numprocesses $(LANES) --dist loadfile --max-worker-restart 0
 
 test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
