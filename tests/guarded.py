@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import select
 import signal
+import socket
+import socketserver
+import ssl
+import struct
 import subprocess
+import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +118,9 @@ class Guarded:
         folder.chmod(0o755)
         self.folder = folder
         self.authority = Authority(folder)
+        self._gate: Gate | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        names = ("internal", "sasl", "ssl", "controller", "postgres")
+        names = ("internal", "sasl", "ssl", "controller", "postgres", "gate")
         self.ports = ports.choose(ports.elsewhere(names), {})
 
     def start(self) -> None:
@@ -132,6 +140,9 @@ class Guarded:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def stop(self) -> None:
+        if self._gate is not None:
+            self._gate.shutdown()
+            self._gate.server_close()
         for name, process in self.processes.items():
             if process.poll() is None:
                 process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
@@ -176,17 +187,54 @@ class Guarded:
         postgres.set_outside_passwords(pgpass, {postgres.EMBEDDED: PASSWORD})
         place = {"postgres": self.ports["postgres"]}
         (program,) = postgres.prepare(self.folder / "postgres", place, pgpass)
-        certificate, key = self.authority.vouch("database")
         user: dict[str, Any] = {}
-        own = self.folder / "database.own.key"
-        own.write_text(key.read_text())
-        own.chmod(0o600)
         if program.user is not None:
-            import os
-            import pwd
 
             group = postgres.group_of(program.user)
-            os.chown(own, pwd.getpwnam(program.user).pw_uid, group)
             user = {"user": program.user, "group": group, "extra_groups": []}
-        more = ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={own}"]
-        self._start("postgres", [*program.command, *more], **user)
+        self._start("postgres", program.command, **user)
+        self._gate = Gate(self.authority.vouch("database"), self.ports)
+        threading.Thread(target=self._gate.serve_forever, daemon=True).start()
+
+
+class Gate(socketserver.ThreadingTCPServer):
+    """TLS before a PostgreSQL that was built without it: asked for as its protocol has it."""
+
+    daemon_threads = True
+
+    def __init__(self, certificate: tuple[Path, Path], ports: Mapping[str, int]) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*certificate)
+        self.behind = ports["postgres"]
+        super().__init__(("127.0.0.1", ports["gate"]), Passage)
+
+
+class Passage(socketserver.BaseRequestHandler):
+    """One connection; who does not ask for TLS is turned away."""
+
+    server: Gate
+
+    def handle(self) -> None:
+        if self.request.recv(8, socket.MSG_WAITALL) != _WANTS_TLS:
+            return
+        self.request.sendall(b"S")
+        try:
+            outside = self.server.context.wrap_socket(self.request, server_side=True)
+        except (ssl.SSLError, OSError):
+            return  # who does not trust the certificate goes away
+        with socket.create_connection(("127.0.0.1", self.server.behind)) as inside, outside:
+            both = {outside: inside, inside: outside}
+            while True:
+                ready = [outside] if outside.pending() else select.select(list(both), [], [])[0]
+                for one in ready:
+                    try:
+                        part = one.recv(65536)
+                        both[one].sendall(part)
+                    except OSError:
+                        return
+                    if not part:
+                        return
+
+
+#: How a client of PostgreSQL's asks for TLS.
+_WANTS_TLS = struct.pack("!ii", 8, 80877103)

@@ -35,7 +35,7 @@ def database(guarded: Guarded) -> str:
     """The database's address, whose certificate is verified."""
     ca = guarded.folder / "ca.crt"
     return (
-        f"postgresql://cpuwatch:{quote(PASSWORD, safe='')}@localhost:{guarded.ports['postgres']}"
+        f"postgresql://cpuwatch:{quote(PASSWORD, safe='')}@localhost:{guarded.ports['gate']}"
         f"/cpuwatch?sslmode=verify-full&sslrootcert={ca}"
     )
 
