@@ -189,7 +189,6 @@ class Guarded:
         (program,) = postgres.prepare(self.folder / "postgres", place, pgpass)
         user: dict[str, Any] = {}
         if program.user is not None:
-
             group = postgres.group_of(program.user)
             user = {"user": program.user, "group": group, "extra_groups": []}
         self._start("postgres", program.command, **user)
