@@ -171,7 +171,7 @@ class Settings(BaseSettings):
     #: Flink and a PostgreSQL with others: see `naming`.
     prefix: str | None = None
     #: Every how many seconds a job makes a checkpoint. A sink with exactly-once delivery shows its
-    #: rows then, so an alert is about so much later; and each costs a laptop some 50 ms of work.
+    #: rows then, so an alert is about so much later; and each costs a laptop 25 to 50 ms of work.
     checkpoints: float = 1.0
     #: How many workers share a job's work. The embedded Flink has slots for so many when it starts.
     parallelism: int = 1
