@@ -85,6 +85,30 @@ def jobs(running_only: bool = False, patience: float = TAKEOVER) -> list[Job]:
     ]
 
 
+def running(job: Job | str) -> Job:
+    """A job that runs, whoever submitted it.
+
+    Parameters
+    ----------
+    job
+        The job, or its name on the cluster.
+
+    Raises
+    ------
+    CpuwatchError
+        If no such job runs; it names those that do.
+    """
+    there = jobs(running_only=True)
+    known_by = "name" if isinstance(job, str) else "id"
+    wanted = job if isinstance(job, str) else job.id
+    found = [one for one in there if getattr(one, known_by) == wanted]
+    if not found:
+        name = job if isinstance(job, str) else job.name
+        others = ", ".join(sorted({one.name for one in there})) or "none"
+        raise CpuwatchError(f"No job {name} runs. Those that do: {others}.")
+    return found[-1]
+
+
 def status(job: Job) -> Job:
     """The same job with its state now.
 
@@ -225,13 +249,13 @@ def free_slots() -> int:
     return int(rest("/overview")["slots-available"])
 
 
-def is_full() -> bool:
-    """Whether all slots of the cluster are taken.
+def is_full(workers: int = 1) -> bool:
+    """Whether the cluster has no slots left for one more job of so many workers.
 
     One without any, as while its TaskManager is started again, is none that is full.
     """
     found = rest("/overview")
-    return int(found["slots-total"]) > 0 and int(found["slots-available"]) == 0
+    return int(found["slots-total"]) > 0 and int(found["slots-available"]) < workers
 
 
 def has_place(job: Job) -> bool:
@@ -258,14 +282,7 @@ def await_slots(workers: int = 1) -> None:
     CpuwatchError
         If it has none: it says whose jobs have the slots.
     """
-
-    def has_room() -> bool:
-        found = rest("/overview")
-        total = int(found["slots-total"])
-        # One without any is just starting its TaskManager again.
-        return total == 0 or int(found["slots-available"]) >= workers
-
-    waiting.until(has_room, _MOMENT, lambda: _full(workers), PAUSE)
+    waiting.until(lambda: not is_full(workers), _MOMENT, lambda: _full(workers), PAUSE)
 
 
 def _full(workers: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cpuwatch import waiting, web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, deployment, noted, tables
+from cpuwatch.flink import cluster, deployment, explain, noted, tables
 from cpuwatch.flink.cluster import ENDED, Job, rest
 from cpuwatch.flink.environment import connect
 from cpuwatch.progress import Line
@@ -61,7 +61,7 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
     CpuwatchError
         If no such job runs, or Flink cannot write the savepoint: then the job runs on.
     """
-    one = _running(job)
+    one = cluster.running(job)
     if not savepoint:
         cluster.cancel_all([one])
         return None
@@ -74,19 +74,6 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
         _dispose(old)
     line.end()
     return made
-
-
-def _running(job: Job | str) -> Job:
-    there = cluster.jobs(running_only=True)
-    if isinstance(job, Job):
-        found = [one for one in there if one.id == job.id]
-    else:
-        found = [one for one in there if one.name == job]
-    if not found:
-        name = job.name if isinstance(job, Job) else job
-        others = ", ".join(sorted({one.name for one in there})) or "none"
-        raise CpuwatchError(f"No job {name} runs. Those that do: {others}.")
-    return found[-1]
 
 
 def _stopped(job: Job) -> str:
@@ -115,15 +102,9 @@ def _stopped(job: Job) -> str:
     place = found["operation"].get("location")
     if place is None:
         trace = str(found["operation"].get("failure-cause", {}).get("stack-trace", ""))
-        raise CpuwatchError(_refused(job, _cause(trace)))
+        raise CpuwatchError(_refused(job, explain.java(trace) if trace else "Flink gives no cause"))
     cluster.wait(job, lambda state: state in ENDED, f"{job.name} to end", _PATIENCE)
     return str(place)
-
-
-def _cause(trace: str) -> str:
-    from cpuwatch.flink import explain
-
-    return explain.java(trace).rstrip(".") if trace else "Flink gives no cause"
 
 
 def _refused(job: Job, why: str) -> str:

@@ -90,12 +90,7 @@ def job(name: str) -> flink.Job:
     CpuwatchError
         If no such job runs; it names those that do.
     """
-    running = flink.jobs(running_only=True)
-    found = [one for one in running if one.name == name]
-    if not found:
-        others = ", ".join(sorted({one.name for one in running})) or "none"
-        raise CpuwatchError(f"No job {name} runs. Those that do: {others}.")
-    return found[-1]
+    return cluster.running(name)
 
 
 def link(job: flink.Job) -> Any:
