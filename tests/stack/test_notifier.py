@@ -267,6 +267,22 @@ def test_a_topic_made_anew_is_read_from_its_start(scene: Scene) -> None:
     thread.join(20)
 
 
+@pytest.mark.parametrize("file", [True, False], ids=["from the file", "from the channel"])
+def test_a_new_trouble_joins_none_that_a_deleted_topic_left_open(scene: Scene, file: bool) -> None:
+    send(scene.topic, opened("doc", "cpu1", allowed_top=10.0))
+    scene.deliver()
+    topics.empty(scene.topic)
+    if not file:
+        scene.memory.unlink()
+    send(scene.topic, opened("doc", "cpu2", minute=30, allowed_top=40.0))
+    scene.deliver()
+    send(scene.topic, opened("doc", "cpu3", minute=31, allowed_top=40.0))
+    scene.deliver()
+    first, second = scene.slack.texts()
+    assert "threshold of 10%: cpu1 with" in first
+    assert "threshold of 40%: cpu2, cpu3 with" in second and "09:30:00" in second
+
+
 def test_no_proxy_is_asked_for_the_stand_in(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

@@ -55,6 +55,8 @@ class Notice:
         What it says in Slack now; None if unknown.
     doubtful
         Whether Slack may have taken it although it did not say so.
+    topic
+        Kafka's id of the topic that its episodes were in.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Notice:
     ts: str | None = None
     said: str | None = None
     doubtful: bool = False
+    topic: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -79,6 +82,7 @@ class Notice:
             "episodes": [vars(episode) for episode in self.episodes.values()],
             "ts": self.ts,
             "said": self.said,
+            "topic": self.topic,
         }
 
     @classmethod
@@ -87,7 +91,7 @@ class Notice:
         episodes = {one["id"]: Episode(**one) for one in found["episodes"]}
         return cls(
             found["id"], found["hostname"], float(found["allowed_top"]), episodes,
-            found.get("ts"), found.get("said"),
+            found.get("ts"), found.get("said"), topic=found.get("topic", ""),
         )  # fmt: skip
 
 
@@ -96,9 +100,18 @@ class RollUp:
 
     A cpu that goes over while another cpu of its host is still over joins that one's
     message. When all are back the message is finished, and the next opening makes another.
+    So it is with a message of a topic that was deleted: nobody will say any more that it is over.
+
+    Parameters
+    ----------
+    notices
+        What was told before, oldest first.
+    topic
+        Kafka's id of the topic that is read; a topic that was made anew has another.
     """
 
-    def __init__(self, notices: Iterable[Notice] = ()) -> None:
+    def __init__(self, notices: Iterable[Notice] = (), topic: str = "") -> None:
+        self.topic = topic
         self.notices: dict[str, Notice] = {}
         self._by_episode: dict[str, Notice] = {}
         self._latest: dict[str, Notice] = {}
@@ -137,8 +150,9 @@ class RollUp:
         notice = self._by_episode.get(episode.id)
         if notice is None:
             notice = self._latest.get(hostname)
-            if notice is None or not notice.is_open:
+            if notice is None or self._is_finished(notice):
                 notice = Notice(episode.id, hostname, allowed_top)
+        notice.topic = self.topic  # that of an episode that is told anew is this one now
         known = notice.episodes.get(episode.id)
         # A repeat says nothing new; least of all is a closed episode open again.
         if known is None or (known.closed is None and episode.closed is not None):
@@ -148,13 +162,16 @@ class RollUp:
 
     def forget_old(self, keep: int) -> None:
         """Forget all but the latest `keep` notices, of those that are finished."""
-        finished = [notice for notice in self.notices.values() if not notice.is_open]
+        finished = [notice for notice in self.notices.values() if self._is_finished(notice)]
         for notice in finished[: max(0, len(self.notices) - keep)]:
             del self.notices[notice.id]
             for episode in notice.episodes:
                 self._by_episode.pop(episode, None)
             if self._latest.get(notice.hostname) is notice:
                 del self._latest[notice.hostname]
+
+    def _is_finished(self, notice: Notice) -> bool:
+        return not notice.is_open or notice.topic != self.topic
 
 
 def count_messages(records: Iterable[dict[str, Any]]) -> int:

@@ -123,7 +123,7 @@ class Notifier:
     def _begin(self, afresh: bool = False) -> set[int]:
         """Take up where the group left off; returns the partitions with something to read."""
         topics.create(self.topic)
-        self._topic_id = _topic_id(self.topic)
+        self._topic_id = self._rolled.topic = _topic_id(self.topic)
         parts = [topics.place(self.topic, number) for number in topics.partitions_of(self.topic)]
         waiting = set()
         try:

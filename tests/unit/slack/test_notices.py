@@ -121,6 +121,17 @@ def test_old_finished_notices_are_forgotten_and_open_ones_never() -> None:
     assert [one.hostname for one in rolled.notices.values()] == ["open", "host8", "host9"]
 
 
+def test_an_open_notice_of_a_deleted_topic_is_joined_by_its_own_episodes_alone() -> None:
+    old = RollUp(topic="old")
+    first = old.apply(opened("doc", "cpu1"))
+    rolled = RollUp([first], topic="new")
+    assert rolled.apply(opened("doc", "cpu2", minute=30)) is not first
+    assert rolled.apply(closed("doc", "cpu1")) is first
+    rolled = RollUp([Notice.from_dict(first.as_dict())], topic="new")
+    rolled.forget_old(0)
+    assert not rolled.notices
+
+
 def test_the_token_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-marked")
     monkeypatch.setenv("SLACK_CHANNEL", "C0000000000")
