@@ -118,7 +118,7 @@ def deploy_all(settled: bool = False) -> list[flink.Job]:
         Whether each has read what is there before the next one is deployed.
     """
     environment = flink.connect()
-    for table in pipeline.tables():
+    for table in pipeline.tables(pipeline.JOBS):
         create(environment, table)
     jobs = []
     for job in pipeline.JOBS:
@@ -636,7 +636,7 @@ def _kernel() -> None:
         try:
             if environment is None:
                 environment = flink.connect()
-                for table in pipeline.tables():
+                for table in pipeline.tables(pipeline.JOBS):
                     create(environment, table)
             flink.preview(environment, "SELECT * FROM cpu_out_agg", rows=1)
         except CpuwatchError as error:

@@ -59,6 +59,13 @@ LIT = {
 }
 
 
+#: How a lit part looks.
+COLOUR = "classDef lit fill:#F0E442,stroke:#333,color:#000"
+
+#: What chapters beyond the tutorial add to it.
+MORE: dict[str, str] = {}
+
+
 class Client(NotebookClient):
     """Runs a notebook; leaves out cells that nbval leaves out, and updates of outputs."""
 
@@ -108,7 +115,7 @@ def fill(notebook: Any) -> None:
             )
             wanted[guess.name, "code"] = f'guess = None\nworkshop.predict("{guess.name}", guess)'
     for number, lit in LIT.items():
-        drawn = f"{WAY}\n  classDef lit fill:#F0E442,stroke:#333,color:#000\n  class {lit} lit"
+        drawn = f"{WAY}{MORE.get(number, '')}\n  {COLOUR}\n  class {lit} lit"
         wanted[f"way-{number}", "markdown"] = (
             f"Where we are: this chapter's own part is yellow.\n\n```mermaid\n{drawn}\n```"
         )

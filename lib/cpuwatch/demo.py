@@ -477,7 +477,7 @@ def _run_of_its_own() -> Iterator[Run]:
     try:
         yield run
     finally:
-        ours = [job.name for job in (*pipeline.JOBS, *pipeline.LEARNED)]
+        ours = [job.name for job in pipeline.EVERY]
         flink.cancel(*map(run.job, [*ours, learned.JOB]))
         topics.delete(*(name for name in topics.names() if name.endswith(f"-{run.id}")))
         thresholds.drop_schema(run.schema)

@@ -31,12 +31,18 @@ class Chapter:
         Whether it sends readings of its own, which stay.
     live
         Whether readings of today come in it, beside which the fleet's are not to be seen.
+    needs
+        The jobs that have to run when it begins; by default all of the chapters before.
+    exact
+        Whether it counts on the fleet's readings and no others, whoever sent more before.
     """
 
     number: str
     leaves: tuple[str, ...] = ()
     sends_more: bool = False
     live: bool = False
+    needs: tuple[str, ...] | None = None
+    exact: bool = False
 
 
 CHAPTERS = (
@@ -145,7 +151,7 @@ JOBS = (
     ),
 )
 
-#: What the rule needs that learns: no chapter leaves it behind.
+#: What the rule needs that learns, beside those: `begin` does not bring it about.
 LEARNED = (
     Job(
         "cpu_scored",
@@ -155,6 +161,13 @@ LEARNED = (
         parameters=("window",),
     ),
 )
+
+
+#: What the chapters beyond the tutorial teach: `begin` brings none of it about.
+BEYOND: tuple[Job, ...] = ()
+
+#: All jobs that have a file here.
+EVERY = (*JOBS, *LEARNED, *BEYOND)
 
 
 @dataclass(frozen=True)
@@ -221,12 +234,14 @@ def numbers() -> tuple[str, ...]:
 
 def job(name: str) -> Job | None:
     """The job of that name; None if there is none."""
-    return next((one for one in (*JOBS, *LEARNED) if one.name == name), None)
+    return next((one for one in EVERY if one.name == name), None)
 
 
 def jobs_before(chapter: str) -> tuple[Job, ...]:
-    """The jobs that the chapters before this one leave, in an order to deploy them."""
-    return tuple(one for one in JOBS if one.chapter < chapter)
+    """The jobs that run when this chapter begins, in an order to deploy them."""
+    needs = next(one.needs for one in CHAPTERS if one.number == chapter)
+    before = tuple(one for one in JOBS if one.chapter < chapter)
+    return before if needs is None else tuple(one for one in before if one.name in needs)
 
 
 def left_before(chapter: str) -> tuple[str, ...]:
@@ -235,8 +250,9 @@ def left_before(chapter: str) -> tuple[str, ...]:
 
 
 def may_hold_more(chapter: str) -> bool:
-    """Whether a chapter before this one sends more readings than the fleet's."""
-    return any(one.sends_more for one in CHAPTERS if one.number < chapter)
+    """Whether there may be more readings than the fleet's, from a chapter before this one."""
+    exact = any(one.exact for one in CHAPTERS if one.number == chapter)
+    return not exact and any(one.sends_more for one in CHAPTERS if one.number < chapter)
 
 
 def may_be_live(chapter: str) -> bool:
@@ -244,11 +260,11 @@ def may_be_live(chapter: str) -> bool:
     return any(one.live for one in CHAPTERS if one.number == chapter)
 
 
-def tables(jobs: Iterable[Job] = JOBS) -> tuple[str, ...]:
+def tables(jobs: Iterable[Job] = EVERY) -> tuple[str, ...]:
     """The tables that jobs read and write, each once, in an order to create them."""
     return tuple(dict.fromkeys(table for one in jobs for table in (*one.reads, one.writes)))
 
 
 def owner(view: str) -> Job | None:
     """The job that a view belongs to; None if it is no view of ours."""
-    return next((one for one in JOBS if view in one.views), None)
+    return next((one for one in EVERY if view in one.views), None)

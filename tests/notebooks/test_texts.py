@@ -22,8 +22,11 @@ from cpuwatch.readings import THRESHOLDS
 #: All that a notebook imports from cpuwatch.
 FACES = {"figures", "flink", "slack", "topics", "workshop"}
 
-VIEWS = [view for job in pipeline.JOBS for view in job.views]
-QUERIES = [*VIEWS, *(job.name for job in pipeline.JOBS)]
+#: All that a chapter teaches.
+TAUGHT = (*pipeline.JOBS, *pipeline.BEYOND)
+VIEWS = [view for job in TAUGHT for view in job.views]
+QUERIES = [*VIEWS, *(job.name for job in TAUGHT)]
+TABLES = pipeline.tables(TAUGHT)
 
 
 def cells(book: Path, kind: str) -> list[nbformat.NotebookNode]:
@@ -93,7 +96,7 @@ def without_comments(statement: str) -> str:
 USED = {book.name[:2]: used(book) for book in BOOKS}
 
 
-@pytest.mark.parametrize("name", pipeline.tables())
+@pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_taught_once_by_the_library_s_own_statement(name: str) -> None:
     found = [one["create_table", name] for one in USED.values() if ("create_table", name) in one]
     assert [text.strip() for text in found] == [sql.taught(name)]
@@ -101,7 +104,7 @@ def test_a_table_is_taught_once_by_the_library_s_own_statement(name: str) -> Non
     assert len(written) == 1
 
 
-@pytest.mark.parametrize("job", pipeline.JOBS, ids=lambda job: job.name)
+@pytest.mark.parametrize("job", TAUGHT, ids=lambda job: job.name)
 def test_a_job_is_deployed_in_its_chapter_by_the_library_s_own_statement(job: pipeline.Job) -> None:
     assert [n for n, one in USED.items() if ("deploy", job.name) in one] == [job.chapter]
     found = USED[job.chapter]["deploy", job.name].strip()
@@ -118,7 +121,7 @@ def test_a_view_is_created_in_its_job_s_chapter_by_the_library_s_own_query(name:
 
 
 def test_the_views_are_created_in_their_order() -> None:
-    for job in pipeline.JOBS:
+    for job in TAUGHT:
         made = [name for kind, name in USED[job.chapter] if kind == "create_view"]
         assert [name for name in made if name in job.views] == list(job.views)
 
@@ -137,7 +140,7 @@ FOR_POSTGRES = re.compile(r"\s*(CREATE TABLE IF NOT EXISTS|INSERT INTO) cpu_thre
 def test_every_statement_in_the_cells_stands_in_the_library() -> None:
     known = {
         LOOKED_AT,
-        *(sql.normal(sql.taught(name)) for name in pipeline.tables()),
+        *(sql.normal(sql.taught(name)) for name in TABLES),
         *(sql.normal(sql.query(sql.taught(name))) for name in QUERIES),
     }
     for book in BOOKS:
@@ -189,7 +192,7 @@ def test_each_option_of_a_table_is_explained() -> None:
     told = set(re.findall(r"`([\w.-]+)`", "\n".join(prose(book.name[:2]) for book in BOOKS)))
     options = {
         option
-        for name in pipeline.tables()
+        for name in TABLES
         for option in re.findall(r"^\s+'([\w.-]+)' = '", sql.taught(name), re.MULTILINE)
     }
     assert options - told == set()

@@ -51,10 +51,10 @@ def environment(stack: Path) -> Any:
 
 
 def test_every_table_of_the_pipeline_is_on_topics_of_the_run(environment: Any) -> None:
-    for table in pipeline.tables():
+    for table in pipeline.tables(pipeline.JOBS):
         create(environment, table)
     keep_apart(environment, RUN)
-    for table in pipeline.tables():
+    for table in pipeline.tables(pipeline.JOBS):
         used = options(environment, table)
         if used["connector"] == "kafka":
             assert used["topic"] == f"{sql.topic(sql.base(table) or table)}-demo-1-abc"

@@ -82,7 +82,7 @@ def chapters():
     topics.empty(topics.READINGS)
     topics.produce(fleet().head(350))
     environment = flink.connect()
-    for table in pipeline.tables():
+    for table in pipeline.tables(pipeline.JOBS):
         create(environment, table)
     for table in ("cpu_in", "cpu_thresholds"):
         print(flink.preview(environment, f"SELECT COUNT(*) AS n FROM {table}")["n"].tolist())

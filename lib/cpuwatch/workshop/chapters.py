@@ -78,13 +78,14 @@ def _check(chapter: str) -> None:
 
 def summary(chapter: str) -> str:
     """What is there when a chapter begins, in a line or two."""
+    running = pipeline.jobs_before(chapter)
     left = [
         said
         for one in pipeline.CHAPTERS
         if one.number < chapter
         for said in (
             *(_SAID[thing] for thing in one.leaves),
-            *(job.name for job in pipeline.JOBS if job.chapter == one.number),
+            *(job.name for job in running if job.chapter == one.number),
         )
     ]
     if not left:

@@ -10,10 +10,9 @@ from cpuwatch import learned, pipeline, sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import Job, Parameters
 
-JOBS = (*pipeline.JOBS, *pipeline.LEARNED)
 ALL = [
-    *pipeline.tables(JOBS),
-    *(name for job in JOBS for name in (*job.views, job.name)),
+    *pipeline.tables(),
+    *(name for job in pipeline.EVERY for name in (*job.views, job.name)),
     learned.JUDGED,
 ]
 
@@ -101,7 +100,7 @@ def test_a_place_left_over_is_named_with_its_statement(
 
 def test_a_parameter_that_there_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Job("cpu_filter", ("cpu_in",), "cpu_out_filter", "02", parameters=("limit",))
-    monkeypatch.setattr(pipeline, "JOBS", (own,))
+    monkeypatch.setattr(pipeline, "EVERY", (own,))
     with pytest.raises(CpuwatchError, match=r"has a parameter limit, which pipeline\.Parameters"):
         sql.taught("cpu_filter")
 
