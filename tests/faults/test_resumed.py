@@ -84,13 +84,14 @@ def test_nothing_is_lost_and_nothing_comes_twice(
     running = {job.name: job for job in flink.jobs(running_only=True)}
     assert {name: job.id for name, job in running.items()} == jobs
     # There is nothing new to read, so that no job has read anything since it began anew.
-    for job in running.values():
+    in_order = [running[name] for name in jobs]  # each after those whose rows it reads
+    for job in in_order:
         flink.wait_until_settled(job, quiet=True)
 
     part = FLEET[sent[-1] : PARTS[len(sent)]]
     topics.produce(part)
     sent.append(sent[-1] + len(part))
-    for job in running.values():
+    for job in in_order:
         flink.wait_until_settled(job, quiet=True)
     there = FLEET[: sent[-1]]
     # The watermark is ten seconds behind the newest reading, and closes what ends before it.
