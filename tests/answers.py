@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cpuwatch import exercises
+
 
 def windows(
     function: str, *more: str, by: str = "hostname, cpu", what: str = "AVG(usage) AS usage_avg"
@@ -268,6 +270,26 @@ workshop.check("02-stretch")
 
 
 #: For each exercise a right answer that is written in another way.
+def records(where: str, by: str = "hostname, cpu", highest: str = "MAX") -> str:
+    over = f"OVER (PARTITION BY {by} ORDER BY looked_up_at)"
+    return asks(
+        "10-core",
+        "SELECT window_start, hostname, cpu, usage_avg FROM (SELECT *, LAG(top) OVER (PARTITION BY"
+        " hostname, cpu ORDER BY looked_up_at) AS before FROM (SELECT *,"
+        f" {highest}(usage_avg) {over} AS top, COUNT(*) OVER (PARTITION BY hostname, cpu ORDER BY"
+        f" looked_up_at) AS n FROM cpu_out_agg)) WHERE {where}",
+    )
+
+
+#: A rule of three spreads that is silent for a while after a report.
+RULE = exercises.exercise("10-stretch").solution
+
+
+def rule(old: str, new: str) -> str:
+    assert old in RULE
+    return RULE.replace(old, new)
+
+
 OTHERS = {
     "01-warm-up": 'workshop.check("01-warm-up", stored.groupby("hostname")["partition"].first()'
     '["happy"])',
@@ -336,6 +358,14 @@ workshop.check("08-core", str(max(tops)))
     "09-warm-up": 'workshop.check("09-warm-up", [35.0])',
     "09-core": job(what="COUNT(usage)"),
     "09-stretch": patient(IDLE.format("1500 ms")),
+    "10-warm-up": "import statistics\nbefore = [20, 24, 20, 24]\nanswer = (30 -"
+    ' statistics.mean(before)) / statistics.pstdev(before)\nworkshop.check("10-warm-up", answer)',
+    "10-core": "ordered = averages.sort_values('window_start')\n"
+    "series = ordered.groupby(['hostname', 'cpu'])\n"
+    "before = series['usage_avg'].transform(lambda one: one.cummax().shift())\n"
+    "found = ordered[(ordered['usage_avg'] > before) & (series.cumcount() >= 5)]\n"
+    'workshop.check("10-core", found)',
+    "10-stretch": 'workshop.check("10-stretch", lambda: workshop.Learned())',
 }
 
 FROM = "SELECT time_ltz, hostname, cpu, usage FROM cpu_in WHERE"
@@ -542,5 +572,29 @@ WRONG = {
         patient(): "the silent one holds it up",
         patient(IDLE.format("2 s"), "COUNT(DISTINCT cpu)"): "readings differs in",
         patient(IDLE.format("2 s"), who="rest"): "No partition has fallen silent",
+    },
+    "10-warm-up": {
+        'workshop.check("10-warm-up", 30 - 22)': "The spread is 2 points",
+        'workshop.check("10-warm-up", 8 / (16 / 3) ** 0.5)': "STDDEV_POP is asked for",
+        'workshop.check("10-warm-up", (30 - 23.6) / 3.666)': "take the four before it",
+        'workshop.check("10-warm-up", 30 / 22)': "how many times the mean",
+        'workshop.check("10-warm-up", 12)': "It is fewer",
+    },
+    "10-core": {
+        records("usage_avg > before"): "The first windows of each CPU",
+        records("usage_avg > before AND n > 6"): "One window too late",
+        records("usage_avg > before AND n >= 5"): "One window too early",
+        records("usage_avg < before AND n > 5", highest="MIN"): "These are the lowest",
+        records("usage_avg > before AND n > 5", by="hostname"): "Missing are such as",
+        records("n > 5"): "only those that are higher",
+    },
+    "10-stretch": {
+        rule("if not is_new or self.silent > 0", "if self.silent > 999"): "It reports each reading",
+        rule("self.silent = 100\n        return", "return"): "let it be silent",
+        rule("100\n        return", "9999\n        return"): "the second trouble is not among",
+        rule("3 * spread", "30 * spread"): "It reports nothing",
+        rule("usage**2", "usage**'2'"): "At reading 1 its update stopped",
+        rule("return 1.0", "return 7"): "a number from 0 to 1",
+        'workshop.check("10-stretch", workshop.Learned())': "Give the class itself",
     },
 }

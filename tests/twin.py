@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 WINDOW_COLUMNS = ["window_start", "window_end", "hostname", "cpu"]
@@ -46,6 +47,27 @@ def alerts(
     allowed = averages["hostname"].map(dict(thresholds)).fillna(default).astype("float64")
     found = averages.assign(allowed_top=allowed)
     return found[found["usage_avg"] > found["allowed_top"]].reset_index(drop=True)
+
+
+def unusual(averages: pd.DataFrame) -> pd.DataFrame:
+    """The averages that are more than three spreads over what their cpu had before.
+
+    A spread of less than a point counts as one, and five windows have to be known.
+    """
+    found = averages.sort_values("window_start", kind="stable")
+    usage = found["usage_avg"]
+    series = [found["hostname"], found["cpu"]]
+    count = usage.groupby(series).cumcount() + 1
+    # One after the other, as Flink does: pandas' own cumsum makes up for what rounding loses.
+    total = usage.groupby(series).transform(lambda one: np.cumsum(one.to_numpy()))
+    squares = (usage * usage).groupby(series).transform(lambda one: np.cumsum(one.to_numpy()))
+    spread = ((squares - total * total / count) / count).clip(lower=0) ** 0.5
+    found["usual"] = (total / count).groupby(series).shift()
+    found["spread"] = spread.groupby(series).shift()
+    over = usage > found["usual"] + 3 * found["spread"].clip(lower=1)
+    found = found[(count > 5) & over]
+    columns = [*WINDOW_COLUMNS, "usage_avg", "usual", "spread"]
+    return found[columns].sort_values(["window_start", "hostname", "cpu"], ignore_index=True)
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:

@@ -56,6 +56,7 @@ LIT = {
     "07": "S,C",
     "08": "D",
     "09": "R,K1,F,A,O,N,S,C",
+    "10": "U,K7,L,K8",
 }
 
 
@@ -63,7 +64,11 @@ LIT = {
 COLOUR = "classDef lit fill:#F0E442,stroke:#333,color:#000"
 
 #: What chapters beyond the tutorial add to it.
-MORE: dict[str, str] = {}
+MORE = {
+    "10": """
+  K3 --> U[cpu_unusual] --> K7([cpu_unusual])
+  K1 --> L[cpu_learned] --> K8([cpu_scores])""",
+}
 
 
 class Client(NotebookClient):

@@ -551,8 +551,8 @@ class _Place:
     def learn(self) -> None:
         """Score each reading."""
         assert self._environment is not None, "connect first"
-        environment = learned.streaming(self._environment)
-        for table in learned.TABLES:
+        environment = flink.streams(self._environment)
+        for table in (*learned.TABLES, learned.IN_ORDER):
             create(environment, table)
         keep_apart(environment, self._run)
         scored = flink.submit(environment, self._run.job(learned.JOB), learned.score(environment))

@@ -56,6 +56,7 @@ CHAPTERS = (
     Chapter("07", sends_more=True),
     Chapter("08"),
     Chapter("09", live=True),
+    Chapter("10", needs=("cpu_filter", "cpu_agg", "cpu_over"), exact=True),
 )
 
 
@@ -164,7 +165,17 @@ LEARNED = (
 
 
 #: What the chapters beyond the tutorial teach: `begin` brings none of it about.
-BEYOND: tuple[Job, ...] = ()
+BEYOND: tuple[Job, ...] = (
+    Job(
+        "cpu_unusual",
+        reads=("cpu_out_agg",),
+        writes="cpu_out_unusual",
+        chapter="10",
+        views=("cpu_usual", "cpu_expected"),
+        hint="The mean and the spread so far, by OVER; as they were one row earlier, by LAG; and"
+        " the rows that are more than three spreads above that mean.",
+    ),
+)
 
 #: All jobs that have a file here.
 EVERY = (*JOBS, *LEARNED, *BEYOND)

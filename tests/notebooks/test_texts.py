@@ -15,7 +15,7 @@ import pytest
 import twin
 from book import BOOKS
 
-from cpuwatch import alerts, exercises, pipeline, slack, sql, workshop
+from cpuwatch import alerts, exercises, learned, pipeline, slack, sql, workshop
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings import THRESHOLDS
 
@@ -25,7 +25,7 @@ FACES = {"figures", "flink", "slack", "topics", "workshop"}
 #: All that a chapter teaches.
 TAUGHT = (*pipeline.JOBS, *pipeline.BEYOND)
 VIEWS = [view for job in TAUGHT for view in job.views]
-QUERIES = [*VIEWS, *(job.name for job in TAUGHT)]
+QUERIES = [*VIEWS, *(job.name for job in TAUGHT), learned.IN_ORDER]
 TABLES = pipeline.tables(TAUGHT)
 
 
@@ -84,7 +84,7 @@ def used(book: Path) -> dict[tuple[str, str], str]:
                 name = re.match(r"\s*CREATE TABLE (\w+)", statement)
                 assert name, statement
                 found[kind, name[1]] = statement
-            elif kind in ("create_view", "deploy"):
+            elif kind in ("create_view", "deploy") and not isinstance(part.args[2], ast.Call):
                 found[kind, text(part.args[1])] = text(part.args[2])
     return found
 
@@ -409,6 +409,33 @@ def test_the_alerts_are_what_chapters_5_and_8_say(
     assert score.invented.empty and score.missed.empty
     delays = score.incidents[score.incidents["deserves_alert"]].set_index("hostname")["delay"]
     assert delays.idxmax() == "bashful"
+
+
+def test_what_is_unusual_is_what_chapter_10_says(
+    averages: pd.DataFrame, incidents: pd.DataFrame
+) -> None:
+    found = twin.unusual(averages)
+    score = workshop.score(found, incidents)
+    assert score.recall == 1.0 and "All four troubles" in prose("10")
+    assert Counter(score.invented["hostname"]) == {"happy": 2, "dopey": 1}
+    assert "Two are of the short spike on `happy`" in prose("10")
+    trouble = found[(found["hostname"] == "doc") & (found["cpu"] == "cpu1")]
+    excess = (trouble["usage_avg"] - trouble["usual"]) / trouble["spread"].clip(lower=1)
+    assert int(excess.max()) == 24 and "by 24 spreads" in prose("10")
+
+
+def test_the_real_series_is_what_chapter_10_says() -> None:
+    real = workshop.real_series()
+    assert len(real) == 4_032 and real["trouble"].max() == 2
+    assert not (real["usage"] > 80).any() and round(real["usage"].max()) == 25
+    detector = workshop.Learned()
+    moments = [time.timestamp() for time in real["time"]]
+    scores = [detector.update(*one) for one in zip(moments, real["usage"], strict=True)]
+    reports = real[[score >= learned.THRESHOLD for score in scores]]
+    assert len(reports) == 6 and set(reports["trouble"]) == {0, 1, 2}
+    assert "Six reports in two weeks" in prose("10")
+    first = reports["time"] < real["time"].iloc[0] + pd.Timedelta("36h")
+    assert first.sum() == 2 and "Two are of the first day and a half" in prose("10")
 
 
 def test_the_episodes_are_what_chapters_6_and_7_say(averages: pd.DataFrame) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import twin
 from conftest import cpuwatch_here
 
-from cpuwatch import demo, flink, learned, readings, topics
+from cpuwatch import demo, flink, learned, pipeline, readings, sql, topics
 from cpuwatch.alerts import score
 from cpuwatch.flink.tables import create
 from cpuwatch.results import read
@@ -56,6 +57,27 @@ def shuffled(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
     file = tmp_path / "shuffled.csv"
     rows.assign(time=rows["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_csv(file, index=False)
     return file, rows
+
+
+def test_what_is_unusual_equals_pandas(stack: Path) -> None:
+    topics.empty(topics.READINGS)
+    topics.produce(readings.fleet())
+    env = flink.connect()
+    job = pipeline.job("cpu_unusual")
+    agg = pipeline.job("cpu_agg")
+    assert job is not None and agg is not None
+    for table in pipeline.tables([agg, job]):
+        create(env, table)
+    for view in job.views:
+        create(env, view)
+    for one in (agg, job):
+        flink.wait_until_settled(flink.deploy(env, one.name, sql.taught(one.name)))
+    order = ["window_start", "hostname", "cpu"]
+    found = read("cpu_out_unusual").sort_values(order, ignore_index=True)
+    wanted = twin.unusual(read("cpu_out_agg")).sort_values(order, ignore_index=True)
+    assert len(wanted) == 38
+    pd.testing.assert_frame_equal(found, wanted[list(found.columns)], check_exact=True)
+    flink.cancel("cpu_unusual", "cpu_agg")
 
 
 def test_a_real_series_in_a_terminal(stack: Path, tmp_path: Path) -> None:
@@ -117,8 +139,8 @@ def test_what_was_learnt_outlives_a_savepoint_and_goes_to_more_workers(
 
     def deployed(savepoint: flink.Savepoint | None = None) -> flink.Job:
         settings.cache_clear()
-        environment = learned.streaming(flink.connect(fresh=True))
-        for table in learned.TABLES:
+        environment = flink.streams(flink.connect(fresh=True))
+        for table in (*learned.TABLES, learned.IN_ORDER):
             create(environment, table)
         pipeline = learned.score(environment)
         return flink.deploy(environment, learned.JOB, pipeline, from_savepoint=savepoint)

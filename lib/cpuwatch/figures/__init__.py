@@ -11,6 +11,7 @@ from cpuwatch.figures.chapters import (
     timeline_figure,
     watermark_figure,
 )
+from cpuwatch.figures.learned import reports_figure
 from cpuwatch.figures.live import follow, roll
 from cpuwatch.figures.show import save, show
 from cpuwatch.figures.style import colour
@@ -25,6 +26,7 @@ __all__ = [
     "follow",
     "heat_map",
     "in_order_of_panels",
+    "reports_figure",
     "roll",
     "save",
     "score_figure",

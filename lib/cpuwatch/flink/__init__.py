@@ -10,7 +10,7 @@ from cpuwatch.flink.cluster import (
     wait_until_running,
 )
 from cpuwatch.flink.deployment import deploy, submit
-from cpuwatch.flink.environment import connect, execute
+from cpuwatch.flink.environment import connect, execute, streams
 from cpuwatch.flink.previews import preview
 from cpuwatch.flink.savepoints import Savepoint, resume, stop
 from cpuwatch.flink.settle import wait_until_settled
@@ -32,6 +32,7 @@ __all__ = [
     "resume",
     "status",
     "stop",
+    "streams",
     "submit",
     "wait_until_finished",
     "wait_until_running",

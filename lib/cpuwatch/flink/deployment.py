@@ -23,7 +23,7 @@ from cpuwatch.flink.cluster import (
     readers,
     wait_until_running,
 )
-from cpuwatch.flink.environment import CHAINS, PHASES, WORKERS, ask, clean
+from cpuwatch.flink.environment import CHAINS, PHASES, WORKERS, ask, clean, streamed
 from cpuwatch.progress import Line
 
 if TYPE_CHECKING:
@@ -228,7 +228,8 @@ def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Pl
     def plan() -> _Plan:
         if not isinstance(statement, str):
             target = statement._j_table_pipeline.getSinkIdentifier().get().getObjectName()
-            return _Plan(tables.in_plan(statement.explain()), [target])
+            plan = f"{statement.explain()}\n{streamed(environment)}"
+            return _Plan(tables.in_plan(plan), [target])
         text = clean(statement)
         bare = _COMMENTS.sub("", text)
         inserts = _inserts(bare)

@@ -13,10 +13,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from py4j.protocol import Py4JError
+from pyflink.common import Configuration
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
-from pyflink.table import EnvironmentSettings, TableConfig, TableEnvironment
+from pyflink.table import (
+    EnvironmentSettings,
+    StreamTableEnvironment,
+    Table,
+    TableConfig,
+    TableEnvironment,
+)
 from pyflink.util.exceptions import JavaException
 
 from cpuwatch import naming, sql
@@ -48,6 +57,9 @@ _PREPARED: set[int] = set()
 
 #: This process's environment, by the address of its cluster.
 _CONNECTED: dict[tuple[str, Path], TableEnvironment] = {}
+
+#: For an environment of streams the plans of the tables that became streams.
+_STREAMED: WeakKeyDictionary[TableEnvironment, list[str]] = WeakKeyDictionary()
 
 Result = TypeVar("Result")
 
@@ -120,6 +132,48 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
         _CONNECTED[which] = environment
     line.end()
     return environment
+
+
+def streams(environment: TableEnvironment) -> StreamTableEnvironment:
+    """An environment beside this one, with its options, whose tables can be made into streams.
+
+    It has no tables yet. What it makes into a stream is noted, so that a job of it is known to
+    read these tables.
+
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    """
+
+    def create() -> StreamTableEnvironment:
+        _prepare()
+        options = environment.get_config().get_configuration().to_dict()
+        configuration = Configuration()
+        for name, value in options.items():
+            configuration.set_string(name, value)
+        made = StreamTableEnvironment.create(
+            StreamExecutionEnvironment.get_execution_environment(configuration)
+        )
+        for name, value in options.items():
+            made.get_config().set(name, value)
+        return made
+
+    made = java.call(create)
+    plain = made.to_data_stream
+    plans = _STREAMED.setdefault(made, [])
+
+    def noted(table: Table) -> DataStream:
+        plans.append(table.explain())
+        return plain(table)
+
+    made.to_data_stream = noted
+    return made
+
+
+def streamed(environment: TableEnvironment) -> str:
+    """The plans of what an environment has made into streams; empty for one of `connect`."""
+    return "\n".join(_STREAMED.get(environment, []))
 
 
 def _call_jobs_in_full(options: TableConfig) -> None:

@@ -5,6 +5,7 @@ and how good a set of reports is.
 """
 
 from cpuwatch.alerts import episodes, score, score_episodes
+from cpuwatch.learned import Learned, real_series
 from cpuwatch.readings import fleet, incidents
 from cpuwatch.sql import fill
 from cpuwatch.topics import Stream
@@ -30,6 +31,7 @@ from cpuwatch.workshop.running import (
 from cpuwatch.workshop.stress import Stress
 
 __all__ = [
+    "Learned",
     "Stream",
     "Stress",
     "bad",
@@ -52,6 +54,7 @@ __all__ = [
     "link",
     "predict",
     "quiz",
+    "real_series",
     "reset",
     "result",
     "score",

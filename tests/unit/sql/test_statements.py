@@ -14,6 +14,7 @@ ALL = [
     *pipeline.tables(),
     *(name for job in pipeline.EVERY for name in (*job.views, job.name)),
     learned.JUDGED,
+    learned.IN_ORDER,
 ]
 
 
