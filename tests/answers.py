@@ -585,7 +585,7 @@ WRONG = {
         records("usage_avg > before AND n > 6"): "One window too late",
         records("usage_avg > before AND n >= 5"): "One window too early",
         records("usage_avg < before AND n > 5", highest="MIN"): "These are the lowest",
-        records("usage_avg > before AND n > 5", by="hostname"): "Missing are such as",
+        records("usage_avg > before AND n > 5", highest="AVG"): "Too many are such as",
         records("n > 5"): "only those that are higher",
     },
     "10-stretch": {
