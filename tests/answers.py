@@ -223,6 +223,44 @@ def patient(option: str = "", what: str = "COUNT(*)", who: str = "rest[talks[60 
     return PATIENT.format(option=option, what=what, who=who)
 
 
+SHARED = """
+workshop.fresh_topic("cpu_even", partitions={partitions})
+sender = topics.Sender("cpu_even")
+for number, one in enumerate({what}.to_dict("records")):
+    sender.send(one, {{"key": {key}}})
+sender.flush()
+workshop.check("13-core")
+"""
+
+
+def shared(key: str, what: str = "skewed", partitions: int = 4) -> str:
+    """The readings of a skewed fleet, by a key."""
+    return SHARED.format(key=key, what=what, partitions=partitions)
+
+
+TWO = """
+env.get_config().set("parallelism.default", "{workers}")
+flink.create_table(env, '''
+CREATE TABLE two (hostname STRING, readings BIGINT, window_start TIMESTAMP_LTZ(3)) WITH (
+    'connector' = 'kafka', 'topic' = 'my_two', 'format' = 'json',
+    'properties.bootstrap.servers' = '${{kafka}}', 'json.timestamp-format.standard' = 'ISO-8601'
+)''')
+job = flink.deploy(env, "{name}", '''INSERT INTO two
+SELECT hostname, COUNT(usage), window_start FROM TABLE(
+    TUMBLE(TABLE cpu_wide, DESCRIPTOR(time_ltz), INTERVAL '{length}' SECOND)
+) WHERE time_ltz IS NOT NULL GROUP BY window_start, window_end, hostname{more}''')
+flink.wait_until_settled(job)
+workshop.check("13-stretch")
+workshop.stop_jobs(job.name)
+env.get_config().set("parallelism.default", "1")
+"""
+
+
+def two(workers: int = 2, name: str = "my_two", length: int = 60, more: str = "") -> str:
+    """A job of several workers."""
+    return TWO.format(workers=workers, name=name, length=length, more=more)
+
+
 LAST = """
 from confluent_kafka import Consumer, TopicPartition
 
@@ -366,6 +404,9 @@ workshop.check("08-core", str(max(tops)))
     "found = ordered[(ordered['usage_avg'] > before) & (series.cumcount() >= 5)]\n"
     'workshop.check("10-core", found)',
     "10-stretch": 'workshop.check("10-stretch", lambda: workshop.Learned())',
+    "13-warm-up": 'workshop.check("13-warm-up", "7")',
+    "13-core": shared("one['hostname'] + '/' + one['cpu']"),
+    "13-stretch": two(),
 }
 
 FROM = "SELECT time_ltz, hostname, cpu, usage FROM cpu_in WHERE"
@@ -596,5 +637,25 @@ WRONG = {
         rule("usage**2", "usage**'2'"): "At reading 1 its update stopped",
         rule("return 1.0", "return 7"): "a number from 0 to 1",
         'workshop.check("10-stretch", workshop.Learned())': "Give the class itself",
+    },
+    "13-warm-up": {
+        'workshop.check("13-warm-up", 6.25)': "Nobody has a quarter of a worker",
+        'workshop.check("13-warm-up", 2)': "Each host has 5 CPUs",
+        'workshop.check("13-warm-up", 63)': "as if they reported each second",
+        'workshop.check("13-warm-up", 50_000)': "How many workers take them",
+        'workshop.check("13-warm-up", 6)': "It is more",
+    },
+    "13-core": {
+        shared("one['hostname']"): "holds 20,100 of 21,000",
+        shared("number"): "lie in 4 partitions, so that their order is lost",
+        shared("one['cpu']", what="fleet"): "the fleet's own readings",
+        shared("one['hostname']", partitions=3): "It has 3 partitions",
+        shared("one['cpu']", what="skewed[:9000]"): "21,000 rows are wanted",
+    },
+    "13-stretch": {
+        two(workers=1): "It has 1 worker: two are asked for",
+        two(length=30): "a minute is asked for",
+        two(more=", cpu"): "for each CPU",
+        two(name="two"): "No job my_two runs",
     },
 }

@@ -57,6 +57,7 @@ LIT = {
     "08": "D",
     "09": "R,K1,F,A,O,N,S,C",
     "10": "U,K7,L,K8",
+    "13": "W1,W2,W3,W4",
 }
 
 
@@ -68,6 +69,12 @@ MORE = {
     "10": """
   K3 --> U[cpu_unusual] --> K7([cpu_unusual])
   K1 --> L[cpu_learned] --> K8([cpu_scores])""",
+    "13": """
+  R --> K9([cpu_load_stats_wide])
+  K9 --> W1[worker] --> K10([cpu_agg_wide])
+  K9 --> W2[worker] --> K10
+  K9 --> W3[worker] --> K10
+  K9 --> W4[worker] --> K10""",
 }
 
 

@@ -57,6 +57,7 @@ CHAPTERS = (
     Chapter("08"),
     Chapter("09", live=True),
     Chapter("10", needs=("cpu_filter", "cpu_agg", "cpu_over"), exact=True),
+    Chapter("13", needs=("cpu_agg",), exact=True),
 )
 
 
@@ -174,6 +175,14 @@ BEYOND: tuple[Job, ...] = (
         views=("cpu_usual", "cpu_expected"),
         hint="The mean and the spread so far, by OVER; as they were one row earlier, by LAG; and"
         " the rows that are more than three spreads above that mean.",
+    ),
+    Job(
+        "cpu_agg_wide",
+        reads=("cpu_wide",),
+        writes="cpu_out_wide",
+        chapter="13",
+        parameters=("window",),
+        hint="It is cpu_agg, from cpu_wide to cpu_out_wide.",
     ),
 )
 

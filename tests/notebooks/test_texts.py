@@ -16,6 +16,7 @@ import twin
 from book import BOOKS
 
 from cpuwatch import alerts, exercises, learned, pipeline, slack, sql, workshop
+from cpuwatch.exercises.chapter_13 import skewed
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings import THRESHOLDS
 
@@ -436,6 +437,15 @@ def test_the_real_series_is_what_chapter_10_says() -> None:
     assert "Six reports in two weeks" in prose("10")
     first = reports["time"] < real["time"].iloc[0] + pd.Timedelta("36h")
     assert first.sum() == 2 and "Two are of the first day and a half" in prose("10")
+
+
+def test_what_is_shared_out_is_what_chapter_13_says() -> None:
+    code = "\n".join(cell.source for cell in cells(chapter("13"), "code"))
+    names: dict[str, pd.DataFrame] = {"fleet": workshop.fleet(seed=7)}
+    start = code.index("busy = fleet.index")
+    exec(code[start : code.index("\n)\n", start) + 3], names)
+    pd.testing.assert_frame_equal(names["skewed"], skewed())
+    assert (skewed()["hostname"] == "doc").mean() > 0.9
 
 
 def test_the_episodes_are_what_chapters_6_and_7_say(averages: pd.DataFrame) -> None:

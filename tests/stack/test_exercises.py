@@ -13,6 +13,7 @@ from answers import OTHERS, WRONG
 
 from cpuwatch import exercises, flink, topics, workshop
 from cpuwatch.exercises import Verdict
+from cpuwatch.exercises.chapter_13 import skewed
 from cpuwatch.flink.tables import create
 
 #: A check takes a few seconds; it took 22 on a machine that did much else, very slowly.
@@ -34,9 +35,11 @@ def names(stack: Any) -> Iterator[dict[str, Any]]:
     workshop.reset()
     workshop.catch_up("08")
     env = flink.connect()  # the one that a check asks
-    flink.import_tables(env, "cpu_in", "cpu_thresholds", "cpu_out_agg")
+    flink.import_tables(env, "cpu_in", "cpu_thresholds", "cpu_out_agg", "cpu_wide")
     create(env, "cpu_judged")
     fleet = workshop.fleet(seed=7)
+    topics.create("cpu_load_stats_wide", 4)
+    topics.produce(fleet, "cpu_load_stats_wide")
     yield {
         "env": env,
         "flink": flink,
@@ -45,6 +48,7 @@ def names(stack: Any) -> Iterator[dict[str, Any]]:
         "pd": pd,
         "database": workshop.database(),
         "fleet": fleet,
+        "skewed": skewed(),
         "stored": topics.read(topics.READINGS),
         "averages": workshop.result(topics.AVERAGES),
         "found": workshop.result(topics.OVER),

@@ -13,7 +13,7 @@ import pytest
 import twin
 from conftest import cpuwatch, new_state
 
-from cpuwatch import demo, flink, readings, results, sql, topics
+from cpuwatch import demo, flink, readings, results, sql, topics, workshop
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster
 from cpuwatch.flink.tables import create
@@ -152,6 +152,19 @@ def test_a_fleet_of_one_busy_host(workers: Callable[..., None], tmp_path: Path) 
         workers(count)
         found = demo.run(demo.read_input(file))
         twin.assert_equal(found.windows.table(), twin.averages(skewed, 30))
+
+
+def test_who_reads_what(workers: Callable[..., None]) -> None:
+    workers(4)
+    topics.empty(topics.READINGS)
+    fleet = readings.fleet()
+    topics.produce(fleet)
+    job = flink.wait_until_settled(deployed())
+    found = workshop.workers(job)
+    wanted = topics.read(topics.READINGS)["partition"].value_counts().sort_index()
+    assert found["partitions"].tolist() == [str(number) for number in wanted.index]
+    assert found["readings"].tolist() == wanted.tolist() and found["readings"].sum() == len(fleet)
+    flink.cancel("cpu_agg")
 
 
 def test_more_workers_than_slots(workers: Callable[..., None]) -> None:

@@ -175,6 +175,7 @@ FACES = {
         "solution",
         "stop_jobs",
         "trace",
+        "workers",
     ],
 }
 

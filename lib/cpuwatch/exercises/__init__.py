@@ -23,6 +23,7 @@ from cpuwatch.exercises import (
     chapter_08,
     chapter_09,
     chapter_10,
+    chapter_13,
     solved,
 )
 from cpuwatch.exercises.exercise import (
@@ -65,6 +66,7 @@ CHAPTERS = {
     "08": chapter_08.CHAPTER,
     "09": chapter_09.CHAPTER,
     "10": chapter_10.CHAPTER,
+    "13": chapter_13.CHAPTER,
 }
 
 

@@ -6,22 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from cpuwatch import flink, results, topics, waiting
+from cpuwatch import topics, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
+from cpuwatch.exercises.made import BEHIND, PATIENCE, closed, counted, moment, slowest
 from cpuwatch.pipeline import WORKSHOP
-
-#: How far the watermark stays behind, in seconds: `cpu_in` says so.
-_BEHIND = 10
 
 #: In the warm-up: so many seconds of its window have passed when the trouble begins.
 _BEGINS = 5
-
-#: How long the attendee's job may take to write what it has, in seconds.
-_PATIENCE = 3.0
 
 _KEY = ["window_start", "hostname"]
 
@@ -29,16 +24,16 @@ _KEY = ["window_start", "hostname"]
 def _earliest(answer: Any) -> str:
     found = number(answer)
     left = WORKSHOP.window - _BEGINS
-    right = left + _BEHIND
+    right = left + BEHIND
     slips = {
         left: "Then the window has ended by the clock. Flink believes it only when the watermark"
         " has passed that end.",
         WORKSHOP.window: "A window is that long; some of it has passed when the trouble begins.",
-        WORKSHOP.window + _BEHIND: "Some of the window has passed when the trouble begins.",
-        _BEHIND: "So far the watermark stays behind. When has it passed the end of the window?",
+        WORKSHOP.window + BEHIND: "Some of the window has passed when the trouble begins.",
+        BEHIND: "So far the watermark stays behind. When has it passed the end of the window?",
     }
     if found == right:
-        return f"{left} until the window ends, and {_BEHIND} for the watermark."
+        return f"{left} until the window ends, and {BEHIND} for the watermark."
     raise NotYetError(
         slips.get(
             int(found),
@@ -48,56 +43,14 @@ def _earliest(answer: Any) -> str:
     )
 
 
-def _counted(topic: str, job: str) -> pd.DataFrame:
-    """What the attendee's job has written; refuses one that does not run or writes nothing."""
-    running = {one.name for one in flink.jobs(running_only=True)}
-    if job not in running:
-        there = ", ".join(sorted(running)) or "none"
-        raise NotYetError(
-            f"No job {job} runs: flink.deploy takes its name as its second value. Those that run:"
-            f" {there}."
-        )
-    if not topics.partitions_of(topic):
-        raise NotYetError(f"There is no topic {topic}: the sink's table says where rows go.")
-
-    def written() -> list[pd.DataFrame]:
-        found = topics.read(topic)
-        return [found] if len(found) else []
-
-    try:
-        (found,) = waiting.until(written, _PATIENCE, "")
-    except CpuwatchError:
-        raise NotYetError(
-            f"The topic {topic} is empty: {job} has written nothing yet. Which window can it close?"
-        ) from None
-    return results.with_times(found.drop(columns=["partition", "offset"]))
-
-
-def _moment(watermark: int) -> pd.Timestamp:
-    """The latest end of a window that a watermark, in epoch milliseconds, has passed."""
-    return pd.Timestamp(watermark + 1, unit="ms", tz="UTC")
-
-
-def _closed(one: pd.DataFrame, length: int, until: int, by: tuple[str, ...]) -> pd.DataFrame:
-    """The windows of some readings that a watermark, in epoch milliseconds, has closed."""
-    found = truth.windows(one, length, by=by)
-    end = _moment(until)
-    return pd.DataFrame(found[found["window_end"] <= end].reset_index(drop=True))
-
-
-def _slowest(one: pd.DataFrame) -> int:
-    """The watermark of readings: the minimum over their partitions."""
-    return int(one.groupby("partition")["occurred_at"].max().min()) - 1000 * _BEHIND
-
-
 def _job_of_one_s_own(_answer: Any) -> str:
-    found = _counted("cpu_counts", "my_count")
+    found = counted("cpu_counts", "my_count")
     one = truth.readings()
-    until = _slowest(one)
+    until = slowest(one)
     columns = [*_KEY, "readings"]
 
     def counts(length: int, *by: str) -> pd.DataFrame:
-        return _closed(one, length, until, by)[columns]
+        return closed(one, length, until, by)[columns]
 
     wanted = counts(60, "hostname")
     slips = [
@@ -119,16 +72,16 @@ def _job_of_one_s_own(_answer: Any) -> str:
 
 
 def _not_held_up(_answer: Any) -> str:
-    found = _counted("my_live", "my_live")
+    found = counted("my_live", "my_live")
     one = truth.readings(topics.LIVE)
-    until = _slowest(one)
+    until = slowest(one)
     if not set(_KEY) < set(found.columns):
         raise NotYetError(
             f"Its rows need window_start and hostname; they have {', '.join(found.columns)}."
         )
-    newest = one["occurred_at"].max() - 1000 * _BEHIND
-    if len(_closed(one, WORKSHOP.window, newest, ("hostname",))) == len(
-        _closed(one, WORKSHOP.window, until, ("hostname",))
+    newest = one["occurred_at"].max() - 1000 * BEHIND
+    if len(closed(one, WORKSHOP.window, newest, ("hostname",))) == len(
+        closed(one, WORKSHOP.window, until, ("hostname",))
     ):
         raise NotYetError(
             "No partition has fallen silent: send readings of dopey, grumpy and sleepy alone, for"
@@ -136,19 +89,19 @@ def _not_held_up(_answer: Any) -> str:
         )
 
     def further() -> list[pd.DataFrame]:
-        now = _counted("my_live", "my_live")
+        now = counted("my_live", "my_live")
         end = now["window_start"].max() + pd.Timedelta(seconds=WORKSHOP.window)
-        return [now] if end > _moment(until) else []
+        return [now] if end > moment(until) else []
 
     try:
-        (found,) = waiting.until(further, _PATIENCE, "")
+        (found,) = waiting.until(further, PATIENCE, "")
     except CpuwatchError:
         raise NotYetError(
             "Its last window is the last one that all partitions have passed: the silent one holds"
             " it up. 'scan.watermark.idle-timeout' in the source's table says after how long it"
             " counts no more; let that time pass before more readings come."
         ) from None
-    wanted = _closed(one, WORKSHOP.window, newest, ("hostname",))[[*_KEY, "readings"]]
+    wanted = closed(one, WORKSHOP.window, newest, ("hostname",))[[*_KEY, "readings"]]
     # The hosts that fell silent have no windows at the end, or half of one.
     talking = one.loc[one["occurred_at"] == one["occurred_at"].max(), "hostname"].unique()
     mine = found[found["hostname"].isin(talking)]

@@ -46,7 +46,7 @@ _NOT_YET = 503
 
 #: The metrics that say how far a source has read a partition, and how many records in all.
 SOURCE_READ = re.compile(
-    r"^\d+\.(?P<source>Source__.*?)\.(?:"
+    r"^(?P<worker>\d+)\.(?P<source>Source__.*?)\.(?:"
     r"\w+\.topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.(?P<what>current|committed)Offset"
     r"|numRecordsIn)$"
 )
@@ -232,6 +232,22 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
         )
         for topic, number in places
     }
+
+
+def offsets_by_worker(job: Job) -> dict[int, dict[tuple[str, int], int]]:
+    """For each worker that reads the partitions that are its own, and how far it has read them.
+
+    As in `offsets`; a worker without a partition is not among them.
+    """
+    found: dict[int, dict[tuple[str, int], int]] = {}
+    for name, value in metrics(job, SOURCE_READ).items():
+        part = SOURCE_READ.search(name)
+        assert part is not None, "metrics are those that fit the pattern"
+        if part["topic"] is not None:
+            read = found.setdefault(int(part["worker"]), {})
+            place = naming.shown(part["topic"]), int(part["partition"])
+            read[place] = max(read.get(place, -1), int(value) - (part["what"] == "committed"))
+    return found
 
 
 def records_read(job: Job) -> int:

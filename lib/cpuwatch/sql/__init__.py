@@ -239,8 +239,12 @@ def columns(table: str) -> list[Column]:
     table
         As its file's name.
     """
+    text = source(table)
+    like = base(table)
+    if like is not None and re.match(r"CREATE\s+TABLE\s+\S+\s+WITH\b", text, re.IGNORECASE):
+        return columns(like)  # it has none of its own
     found = []
-    for part in parts(_body(source(table))):
+    for part in parts(_body(text)):
         words = re.match(r"(`[^`]+`|\S+)\s*(\S*)", part)
         assert words is not None  # it is not empty
         name, kind = words[1].strip("`"), words[2].upper()
@@ -278,7 +282,7 @@ def table_of(topic_name: str) -> str | None:
 def tables_of(topic_name: str) -> list[str]:
     """The pipeline's tables on a topic, also those that are like another one there."""
     there = pipeline.tables()
-    return [one for one in there if topic_name in (topic(one), topic(base(one) or one))]
+    return [one for one in there if topic_name == (topic(one) or topic(base(one) or one))]
 
 
 def base(table: str) -> str | None:

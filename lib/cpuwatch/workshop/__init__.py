@@ -27,6 +27,7 @@ from cpuwatch.workshop.running import (
     result,
     services,
     stop_jobs,
+    workers,
 )
 from cpuwatch.workshop.stress import Stress
 
@@ -63,6 +64,7 @@ __all__ = [
     "solution",
     "stop_jobs",
     "trace",
+    "workers",
 ]
 
 explain_errors()  # in a notebook, from its first cell on

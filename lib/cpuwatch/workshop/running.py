@@ -19,15 +19,17 @@ from cpuwatch.settings import settings
 from cpuwatch.stack import control
 
 
-def fresh_topic(name: str) -> None:
+def fresh_topic(name: str, partitions: int | None = None) -> None:
     """An empty topic of that name; jobs that read what was in it before are stopped.
 
     Parameters
     ----------
     name
         The topic's name.
+    partitions
+        How many it has; by default as many as the workshop's other topics.
     """
-    own = [job for job in renew(name) if is_own(job)]
+    own = [job for job in renew(name, partitions=partitions) if is_own(job)]
     if own:
         print(f"{' and '.join(own)} read it, and was stopped: deploy it again.")
 
@@ -141,6 +143,30 @@ def late(job: flink.Job) -> int:
     # The cluster answers with the numbers of before, and asks for new ones twice a second.
     time.sleep(1.0)
     return cluster.late(job)
+
+
+def workers(job: flink.Job) -> pd.DataFrame:
+    """How the readings are shared out among a job's workers.
+
+    Parameters
+    ----------
+    job
+        From `flink.deploy`; it has read all that there is (`flink.wait_until_settled`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each worker that reads, by its first partition: partitions, and readings, the
+        number of records up to the last one that it has read of them.
+    """
+    found = [
+        {
+            "partitions": ", ".join(str(number) for _, number in sorted(read)),
+            "readings": sum(last + 1 for last in read.values()),
+        }
+        for read in sorted(cluster.offsets_by_worker(job).values(), key=min)
+    ]
+    return pd.DataFrame(found, columns=["partitions", "readings"]).rename_axis("worker")
 
 
 def doctor() -> None:

@@ -1,0 +1,58 @@
+"""What a job of an attendee's own has made, and which windows it can have closed by now."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cpuwatch import flink, results, topics, waiting
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.exercises import truth
+from cpuwatch.exercises.exercise import NotYetError
+
+#: How far the watermark stays behind, in seconds: `cpu_in` says so.
+BEHIND = 10
+
+#: How long the job may take to write what it has, in seconds.
+PATIENCE = 3.0
+
+
+def counted(topic: str, job: str) -> pd.DataFrame:
+    """What the attendee's job has written; refuses one that does not run or writes nothing."""
+    running = {one.name for one in flink.jobs(running_only=True)}
+    if job not in running:
+        there = ", ".join(sorted(running)) or "none"
+        raise NotYetError(
+            f"No job {job} runs: flink.deploy takes its name as its second value. Those that run:"
+            f" {there}."
+        )
+    if not topics.partitions_of(topic):
+        raise NotYetError(f"There is no topic {topic}: the sink's table says where rows go.")
+
+    def written() -> list[pd.DataFrame]:
+        found = topics.read(topic)
+        return [found] if len(found) else []
+
+    try:
+        (found,) = waiting.until(written, PATIENCE, "")
+    except CpuwatchError:
+        raise NotYetError(
+            f"The topic {topic} is empty: {job} has written nothing yet. Which window can it close?"
+        ) from None
+    return results.with_times(found.drop(columns=["partition", "offset"]))
+
+
+def moment(watermark: int) -> pd.Timestamp:
+    """The latest end of a window that a watermark, in epoch milliseconds, has passed."""
+    return pd.Timestamp(watermark + 1, unit="ms", tz="UTC")
+
+
+def closed(one: pd.DataFrame, length: int, until: int, by: tuple[str, ...]) -> pd.DataFrame:
+    """The windows of some readings that a watermark, in epoch milliseconds, has closed."""
+    found = truth.windows(one, length, by=by)
+    end = moment(until)
+    return pd.DataFrame(found[found["window_end"] <= end].reset_index(drop=True))
+
+
+def slowest(one: pd.DataFrame) -> int:
+    """The watermark of readings: the minimum over their partitions."""
+    return int(one.groupby("partition")["occurred_at"].max().min()) - 1000 * BEHIND
