@@ -75,6 +75,7 @@ LONGEST_FIRST = (
     "stack/test_bad_records.py",
     "stack/test_first_start.py",
     "faults/test_kills.py",
+    "stack/test_machines.py",
     "stack/test_guarded.py",
     "notebooks/test_live.py",
     "stack/test_workers.py",

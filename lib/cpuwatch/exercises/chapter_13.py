@@ -82,7 +82,7 @@ def _evenly(_answer: Any) -> str:
     )  # fmt: skip
     spread = found.groupby(["hostname", "cpu"])["partition"].nunique()
     if (spread > 1).any():
-        hostname, cpu = list(spread[spread > 1].index)[0]
+        hostname, cpu = next(iter(spread[spread > 1].index))
         raise NotYetError(
             f"The readings of {hostname} {cpu} lie in {spread.max()} partitions, so that their"
             " order is lost: all that belong together need the same key."
@@ -169,7 +169,7 @@ CHAPTER = Chapter(
         ),
         Exercise(
             "13-stretch",
-            task="A job with **two** workers: deploy `my_two`, which counts the readings of each"
+            task="A job with two workers: deploy `my_two`, which counts the readings of each"
             " host in windows of a minute, from `cpu_wide` to a topic `my_two` with the columns"
             " window_start, window_end, hostname and readings.",
             starter='# Here you say how many workers, and deploy "my_two".\n'
