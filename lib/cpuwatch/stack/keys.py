@@ -23,8 +23,12 @@ PKCS12 = "flink.p12"
 #: Java wants one. It guards nothing: that only its owner can read the file does.
 PASSWORD = "cpuwatch"
 
-_PROTOCOL = "TLSv1.3"
-_CIPHERS = "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384"
+#: The newest TLS, and what goes with it; by itself Flink speaks the one before.
+TLS_1_3 = {
+    "security.ssl.protocol": "TLSv1.3",
+    "security.ssl.algorithms": "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384",
+}
+_PROTOCOL, _CIPHERS = TLS_1_3.values()
 
 #: A laptop's clock may be wrong on the day of the first start.
 _FROM = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
@@ -96,8 +100,7 @@ def flink_options(folder: Path | str) -> dict[str, str]:
     """
     store = f"{folder}/{PKCS12}"
     options = {
-        "security.ssl.protocol": _PROTOCOL,
-        "security.ssl.algorithms": _CIPHERS,
+        **TLS_1_3,
         "security.ssl.rest.authentication-enabled": "true",
     }
     for part in ("rest", "internal"):

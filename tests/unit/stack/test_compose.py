@@ -331,7 +331,7 @@ def test_an_embedded_flink_sees_what_we_see(make: Make) -> None:
     ("name", "value"),
     [
         ("CPUWATCH_FLINK", "http://flink"),
-        ("CPUWATCH_FLINK", "https://flink:8081"),
+        ("CPUWATCH_FLINK", "ftp://flink:8081"),
         ("CPUWATCH_FLINK", "flink:x"),
         ("CPUWATCH_KAFKA", "kafka"),
         ("CPUWATCH_KAFKA", "kafka:9092'"),
