@@ -56,6 +56,7 @@ LIT = {
     "07": "S,C",
     "08": "D",
     "09": "R,K1,F,A,O,N,S,C",
+    "11": "R,E1,E2,E3,E4,E5,E6",
 }
 
 
@@ -63,7 +64,13 @@ LIT = {
 COLOUR = "classDef lit fill:#F0E442,stroke:#333,color:#000"
 
 #: What chapters beyond the tutorial add to it.
-MORE: dict[str, str] = {}
+MORE: dict[str, str] = {
+    "11": """
+  R --> E1([cpu_arrivals])
+  E1 --> E2[cpu_on_time] --> E3([cpu_on_time])
+  E2 --> E4([cpu_late])
+  E1 --> E5[cpu_corrected] --> E6([cpu_corrected])""",
+}
 
 
 class Client(NotebookClient):

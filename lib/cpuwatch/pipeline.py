@@ -56,6 +56,7 @@ CHAPTERS = (
     Chapter("07", sends_more=True),
     Chapter("08"),
     Chapter("09", live=True),
+    Chapter("11", needs=(), exact=True),
 )
 
 
@@ -71,6 +72,8 @@ class Job:
         The tables that it reads: each has a file of its own.
     writes
         The table that it writes.
+    also_writes
+        The others, of a statement set.
     chapter
         The chapter that teaches it. It runs in every later one.
     views
@@ -92,6 +95,7 @@ class Job:
     parameters: tuple[str, ...] = ()
     hint: str = ""
     in_order: bool = False
+    also_writes: tuple[str, ...] = ()
 
 
 #: In an order in which they can be deployed: a job comes after those whose output it reads.
@@ -164,7 +168,25 @@ LEARNED = (
 
 
 #: What the chapters beyond the tutorial teach: `begin` brings none of it about.
-BEYOND: tuple[Job, ...] = ()
+BEYOND: tuple[Job, ...] = (
+    Job(
+        "cpu_on_time",
+        reads=("cpu_arriving", "cpu_ahead", "cpu_believed", "cpu_returning"),
+        writes="cpu_out_on_time",
+        also_writes=("cpu_out_late",),
+        chapter="11",
+        hint="The second INSERT takes single rows out of the same windows: FROM TABLE(TUMBLE(…))"
+        " WHERE window_end <= CURRENT_WATERMARK(time_ltz), without GROUP BY.",
+    ),
+    Job(
+        "cpu_corrected",
+        reads=("cpu_arriving",),
+        writes="cpu_out_corrected",
+        chapter="11",
+        hint="No TUMBLE: the start of the 30 seconds is a number, occurred_at / 30000 * 30000. GROUP"
+        " BY it, hostname and cpu.",
+    ),
+)
 
 #: All jobs that have a file here.
 EVERY = (*JOBS, *LEARNED, *BEYOND)
@@ -262,7 +284,8 @@ def may_be_live(chapter: str) -> bool:
 
 def tables(jobs: Iterable[Job] = EVERY) -> tuple[str, ...]:
     """The tables that jobs read and write, each once, in an order to create them."""
-    return tuple(dict.fromkeys(table for one in jobs for table in (*one.reads, one.writes)))
+    every = (table for one in jobs for table in (*one.reads, one.writes, *one.also_writes))
+    return tuple(dict.fromkeys(every))
 
 
 def owner(view: str) -> Job | None:

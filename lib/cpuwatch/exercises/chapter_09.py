@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from cpuwatch import flink, results, topics, waiting
+from cpuwatch import topics, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
+from cpuwatch.exercises.made import PATIENCE, written_by
 from cpuwatch.pipeline import WORKSHOP
 
 #: How far the watermark stays behind, in seconds: `cpu_in` says so.
@@ -19,9 +20,6 @@ _BEHIND = 10
 
 #: In the warm-up: so many seconds of its window have passed when the trouble begins.
 _BEGINS = 5
-
-#: How long the attendee's job may take to write what it has, in seconds.
-_PATIENCE = 3.0
 
 _KEY = ["window_start", "hostname"]
 
@@ -48,31 +46,6 @@ def _earliest(answer: Any) -> str:
     )
 
 
-def _counted(topic: str, job: str) -> pd.DataFrame:
-    """What the attendee's job has written; refuses one that does not run or writes nothing."""
-    running = {one.name for one in flink.jobs(running_only=True)}
-    if job not in running:
-        there = ", ".join(sorted(running)) or "none"
-        raise NotYetError(
-            f"No job {job} runs: flink.deploy takes its name as its second value. Those that run:"
-            f" {there}."
-        )
-    if not topics.partitions_of(topic):
-        raise NotYetError(f"There is no topic {topic}: the sink's table says where rows go.")
-
-    def written() -> list[pd.DataFrame]:
-        found = topics.read(topic)
-        return [found] if len(found) else []
-
-    try:
-        (found,) = waiting.until(written, _PATIENCE, "")
-    except CpuwatchError:
-        raise NotYetError(
-            f"The topic {topic} is empty: {job} has written nothing yet. Which window can it close?"
-        ) from None
-    return results.with_times(found.drop(columns=["partition", "offset"]))
-
-
 def _moment(watermark: int) -> pd.Timestamp:
     """The latest end of a window that a watermark, in epoch milliseconds, has passed."""
     return pd.Timestamp(watermark + 1, unit="ms", tz="UTC")
@@ -91,7 +64,7 @@ def _slowest(one: pd.DataFrame) -> int:
 
 
 def _job_of_one_s_own(_answer: Any) -> str:
-    found = _counted("cpu_counts", "my_count")
+    found = written_by("cpu_counts", "my_count")
     one = truth.readings()
     until = _slowest(one)
     columns = [*_KEY, "readings"]
@@ -119,7 +92,7 @@ def _job_of_one_s_own(_answer: Any) -> str:
 
 
 def _not_held_up(_answer: Any) -> str:
-    found = _counted("my_live", "my_live")
+    found = written_by("my_live", "my_live")
     one = truth.readings(topics.LIVE)
     until = _slowest(one)
     if not set(_KEY) < set(found.columns):
@@ -136,12 +109,12 @@ def _not_held_up(_answer: Any) -> str:
         )
 
     def further() -> list[pd.DataFrame]:
-        now = _counted("my_live", "my_live")
+        now = written_by("my_live", "my_live")
         end = now["window_start"].max() + pd.Timedelta(seconds=WORKSHOP.window)
         return [now] if end > _moment(until) else []
 
     try:
-        (found,) = waiting.until(further, _PATIENCE, "")
+        (found,) = waiting.until(further, PATIENCE, "")
     except CpuwatchError:
         raise NotYetError(
             "Its last window is the last one that all partitions have passed: the silent one holds"

@@ -350,7 +350,7 @@ def _options(environment: TableEnvironment, wanted: dict[str, str]) -> Iterator[
                 options.remove_config(name)
 
 
-def renew(topic: str, spare: bool = False) -> list[str]:
+def renew(topic: str, spare: bool = False, partitions: int | None = None) -> list[str]:
     """Empty a topic, or make it, and stop the jobs that read what was in it before.
 
     A job whose topic is deleted and made anew would read it from the start again, and write
@@ -363,6 +363,8 @@ def renew(topic: str, spare: bool = False) -> list[str]:
     spare
         Whether jobs that are none of the pipeline's run on. Then the topic stays the same one,
         without its records, and these jobs see what comes next.
+    partitions
+        How many it gets; by default as many as all of ours.
 
     Returns
     -------
@@ -377,7 +379,7 @@ def renew(topic: str, spare: bool = False) -> list[str]:
     if len(ours) < len(reading):
         topics.clear(topic)
     else:
-        topics.empty(topic)
+        topics.empty(topic, partitions)
     topics.keep(kept)
     return sorted({job.name for job in ours})
 

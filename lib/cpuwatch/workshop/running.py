@@ -19,15 +19,17 @@ from cpuwatch.settings import settings
 from cpuwatch.stack import control
 
 
-def fresh_topic(name: str) -> None:
+def fresh_topic(name: str, partitions: int | None = None) -> None:
     """An empty topic of that name; jobs that read what was in it before are stopped.
 
     Parameters
     ----------
     name
         The topic's name.
+    partitions
+        How many it has; by default as many as all of ours.
     """
-    own = [job for job in renew(name) if is_own(job)]
+    own = [job for job in renew(name, partitions=partitions) if is_own(job)]
     if own:
         print(f"{' and '.join(own)} read it, and was stopped: deploy it again.")
 
