@@ -183,8 +183,8 @@ BEYOND: tuple[Job, ...] = (
         reads=("cpu_arriving",),
         writes="cpu_out_corrected",
         chapter="11",
-        hint="No TUMBLE: the start of the 30 seconds is a number, occurred_at / 30000 * 30000. GROUP"
-        " BY it, hostname and cpu.",
+        hint="No TUMBLE: the start of the 30 seconds is a column like any other,"
+        " TO_TIMESTAMP_LTZ(occurred_at / 30000 * 30000, 3). GROUP BY it, hostname and cpu.",
     ),
 )
 

@@ -110,11 +110,12 @@ def _counts(came: pd.DataFrame, happened: pd.Series[Any]) -> pd.DataFrame:
     taken = closed & ~_is_late(happened, _LATENESS)
     start = truth.moments(happened // length * length)
     kept = pd.DataFrame({"window_start": start, "hostname": came["hostname"]})[taken]
-    return kept.groupby(_KEY, as_index=False).size().rename(columns={"size": "readings"})
+    counts = kept.groupby(_KEY, as_index=False).size()
+    return pd.DataFrame(counts.rename(columns={"size": "readings"}))
 
 
 def _by_a_clock_of_ours(_answer: Any) -> str:
-    found = written_by("my_clock", "my_clock")
+    found = written_by("my_clock", "my_clock", others=False)
     came = _of_topic("cpu_ahead")
     said, arrived = came["occurred_at"], came[ARRIVED]
     believed = came[said <= arrived + 5000].reset_index(drop=True)
@@ -200,7 +201,7 @@ CHAPTER = Chapter(
                 " lateness.",
                 "Count them for each number of seconds from 0 on, and stop at the first at which"
                 " they are 1% or less.",
-                'next(n for n in range(120) if len(late(came, n)) <= len(came) / 100), where came'
+                "next(n for n in range(120) if len(late(came, n)) <= len(came) / 100), where came"
                 ' is topics.read("cpu_arrivals")',
             ),
             solution='came = topics.read("cpu_arrivals")\n'
@@ -287,7 +288,10 @@ CHAPTER = Chapter(
             wrong=(
                 ("everybody's", "So it is with one partition alone."),
                 ("its own", "They are in windows of their own, which stay open."),
-                ("nobody's: Flink looks at its own clock", "It does not; event time is all it has."),
+                (
+                    "nobody's: Flink looks at its own clock",
+                    "It does not; event time is all it has.",
+                ),
             ),
             at=0,
         ),
@@ -313,7 +317,10 @@ CHAPTER = Chapter(
                 "Each one takes the place of those before it.",
             ),
             wrong=(
-                ("take the mean of all records of a key", "The earlier ones are not right any more."),
+                (
+                    "take the mean of all records of a key",
+                    "The earlier ones are not right any more.",
+                ),
                 ("take the first record of each key", "That is what was known first."),
                 ("wait for the watermark", "It is not in the topic, and closes nothing here."),
             ),

@@ -12,8 +12,15 @@ from cpuwatch.exercises.exercise import NotYetError
 PATIENCE = 3.0
 
 
-def written_by(topic: str, job: str) -> pd.DataFrame:
+def written_by(topic: str, job: str, others: bool = True) -> pd.DataFrame:
     """What an attendee's job has written to a topic.
+
+    Parameters
+    ----------
+    topic, job
+        Their names.
+    others
+        Whether to name the jobs that run, if this one does not.
 
     Raises
     ------
@@ -23,9 +30,9 @@ def written_by(topic: str, job: str) -> pd.DataFrame:
     running = {one.name for one in flink.jobs(running_only=True)}
     if job not in running:
         there = ", ".join(sorted(running)) or "none"
+        told = f" Those that run: {there}." if others else ""
         raise NotYetError(
-            f"No job {job} runs: flink.deploy takes its name as its second value. Those that run:"
-            f" {there}."
+            f"No job {job} runs: flink.deploy takes its name as its second value.{told}"
         )
     if not topics.partitions_of(topic):
         raise NotYetError(f"There is no topic {topic}: the sink's table says where rows go.")

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, SecondLocator
+from matplotlib.dates import (
+    AutoDateLocator,
+    ConciseDateFormatter,
+    DateLocator,
+    SecondLocator,
+    date2num,
+)
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -16,6 +22,9 @@ from cpuwatch.figures.style import TEXT, as_it_is, colour, hosts_in_order, legen
 #: The job's own watermark, and its partitions'.
 _JOB = "#D55E00"
 _PARTITIONS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
+
+#: Of event times so many half minutes may have a mark of their own.
+_MOST = 15
 
 
 @as_it_is
@@ -62,7 +71,9 @@ def _left_draw(axes: Axes, delay: pd.Series[Any], shade: str, width: float) -> N
     ordered = np.sort(delay.to_numpy())
     left = 1 - np.arange(1, len(ordered) + 1) / len(ordered)
     # Some hundred places are enough for the eye, and the tail has each of its own.
-    some = np.unique(np.concatenate([np.arange(0, len(ordered), 50), np.arange(len(ordered))[-400:]]))
+    some = np.unique(
+        np.concatenate([np.arange(0, len(ordered), 50), np.arange(len(ordered))[-400:]])
+    )
     axes.step(ordered[some], left[some], where="post", color=shade, linewidth=width)
 
 
@@ -104,8 +115,8 @@ def watermarks_figure(
               markersize=3, zorder=1, rasterized=True)  # fmt: skip
     entries = [Line2D([], [], linestyle="", marker=".", color="0.6", markersize=8, label="reading")]
     if len(partitions) > 1:
-        for number in partitions:
-            shade = _PARTITIONS[number % len(_PARTITIONS)]
+        for place, number in enumerate(partitions):
+            shade = _PARTITIONS[place % len(_PARTITIONS)]
             axes.step(arrived, _plain(found[number]), where="post", color=shade, linewidth=2.5)
             entries.append(Line2D([], [], color=shade, linewidth=2.5, label=f"partition {number}"))
     axes.step(arrived, _plain(found["watermark"]), where="post", color=_JOB, linewidth=4.5,
@@ -119,7 +130,9 @@ def watermarks_figure(
     ]  # fmt: skip
     axes.margins(x=0, y=0.02)
     time_axis(axes, "time of arrival (UTC)", AutoDateLocator(tz="UTC"))
-    places = SecondLocator(bysecond=range(0, 60, min(window, 30)), tz="UTC")  # type: ignore[no-untyped-call]
+    places: DateLocator = AutoDateLocator(tz="UTC")
+    if found["happened"].max() - found["happened"].min() < _MOST * pd.Timedelta("30s"):
+        places = SecondLocator(bysecond=[0, 30], tz="UTC")
     axes.yaxis.set_major_locator(places)
     axes.yaxis.set_major_formatter(ConciseDateFormatter(places, tz="UTC", show_offset=False))
     axes.set_ylabel("event time (UTC)", fontsize=TEXT)
@@ -170,7 +183,8 @@ def watermarks(
 
 def _moments(milliseconds: Any) -> pd.Series[Any]:
     """Epoch milliseconds as times; nothing where there is none."""
-    return pd.Series(pd.to_datetime(pd.Series(milliseconds), unit="ms", utc=True))
+    found: pd.Series[Any] = pd.to_datetime(pd.Series(milliseconds), unit="ms", utc=True)
+    return found
 
 
 def _plain(values: pd.Series[Any]) -> Any:
@@ -184,6 +198,6 @@ def _bands(axes: Axes, found: pd.DataFrame, window: int) -> None:
     start = found["happened"].min().floor(length)
     while start < found["happened"].max():
         if start.value // length.value % 2:
-            low, high = (np.datetime64(at.tz_convert(None)) for at in (start, start + length))
+            low, high = (date2num(at.tz_convert(None)) for at in (start, start + length))
             axes.axhspan(low, high, color="0.95", zorder=0)
         start += length
