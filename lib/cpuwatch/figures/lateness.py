@@ -106,8 +106,8 @@ def watermarks_figure(
         left, right = (day + pd.Timedelta(f"{one}") for one in between)
         found = found[found["arrived"].between(left, right)]
     partitions = [name for name in found.columns if isinstance(name, int)]
-    several = "each partition, and the job" if len(partitions) > 1 else "the job"
-    figure, axes = new(7.2, f"Readings as they arrive, and the watermark of {several}")
+    whose = "of each partition, and of the job" if len(partitions) > 1 else "of the job"
+    figure, axes = new(7.2, f"Readings as they arrive; the watermark {whose}")
     arrived = _plain(found["arrived"])
     is_late = found["late"].to_numpy()
     _bands(axes, found, window)
