@@ -17,7 +17,7 @@ from cpuwatch.readings import ARRIVED
 
 #: In the warm-up, in seconds after 09:04:00: the latest reading of each partition; and how far
 #: the watermark stays behind.
-_LATEST, _BEHIND = (80, 50), 15
+_LATEST, _BEHIND = (80, 40), 15
 
 #: In the core exercise: at most this share may be late.
 _MOST = 0.01
@@ -40,7 +40,7 @@ def _stands(answer: Any) -> str:
         (first + second) // 2 - _BEHIND: "That is the mean of both. The job has the least of them.",
     }
     if found == right:
-        return f"Partition 1 decides: {second} less {_BEHIND}. It is 09:04:35."
+        return f"Partition 1 decides: {second} less {_BEHIND}. It is 09:04:25."
     raise NotYetError(
         slips.get(
             int(found),
@@ -180,15 +180,15 @@ CHAPTER = Chapter(
         Exercise(
             "11-warm-up",
             task="A watermark stays 15 seconds behind. In partition 0 the latest reading happened"
-            " at 09:05:20, in partition 1 at 09:04:50. At how many seconds after 09:04:00 does the"
+            " at 09:05:20, in partition 1 at 09:04:40. At how many seconds after 09:04:00 does the"
             " job's watermark stand?",
             starter='answer = None\nworkshop.check("11-warm-up", answer)',
             hints=(
                 "Each partition has a watermark of its own.",
                 "That of partition 0 is at 09:05:05.",
-                "The job has the least of them: that of partition 1, 15 seconds before 09:04:50.",
+                "The job has the least of them: that of partition 1, 15 seconds before 09:04:40.",
             ),
-            solution='answer = 50 - 15\nworkshop.check("11-warm-up", answer)',
+            solution='answer = 40 - 15\nworkshop.check("11-warm-up", answer)',
             judge=_stands,
         ),
         Exercise(
