@@ -72,8 +72,6 @@ class Job:
         The tables that it reads: each has a file of its own.
     writes
         The table that it writes.
-    also_writes
-        The others, of a statement set.
     chapter
         The chapter that teaches it. It runs in every later one.
     views
@@ -85,6 +83,10 @@ class Job:
     in_order
         Whether the order of its rows matters to who reads them. Then one worker makes them: of
         several, each writes its own in order, and theirs come as it happens.
+    also_writes
+        Further tables that it writes, if it is a statement set.
+    also_reads
+        Tables that its chapter puts in the place of those that it reads.
     """
 
     name: str
@@ -96,6 +98,12 @@ class Job:
     hint: str = ""
     in_order: bool = False
     also_writes: tuple[str, ...] = ()
+    also_reads: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All tables that it reads and writes, in its own statement and in others of its kind."""
+        return (*self.reads, *self.also_reads, self.writes, *self.also_writes)
 
 
 #: In an order in which they can be deployed: a job comes after those whose output it reads.
@@ -171,10 +179,11 @@ LEARNED = (
 BEYOND: tuple[Job, ...] = (
     Job(
         "cpu_on_time",
-        reads=("cpu_arriving", "cpu_ahead", "cpu_believed", "cpu_returning"),
+        reads=("cpu_arriving",),
         writes="cpu_out_on_time",
-        also_writes=("cpu_out_late",),
         chapter="11",
+        also_writes=("cpu_out_late",),
+        also_reads=("cpu_ahead", "cpu_believed", "cpu_returning"),
         hint="The second INSERT takes single rows out of the same windows: FROM TABLE(TUMBLE(…))"
         " WHERE window_end <= CURRENT_WATERMARK(time_ltz), without GROUP BY.",
     ),
@@ -284,8 +293,7 @@ def may_be_live(chapter: str) -> bool:
 
 def tables(jobs: Iterable[Job] = EVERY) -> tuple[str, ...]:
     """The tables that jobs read and write, each once, in an order to create them."""
-    every = (table for one in jobs for table in (*one.reads, one.writes, *one.also_writes))
-    return tuple(dict.fromkeys(every))
+    return tuple(dict.fromkeys(table for one in jobs for table in one.tables))
 
 
 def owner(view: str) -> Job | None:

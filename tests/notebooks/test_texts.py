@@ -496,6 +496,7 @@ def test_the_averages_on_time_and_corrected_are_what_chapter_11_says(
     assert len(closed.groupby(["start", "hostname", "cpu"])) == 660
     assert len(arriving.groupby([arriving["occurred_at"] // 30_000, "hostname", "cpu"])) == 700
     text = prose("11")
+    assert 700 - 660 == 35 + 5 and "the five of `doc`" in text and "(35 more are" in text
     assert "21,000 instead of 660" in text and "each of the 700 averages" in text
 
 
