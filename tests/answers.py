@@ -261,6 +261,35 @@ def two(workers: int = 2, name: str = "my_two", length: int = 60, more: str = ""
     return TWO.format(workers=workers, name=name, length=length, more=more)
 
 
+CLOCK = """
+env = flink.connect()
+flink.import_tables(env, "cpu_arriving")
+flink.create_table(env, '''CREATE TABLE by_clock ({column}) WITH (
+    'topic' = 'cpu_ahead'
+) LIKE cpu_arriving (OVERWRITING GENERATED OVERWRITING OPTIONS)''')
+flink.create_table(env, '''
+CREATE TABLE by_our_clock (window_start TIMESTAMP_LTZ(3), host STRING, readings BIGINT) WITH (
+    'connector' = 'kafka', 'topic' = 'my_clock', 'format' = 'json',
+    'properties.bootstrap.servers' = '${{kafka}}', 'json.timestamp-format.standard' = 'ISO-8601'
+)''')
+job = flink.deploy(env, "{name}", '''INSERT INTO by_our_clock
+SELECT window_start, hostname, {what} FROM TABLE(
+    TUMBLE(TABLE by_clock, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND)
+) WHERE time_ltz IS NOT NULL GROUP BY window_start, window_end, hostname''')
+flink.wait_until_settled(job)
+workshop.check("11-stretch")
+workshop.stop_jobs(job.name)
+"""
+
+EARLIER = "CASE WHEN occurred_at > arrived_at THEN arrived_at ELSE occurred_at END"
+
+
+def clock(time: str = EARLIER, name: str = "my_clock", what: str = "COUNT(*)") -> str:
+    """A job whose windows go by a time of its own."""
+    column = f"time_ltz AS TO_TIMESTAMP_LTZ({time}, 3)"
+    return CLOCK.format(column=column, name=name, what=what)
+
+
 LAST = """
 from confluent_kafka import Consumer, TopicPartition
 
@@ -407,6 +436,13 @@ workshop.check("08-core", str(max(tops)))
     "13-warm-up": 'workshop.check("13-warm-up", "7")',
     "13-core": shared("one['hostname'] + '/' + one['cpu']"),
     "13-stretch": two(),
+    "11-warm-up": 'workshop.check("11-warm-up", "25")',
+    "11-core": """
+came = topics.read("cpu_arrivals").sort_values("offset")
+ahead = came["occurred_at"].cummax().shift() - (came["occurred_at"] // 30_000 + 1) * 30_000
+workshop.check("11-core", [n for n in range(100) if (ahead >= 1000 * n).sum() <= 210][0])
+""",
+    "11-stretch": clock(what="SUM(1)"),
 }
 
 FROM = "SELECT time_ltz, hostname, cpu, usage FROM cpu_in WHERE"
@@ -657,5 +693,25 @@ WRONG = {
         two(length=30): "a minute is asked for",
         two(more=", cpu"): "for each CPU",
         two(name="two"): "No job my_two runs",
+    },
+    "11-warm-up": {
+        'workshop.check("11-warm-up", 65)': "watermark of partition 0",
+        'workshop.check("11-warm-up", 40)': "latest reading of partition 1",
+        'workshop.check("11-warm-up", 80)': "Which partition decides",
+        'workshop.check("11-warm-up", 45)': "the mean of both",
+        'workshop.check("11-warm-up", 35)': "It is earlier",
+    },
+    "11-core": {
+        'workshop.check("11-core", 10)': "334 of 21,000 readings are late, 1.59%",
+        'workshop.check("11-core", 30)': "99% of the readings are on their way",
+        'workshop.check("11-core", 60)': "so is a second less",
+        'workshop.check("11-core", 20.5)': "no number of whole seconds",
+    },
+    "11-stretch": {
+        clock(name="my_clocks"): "No job my_clock runs",
+        clock("occurred_at"): "still believed",
+        clock("CASE WHEN occurred_at <= arrived_at THEN occurred_at END"): "are in no window",
+        clock("arrived_at"): "all readings count by when they arrived",
+        clock(what="COUNT(DISTINCT cpu)"): "readings differs in",
     },
 }

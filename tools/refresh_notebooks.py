@@ -57,6 +57,7 @@ LIT = {
     "08": "D",
     "09": "R,K1,F,A,O,N,S,C",
     "10": "U,K7,L,K8",
+    "11": "R,E1,E2,E3,E4,E5,E6",
     "13": "W1,W2,W3,W4",
 }
 
@@ -75,6 +76,11 @@ MORE = {
   K9 --> W2[worker] --> K10
   K9 --> W3[worker] --> K10
   K9 --> W4[worker] --> K10""",
+    "11": """
+  R --> E1([cpu_arrivals])
+  E1 --> E2[cpu_on_time] --> E3([cpu_on_time])
+  E2 --> E4([cpu_late])
+  E1 --> E5[cpu_corrected] --> E6([cpu_corrected])""",
 }
 
 

@@ -57,6 +57,7 @@ CHAPTERS = (
     Chapter("08"),
     Chapter("09", live=True),
     Chapter("10", needs=("cpu_filter", "cpu_agg", "cpu_over"), exact=True),
+    Chapter("11", needs=(), exact=True),
     Chapter("13", needs=("cpu_agg",), exact=True),
 )
 
@@ -84,6 +85,10 @@ class Job:
     in_order
         Whether the order of its rows matters to who reads them. Then one worker makes them: of
         several, each writes its own in order, and theirs come as it happens.
+    also_writes
+        Further tables that it writes, if it is a statement set.
+    also_reads
+        Tables that its chapter puts in the place of those that it reads.
     """
 
     name: str
@@ -94,6 +99,13 @@ class Job:
     parameters: tuple[str, ...] = ()
     hint: str = ""
     in_order: bool = False
+    also_writes: tuple[str, ...] = ()
+    also_reads: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All tables that it reads and writes, in its own statement and in others of its kind."""
+        return (*self.reads, *self.also_reads, self.writes, *self.also_writes)
 
 
 #: In an order in which they can be deployed: a job comes after those whose output it reads.
@@ -175,6 +187,24 @@ BEYOND: tuple[Job, ...] = (
         views=("cpu_usual", "cpu_expected"),
         hint="The mean and the spread so far, by OVER; as they were one row earlier, by LAG; and"
         " the rows that are more than three spreads above that mean.",
+    ),
+    Job(
+        "cpu_on_time",
+        reads=("cpu_arriving",),
+        writes="cpu_out_on_time",
+        chapter="11",
+        also_writes=("cpu_out_late",),
+        also_reads=("cpu_ahead", "cpu_believed", "cpu_returning"),
+        hint="The second INSERT takes single rows out of the same windows: FROM TABLE(TUMBLE(…))"
+        " WHERE window_end <= CURRENT_WATERMARK(time_ltz), without GROUP BY.",
+    ),
+    Job(
+        "cpu_corrected",
+        reads=("cpu_arriving",),
+        writes="cpu_out_corrected",
+        chapter="11",
+        hint="No TUMBLE: the start of the 30 seconds is a column like any other,"
+        " TO_TIMESTAMP_LTZ(occurred_at / 30000 * 30000, 3). GROUP BY it, hostname and cpu.",
     ),
     Job(
         "cpu_agg_wide",
@@ -282,7 +312,7 @@ def may_be_live(chapter: str) -> bool:
 
 def tables(jobs: Iterable[Job] = EVERY) -> tuple[str, ...]:
     """The tables that jobs read and write, each once, in an order to create them."""
-    return tuple(dict.fromkeys(table for one in jobs for table in (*one.reads, one.writes)))
+    return tuple(dict.fromkeys(table for one in jobs for table in one.tables))
 
 
 def owner(view: str) -> Job | None:

@@ -70,6 +70,10 @@ def used(book: Path) -> dict[tuple[str, str], str]:
     def text(part: ast.expr) -> str:
         if isinstance(part, ast.BinOp):
             return text(part.left) + text(part.right)
+        if isinstance(part, ast.Call):  # a statement that is taught, with another table
+            assert isinstance(part.func, ast.Attribute) and part.func.attr == "replace"
+            old, new = (text(one) for one in part.args)
+            return text(part.func.value).replace(old, new)
         if isinstance(part, ast.Name):
             return named[part.id]
         assert isinstance(part, ast.Constant), ast.unparse(part)
@@ -86,7 +90,8 @@ def used(book: Path) -> dict[tuple[str, str], str]:
                 assert name, statement
                 found[kind, name[1]] = statement
             elif kind in ("create_view", "deploy") and not isinstance(part.args[2], ast.Call):
-                found[kind, text(part.args[1])] = text(part.args[2])
+                # Deployed once more with other tables it is the same one still.
+                found.setdefault((kind, text(part.args[1])), text(part.args[2]))
     return found
 
 
@@ -472,3 +477,71 @@ def test_the_episodes_are_what_chapters_6_and_7_say(averages: pd.DataFrame) -> N
     assert grumpy["window_end"].max().strftime("%H:%M:%S") == "09:09:30"
     assert "the last window ends at 09:09:30" in text
     assert grumpy.loc[is_over, "window_end"].max() + cooldown == grumpy["window_end"].max()
+
+
+@pytest.fixture(scope="module")
+def arriving(fleet: pd.DataFrame) -> pd.DataFrame:
+    return workshop.delayed(fleet, seed=7)
+
+
+def late(readings: pd.DataFrame, lateness: int) -> pd.DataFrame:
+    """The readings whose window is closed when they come: chapter 11 has this rule as well."""
+    watermark = readings["occurred_at"].cummax().shift() - 1000 * lateness
+    window = 1000 * WORKSHOP.window
+    return readings[watermark >= (readings["occurred_at"] // window + 1) * window]
+
+
+def test_the_delays_are_what_chapter_11_says(arriving: pd.DataFrame) -> None:
+    text, page = prose("11"), (Path(__file__).parents[2] / "docs" / "late-data.md").read_text()
+    delay = (arriving["arrived_at"] - arriving["occurred_at"]) / 1000
+    assert delay.median() < 1 and "Half of them arrive within a second" in text
+    assert round(delay.quantile(0.99), 1) == 29.5 and "99% of them arrive within 29.5" in page
+    doc = arriving[arriving["hostname"] == "doc"]
+    burst = doc[doc["arrived_at"].sub(doc["arrived_at"].shift()).lt(3)]["arrived_at"]
+    back = pd.to_datetime(burst.mode()[0], unit="ms", utc=True)
+    assert f"{back:%H:%M:%S}" == "09:04:50" and "from 09:03:40 to 09:04:50" in text
+    assert not delay[doc.index].between(70, 90).empty and "down for 70 seconds" in text
+
+
+def test_what_each_lateness_loses_is_what_chapter_11_says(arriving: pd.DataFrame) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "late-data.md").read_text()
+    for lateness in (0, 5, 10, 20, 30, 60):
+        gone = late(arriving, lateness)
+        of_doc = (gone["hostname"] == "doc").sum()
+        assert f"| {lateness} s | {len(gone)} | {of_doc} |" in page
+    assert len(late(arriving, 21)) < 210 < len(late(arriving, 20)) and "yet 21 seconds" in page
+    text = prose("11")
+    ten, twenty, thirty = (len(late(arriving, lateness)) for lateness in (10, 20, 30))
+    assert f"from 10 to 20 seconds {ten - twenty} readings" in text
+    assert f"from 20 to 30 seconds {twenty - thirty}, since" in text
+    gone = late(arriving, 10)
+    of_doc = gone[(gone["hostname"] == "doc") & (gone["cpu"] == "cpu1")]
+    windows = pd.to_datetime(of_doc["occurred_at"], unit="ms").dt.floor("30s")
+    lost = windows.dt.strftime("%H:%M:%S").value_counts()
+    assert lost["09:04:00"] == 30 and lost["09:03:30"] == 22
+    assert "all of one window of its trouble, and most of the one before" in text
+    assert "At 8 readings the window job had to close it. Here 22 more change it" in text
+
+
+def test_the_averages_on_time_and_corrected_are_what_chapter_11_says(
+    arriving: pd.DataFrame,
+) -> None:
+    end = arriving["occurred_at"].max() - 1000 * LATENESS.seconds
+    in_time = arriving.drop(late(arriving, LATENESS.seconds).index)
+    start = in_time["occurred_at"] // 30_000 * 30_000
+    closed = in_time[start + 30_000 <= end].assign(start=start)
+    assert len(closed.groupby(["start", "hostname", "cpu"])) == 660
+    assert len(arriving.groupby([arriving["occurred_at"] // 30_000, "hostname", "cpu"])) == 700
+    text = prose("11")
+    assert 700 - 660 == 35 + 5 and "the five of `doc`" in text and "(35 more are" in text
+    assert "21,000 instead of 660" in text and "each of the 700 averages" in text
+
+
+def test_a_clock_that_is_ahead_does_what_chapter_11_says(arriving: pd.DataFrame) -> None:
+    wrong = arriving["hostname"] == "happy"
+    wrong &= arriving["occurred_at"] >= arriving["occurred_at"].min() + 300_000
+    ahead = arriving.assign(occurred_at=arriving["occurred_at"] + 3_600_000 * wrong)
+    page = (Path(__file__).parents[2] / "docs" / "late-data.md").read_text()
+    assert f"{len(late(ahead, 10)):,} of 21,000" in page
+    believed = ahead[ahead["occurred_at"] <= ahead["arrived_at"] + 5000]
+    assert len(late(believed, 10)) == 333 and len(ahead) - len(believed) == 1500

@@ -40,6 +40,7 @@ def names(stack: Any) -> Iterator[dict[str, Any]]:
     fleet = workshop.fleet(seed=7)
     topics.create("cpu_load_stats_wide", 4)
     topics.produce(fleet, "cpu_load_stats_wide")
+    send_delayed(fleet)
     yield {
         "env": env,
         "flink": flink,
@@ -56,6 +57,17 @@ def names(stack: Any) -> Iterator[dict[str, Any]]:
         "end": pd.Timestamp("2026-01-05 09:09:30", tz="UTC"),
     }
     workshop.reset()
+
+
+def send_delayed(fleet: pd.DataFrame) -> None:
+    """Send what chapter 11 does: readings that take their time, and a clock that is ahead."""
+    arriving = workshop.delayed(fleet)
+    wrong = arriving["hostname"].eq("happy")
+    wrong &= arriving["occurred_at"] >= fleet["occurred_at"].min() + 300_000
+    ahead = arriving.assign(occurred_at=arriving["occurred_at"] + 3_600_000 * wrong)
+    for topic, readings in (("cpu_arrivals", arriving), ("cpu_ahead", ahead)):
+        workshop.fresh_topic(topic, partitions=1)
+        topics.produce(readings, topic)
 
 
 def run(name: str, code: str, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Verdict:

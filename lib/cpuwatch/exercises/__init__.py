@@ -23,6 +23,7 @@ from cpuwatch.exercises import (
     chapter_08,
     chapter_09,
     chapter_10,
+    chapter_11,
     chapter_13,
     solved,
 )
@@ -66,6 +67,7 @@ CHAPTERS = {
     "08": chapter_08.CHAPTER,
     "09": chapter_09.CHAPTER,
     "10": chapter_10.CHAPTER,
+    "11": chapter_11.CHAPTER,
     "13": chapter_13.CHAPTER,
 }
 

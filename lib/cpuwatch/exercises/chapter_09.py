@@ -12,7 +12,7 @@ from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
-from cpuwatch.exercises.made import BEHIND, PATIENCE, closed, counted, moment, slowest
+from cpuwatch.exercises.made import BEHIND, PATIENCE, closed, moment, slowest, written_by
 from cpuwatch.pipeline import WORKSHOP
 
 #: In the warm-up: so many seconds of its window have passed when the trouble begins.
@@ -44,7 +44,7 @@ def _earliest(answer: Any) -> str:
 
 
 def _job_of_one_s_own(_answer: Any) -> str:
-    found = counted("cpu_counts", "my_count")
+    found = written_by("cpu_counts", "my_count")
     one = truth.readings()
     until = slowest(one)
     columns = [*_KEY, "readings"]
@@ -72,7 +72,7 @@ def _job_of_one_s_own(_answer: Any) -> str:
 
 
 def _not_held_up(_answer: Any) -> str:
-    found = counted("my_live", "my_live")
+    found = written_by("my_live", "my_live")
     one = truth.readings(topics.LIVE)
     until = slowest(one)
     if not set(_KEY) < set(found.columns):
@@ -89,7 +89,7 @@ def _not_held_up(_answer: Any) -> str:
         )
 
     def further() -> list[pd.DataFrame]:
-        now = counted("my_live", "my_live")
+        now = written_by("my_live", "my_live")
         end = now["window_start"].max() + pd.Timedelta(seconds=WORKSHOP.window)
         return [now] if end > moment(until) else []
 

@@ -11,7 +11,7 @@ from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
-from cpuwatch.exercises.made import closed, counted, slowest
+from cpuwatch.exercises.made import closed, slowest, written_by
 from cpuwatch.flink import cluster
 from cpuwatch.readings import fleet
 
@@ -98,7 +98,7 @@ def _evenly(_answer: Any) -> str:
 
 
 def _two_workers(_answer: Any) -> str:
-    found = counted(_TWO, _TWO)
+    found = written_by(_TWO, _TWO)
     one = truth.readings(_WIDE)
     (job,) = (job for job in flink.jobs(running_only=True) if job.name == _TWO)
     steps = [vertex["parallelism"] for vertex in cluster.rest(f"/jobs/{job.id}")["vertices"]]

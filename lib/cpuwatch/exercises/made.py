@@ -12,18 +12,31 @@ from cpuwatch.exercises.exercise import NotYetError
 #: How far the watermark stays behind, in seconds: `cpu_in` says so.
 BEHIND = 10
 
-#: How long the job may take to write what it has, in seconds.
+#: How long an attendee's job may take to write what it has, in seconds.
 PATIENCE = 3.0
 
 
-def counted(topic: str, job: str) -> pd.DataFrame:
-    """What the attendee's job has written; refuses one that does not run or writes nothing."""
+def written_by(topic: str, job: str, others: bool = True) -> pd.DataFrame:
+    """What an attendee's job has written to a topic.
+
+    Parameters
+    ----------
+    topic, job
+        Their names.
+    others
+        Whether to name the jobs that run, if this one does not.
+
+    Raises
+    ------
+    NotYetError
+        If it does not run, or has written nothing.
+    """
     running = {one.name for one in flink.jobs(running_only=True)}
     if job not in running:
         there = ", ".join(sorted(running)) or "none"
+        told = f" Those that run: {there}." if others else ""
         raise NotYetError(
-            f"No job {job} runs: flink.deploy takes its name as its second value. Those that run:"
-            f" {there}."
+            f"No job {job} runs: flink.deploy takes its name as its second value.{told}"
         )
     if not topics.partitions_of(topic):
         raise NotYetError(f"There is no topic {topic}: the sink's table says where rows go.")

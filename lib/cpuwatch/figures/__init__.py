@@ -11,6 +11,7 @@ from cpuwatch.figures.chapters import (
     timeline_figure,
     watermark_figure,
 )
+from cpuwatch.figures.lateness import delays_figure, watermarks, watermarks_figure
 from cpuwatch.figures.learned import reports_figure
 from cpuwatch.figures.live import follow, roll
 from cpuwatch.figures.show import save, show
@@ -21,6 +22,7 @@ __all__ = [
     "alerts_figure",
     "averages_figure",
     "colour",
+    "delays_figure",
     "episodes_figure",
     "fleet_figure",
     "follow",
@@ -33,4 +35,6 @@ __all__ = [
     "show",
     "timeline_figure",
     "watermark_figure",
+    "watermarks",
+    "watermarks_figure",
 ]

@@ -15,6 +15,7 @@ from cpuwatch.flink.previews import preview
 from cpuwatch.flink.savepoints import Savepoint, resume, stop
 from cpuwatch.flink.settle import wait_until_settled
 from cpuwatch.flink.tables import create_table, create_view, import_tables
+from cpuwatch.flink.watermarks import wait_for_watermark, watermark
 
 __all__ = [
     "Job",
@@ -34,7 +35,9 @@ __all__ = [
     "stop",
     "streams",
     "submit",
+    "wait_for_watermark",
     "wait_until_finished",
     "wait_until_running",
     "wait_until_settled",
+    "watermark",
 ]

@@ -61,7 +61,7 @@ def _differs(name: str, texts: Mapping[str, str | None]) -> bool:
 
 def _parts(job: pipeline.Job) -> tuple[str, ...]:
     """What makes a job: its statement, its views and its tables."""
-    return (job.name, *job.views, *job.reads, job.writes)
+    return (job.name, *job.views, *job.reads, job.writes, *job.also_writes)
 
 
 def note_job(

@@ -5,8 +5,9 @@ CSV file.
 """
 
 from cpuwatch.readings.columns import parse_columns, parse_where
+from cpuwatch.readings.delays import delayed
 from cpuwatch.readings.measured import MACHINE, machine, usage_now
-from cpuwatch.readings.reading import COLUMNS, END_OF_TIME, FIRST_TIME, Reading
+from cpuwatch.readings.reading import ARRIVED, COLUMNS, END_OF_TIME, FIRST_TIME, Reading
 from cpuwatch.readings.replay import (
     CsvReadings,
     ReadingsError,
@@ -28,6 +29,7 @@ from cpuwatch.readings.sources import Source, live_fleet, open_source
 from cpuwatch.readings.use import Use
 
 __all__ = [
+    "ARRIVED",
     "COLUMNS",
     "CPUS",
     "CYCLE_TICKS",
@@ -42,6 +44,7 @@ __all__ = [
     "ReadingsError",
     "Source",
     "Use",
+    "delayed",
     "fleet",
     "incidents",
     "live",

@@ -14,6 +14,9 @@ from typing import TypedDict
 
 COLUMNS = ("hostname", "cpu", "usage", "occurred_at")
 
+#: When a reading arrived (int64, epoch milliseconds): a column that readings may have as well.
+ARRIVED = "arrived_at"
+
 # Event times that a file may hold: from 1970 on, and before 2200, in epoch milliseconds.
 FIRST_TIME = 0
 END_OF_TIME = 7_258_118_400_000

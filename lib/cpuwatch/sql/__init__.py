@@ -234,17 +234,16 @@ class Column:
 def columns(table: str) -> list[Column]:
     """The columns that a table's records have, in order; computed ones are none of them.
 
+    Those of the table that it is made LIKE come first.
+
     Parameters
     ----------
     table
         As its file's name.
     """
-    text = source(table)
     like = base(table)
-    if like is not None and re.match(r"CREATE\s+TABLE\s+\S+\s+WITH\b", text, re.IGNORECASE):
-        return columns(like)  # it has none of its own
-    found = []
-    for part in parts(_body(text)):
+    found = [] if like is None else columns(like)
+    for part in parts(_body(source(table))):
         words = re.match(r"(`[^`]+`|\S+)\s*(\S*)", part)
         assert words is not None  # it is not empty
         name, kind = words[1].strip("`"), words[2].upper()
@@ -297,8 +296,10 @@ def base_in(text: str) -> str | None:
 
 
 def _body(text: str) -> str:
-    """What stands between the parentheses of a CREATE TABLE."""
+    """What stands between the parentheses of a CREATE TABLE; nothing if it has options alone."""
     text = _without_comments(text)
+    if re.match(r"\s*CREATE\s+TABLE\s+\S+\s+WITH\b", text, re.IGNORECASE):
+        return ""
     start = text.index("(") + 1
     depth, end = 1, start
     while depth:

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, Message
 
 from cpuwatch import aside, naming, signals, words
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.readings import COLUMNS, Source
+from cpuwatch.readings import ARRIVED, COLUMNS, Source
 from cpuwatch.settings import settings
 from cpuwatch.spool import Spool
 from cpuwatch.stack import failures
@@ -186,7 +186,8 @@ def produce(
     ----------
     readings
         Columns hostname, cpu, usage (percent), occurred_at (epoch milliseconds): a table, or
-        what lies on the disk, from `cpuwatch.readings`.
+        what lies on the disk, from `cpuwatch.readings`. A table may say as well when each
+        arrived: arrived_at, from `delayed`.
     topic
         Where to; it has to be there.
     progress
@@ -206,11 +207,9 @@ def produce(
     if len(readings) >= _MANY:
         _keep_whole(topic)
     with Sender(topic) as sender:
-        for number, (hostname, cpu, usage, occurred_at) in enumerate(_rows(readings), 1):
-            sender.send(
-                {"hostname": hostname, "cpu": cpu, "usage": usage, "occurred_at": occurred_at},
-                {"hostname": hostname},
-            )
+        names = _names(readings)
+        for number, row in enumerate(_rows(readings, names), 1):
+            sender.send(dict(zip(names, row, strict=True)), {"hostname": row[0]})
             if number % 1000 == 0:
                 progress(number)
         sent = sender.flush()
@@ -224,11 +223,18 @@ def _keep_whole(topic: str) -> None:
         keep_whole(topic)
 
 
-def _rows(readings: pd.DataFrame | Spool) -> Iterator[tuple[Any, ...]]:
+def _names(readings: pd.DataFrame | Spool) -> tuple[str, ...]:
+    """The fields of the records: the host is the first."""
+    if isinstance(readings, pd.DataFrame) and ARRIVED in readings.columns:
+        return (*COLUMNS, ARRIVED)
+    return COLUMNS
+
+
+def _rows(readings: pd.DataFrame | Spool, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     if isinstance(readings, Spool):
         yield from readings.rows()
     else:
-        yield from zip(*(readings[name].tolist() for name in COLUMNS), strict=True)
+        yield from zip(*(readings[name].tolist() for name in names), strict=True)
 
 
 def keep_rejected(rejected: Spool, source: str) -> None:

@@ -6,7 +6,7 @@ and how good a set of reports is.
 
 from cpuwatch.alerts import episodes, score, score_episodes
 from cpuwatch.learned import Learned, real_series
-from cpuwatch.readings import fleet, incidents
+from cpuwatch.readings import delayed, fleet, incidents
 from cpuwatch.sql import fill
 from cpuwatch.topics import Stream
 from cpuwatch.workshop.chapters import begin, catch_up
@@ -40,6 +40,7 @@ __all__ = [
     "catch_up",
     "check",
     "database",
+    "delayed",
     "doctor",
     "episodes",
     "fill",

@@ -144,3 +144,10 @@ def test_a_table_says_its_topic_and_the_fields_of_its_records(files: Path) -> No
     assert [one.is_number for one in columns] == [False, True, False, True]
     assert sql.topic("mine") == "my.topic"
     assert sql.topic("cpu_thresholds") is None
+
+
+def test_a_table_has_the_fields_of_the_one_that_it_is_made_like() -> None:
+    own = [one.name for one in sql.columns("cpu_in")]
+    assert [one.name for one in sql.columns("cpu_arriving")] == [*own, "arrived_at"]
+    assert [one.name for one in sql.columns("cpu_ahead")] == [*own, "arrived_at"]
+    assert [one.name for one in sql.columns("cpu_placed")] == own

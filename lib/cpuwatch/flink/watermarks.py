@@ -1,0 +1,81 @@
+"""A job's watermark: up to where, in event time, its windows believe to have seen all."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pandas as pd
+
+from cpuwatch import waiting
+from cpuwatch.flink import cluster
+from cpuwatch.flink.cluster import Job
+
+#: What Flink says of it, for each worker of an operator.
+_MARK = re.compile(r"^\d+\.currentInputWatermark$")
+
+#: Flink's word for 'no watermark yet'.
+_NONE = -(2**63)
+
+#: The cluster answers with the numbers of before, and asks for new ones twice a second.
+_LAG = 1.0
+
+
+def watermark(job: Job) -> pd.Timestamp | None:
+    """The watermark at a job's windows: the minimum over all partitions that it reads.
+
+    Parameters
+    ----------
+    job
+        A running job that has windows.
+
+    Returns
+    -------
+    pandas.Timestamp or None
+        In UTC; None as long as a partition has brought nothing.
+    """
+    _now(job)
+    time.sleep(_LAG)
+    return _now(job)
+
+
+def wait_for_watermark(job: Job, moment: pd.Timestamp, timeout: float = 60.0) -> pd.Timestamp:
+    """Wait until a job's watermark has come to a moment, and give it.
+
+    Parameters
+    ----------
+    job
+        A running job that has windows.
+    moment
+        In event time.
+    timeout
+        In seconds.
+
+    Raises
+    ------
+    CpuwatchError
+        If it does not come there in time; it says where it stands.
+    """
+
+    def there() -> pd.Timestamp | None:
+        now = _now(job)
+        return now if now is not None and now >= moment else None
+
+    def sentence() -> str:
+        now = _now(job)
+        stands = "has none yet" if now is None else f"stands at {now:%H:%M:%S}"
+        return (
+            f"Waited {timeout:.0f} seconds for the watermark of {job.name} to come to"
+            f" {moment:%H:%M:%S}; it {stands}. A partition that brings nothing holds it back:"
+            " workshop.doctor() says which."
+        )
+
+    return waiting.until(there, timeout, sentence, cluster.PAUSE)
+
+
+def _now(job: Job) -> pd.Timestamp | None:
+    """The same as the cluster knows it now: the least of all workers."""
+    marks = [int(value) for value in cluster.metrics(job, _MARK, windows_only=True).values()]
+    if not marks or min(marks) == _NONE:
+        return None
+    return pd.Timestamp(min(marks), unit="ms", tz="UTC")

@@ -1,0 +1,112 @@
+"""Late readings: what a window drops, what is kept of it, and what the watermark says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pyflink.table import TableEnvironment
+
+from cpuwatch import flink, readings, results, sql, topics, workshop
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink.tables import create
+
+KEY = ["window_start", "hostname", "cpu"]
+
+#: What the fleet's watermark has come to at its end, ten seconds behind.
+END = pd.Timestamp("2026-01-05T09:09:49Z")
+
+
+@pytest.fixture
+def environment(stack: Path) -> Iterator[TableEnvironment]:
+    made = flink.connect(fresh=True)
+    for table in ("cpu_arriving", "cpu_out_on_time", "cpu_out_late", "cpu_out_corrected"):
+        create(made, table)
+    yield made
+    flink.cancel("cpu_on_time", "cpu_corrected")
+
+
+@pytest.fixture(scope="module")
+def arriving() -> pd.DataFrame:
+    return readings.delayed(readings.fleet())
+
+
+def send(arriving: pd.DataFrame, partitions: int) -> None:
+    workshop.fresh_topic("cpu_arrivals", partitions=partitions)
+    topics.produce(arriving, "cpu_arrivals")
+
+
+def by_window(table: pd.DataFrame, moment: pd.Series) -> pd.Series:
+    """How many rows there are for each window, host and cpu."""
+    start = moment.dt.floor("30s").rename("window_start")
+    return table.assign(window_start=start).groupby(KEY).size()
+
+
+def test_in_one_partition_the_late_ones_are_the_rule_s_to_the_row(
+    environment: TableEnvironment, arriving: pd.DataFrame
+) -> None:
+    send(arriving, 1)
+    job = flink.deploy(environment, "cpu_on_time", sql.taught("cpu_on_time"))
+    flink.wait_until_settled(job)
+    happened = arriving["occurred_at"]
+    rule = happened.cummax().shift() - 10_000 >= (happened // 30_000 + 1) * 30_000
+    wanted = arriving[rule].sort_values(["occurred_at", "hostname", "cpu"], ignore_index=True)
+    kept = results.read("cpu_out_late").sort_values(
+        ["time_ltz", "hostname", "cpu"], ignore_index=True
+    )
+    assert workshop.late(job) == len(kept) == len(wanted) == 334
+    assert (kept["time_ltz"].astype("int64") // 1_000_000).equals(wanted["occurred_at"])
+    assert kept[["hostname", "cpu", "usage"]].equals(wanted[["hostname", "cpu", "usage"]])
+    assert (kept["at_watermark"] >= kept["time_ltz"].dt.floor("30s") + pd.Timedelta("30s")).all()
+
+
+def test_of_two_partitions_each_reading_counts_or_is_kept_in_whatever_order_they_are_read(
+    environment: TableEnvironment, arriving: pd.DataFrame
+) -> None:
+    send(arriving, 2)
+    job = flink.deploy(environment, "cpu_on_time", sql.taught("cpu_on_time"))
+    flink.wait_until_settled(job)
+    on_time, kept = results.read("cpu_out_on_time"), results.read("cpu_out_late")
+    assert workshop.late(job) == len(kept)
+    counted = on_time.set_index(KEY)["readings"]
+    late = by_window(kept, kept["time_ltz"])
+    moment = pd.to_datetime(arriving["occurred_at"], unit="ms", utc=True)
+    closed = moment.dt.floor("30s") + pd.Timedelta("30s") <= END
+    every = by_window(arriving[closed], moment[closed])
+    assert counted.add(late, fill_value=0).astype("int64").sort_index().equals(every.sort_index())
+
+
+def test_corrected_averages_end_as_those_of_all_readings_with_a_record_for_each(
+    environment: TableEnvironment, arriving: pd.DataFrame
+) -> None:
+    send(arriving, 2)
+    job = flink.deploy(environment, "cpu_corrected", sql.taught("cpu_corrected"))
+    flink.wait_until_settled(job)
+    said = results.read("cpu_out_corrected")
+    assert len(said) == len(arriving)
+    now = said.drop_duplicates(KEY, keep="last").set_index(KEY).sort_index()
+    moment = pd.to_datetime(arriving["occurred_at"], unit="ms", utc=True)
+    start = moment.dt.floor("30s").rename("window_start")
+    usage = arriving.assign(window_start=start).groupby(KEY)["usage"]
+    assert now["readings"].equals(usage.size().astype("int64"))
+    assert (now["usage_avg"] - usage.mean()).abs().max() < 1e-9
+
+
+def test_the_watermark_is_told_and_waited_for(
+    environment: TableEnvironment, arriving: pd.DataFrame
+) -> None:
+    send(arriving, 1)
+    job = flink.deploy(environment, "cpu_on_time", sql.taught("cpu_on_time"))
+    assert flink.wait_for_watermark(job, END) == END == flink.watermark(job)
+    with pytest.raises(CpuwatchError, match="to come to 09:09:50; it stands at 09:09:49"):
+        flink.wait_for_watermark(job, END + pd.Timedelta("1s"), timeout=0.5)
+
+
+def test_a_job_that_has_read_nothing_has_no_watermark(environment: TableEnvironment) -> None:
+    workshop.fresh_topic("cpu_arrivals", partitions=1)
+    job = flink.deploy(environment, "cpu_on_time", sql.taught("cpu_on_time"))
+    assert flink.watermark(job) is None
+    with pytest.raises(CpuwatchError, match="it has none yet"):
+        flink.wait_for_watermark(job, END, timeout=0.5)
