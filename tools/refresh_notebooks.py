@@ -56,6 +56,7 @@ LIT = {
     "07": "S,C",
     "08": "D",
     "09": "R,K1,F,A,O,N,S,C",
+    "12": "K7,H,K8,V",
 }
 
 
@@ -63,7 +64,12 @@ LIT = {
 COLOUR = "classDef lit fill:#F0E442,stroke:#333,color:#000"
 
 #: What chapters beyond the tutorial add to it.
-MORE: dict[str, str] = {}
+MORE: dict[str, str] = {
+    "12": """
+  R --> K7([cpu_change])
+  K7 --> H[cpu_hosts] --> K8([cpu_hosts_stats])
+  H --> V[(savepoint)]""",
+}
 
 
 class Client(NotebookClient):

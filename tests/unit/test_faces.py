@@ -146,6 +146,7 @@ FACES = {
         "begin",
         "catch_up",
         "check",
+        "checkpoint",
         "database",
         "doctor",
         "episodes",

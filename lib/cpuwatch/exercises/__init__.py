@@ -22,6 +22,7 @@ from cpuwatch.exercises import (
     chapter_07,
     chapter_08,
     chapter_09,
+    chapter_12,
     solved,
 )
 from cpuwatch.exercises.exercise import (
@@ -63,6 +64,7 @@ CHAPTERS = {
     "07": chapter_07.CHAPTER,
     "08": chapter_08.CHAPTER,
     "09": chapter_09.CHAPTER,
+    "12": chapter_12.CHAPTER,
 }
 
 

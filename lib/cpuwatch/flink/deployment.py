@@ -165,6 +165,7 @@ def replace(
             {one["topic"] for one in used.values() if "topic" in one},
             outputs,
             str(environment.get_config().get("pipeline.auto-watermark-interval", "")),
+            from_savepoint,
         )
     except KeyboardInterrupt:
         cancel(name)  # the one before is gone already

@@ -278,7 +278,7 @@ def table_of(topic_name: str) -> str | None:
 def tables_of(topic_name: str) -> list[str]:
     """The pipeline's tables on a topic, also those that are like another one there."""
     there = pipeline.tables()
-    return [one for one in there if topic_name in (topic(one), topic(base(one) or one))]
+    return [one for one in there if topic_name == (topic(one) or topic(base(one) or one))]
 
 
 def base(table: str) -> str | None:
@@ -293,8 +293,10 @@ def base_in(text: str) -> str | None:
 
 
 def _body(text: str) -> str:
-    """What stands between the parentheses of a CREATE TABLE."""
+    """What stands between the parentheses of a CREATE TABLE; nothing if it is only LIKE another."""
     text = _without_comments(text)
+    if re.match(r"\s*CREATE\s+TABLE\s+\S+\s+WITH\b", text, re.IGNORECASE):
+        return ""
     start = text.index("(") + 1
     depth, end = 1, start
     while depth:

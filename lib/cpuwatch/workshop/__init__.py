@@ -13,6 +13,7 @@ from cpuwatch.workshop.errors import explain_errors, trace
 from cpuwatch.workshop.exercises import check, hint, predict, quiz, solution
 from cpuwatch.workshop.running import (
     bad,
+    checkpoint,
     database,
     doctor,
     first_record,
@@ -36,6 +37,7 @@ __all__ = [
     "begin",
     "catch_up",
     "check",
+    "checkpoint",
     "database",
     "doctor",
     "episodes",
