@@ -66,11 +66,13 @@ def used(book: Path) -> dict[tuple[str, str], str]:
     named: dict[str, str] = {}
     found = {}
 
-    def text(part: ast.expr) -> str:
+    def text(part: ast.expr) -> str | None:
+        """The text that an expression is; None if another one is made of it, as by replace."""
         if isinstance(part, ast.BinOp):
-            return text(part.left) + text(part.right)
+            left, right = text(part.left), text(part.right)
+            return None if left is None or right is None else left + right
         if isinstance(part, ast.Name):
-            return named[part.id]
+            return named.get(part.id)
         assert isinstance(part, ast.Constant), ast.unparse(part)
         return str(part.value)
 
@@ -81,11 +83,15 @@ def used(book: Path) -> dict[tuple[str, str], str]:
             kind = part.func.attr
             if kind == "create_table":
                 statement = text(part.args[1])
+                assert statement is not None
                 name = re.match(r"\s*CREATE TABLE (\w+)", statement)
                 assert name, statement
                 found[kind, name[1]] = statement
             elif kind in ("create_view", "deploy"):
-                found[kind, text(part.args[1])] = text(part.args[2])
+                of, statement = text(part.args[1]), text(part.args[2])
+                # A taught statement that goes on from a savepoint is the same one once more.
+                if of is not None and statement is not None:
+                    found[kind, of] = statement
     return found
 
 

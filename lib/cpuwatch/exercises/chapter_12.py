@@ -91,14 +91,13 @@ def _limits(one: pd.DataFrame, before: float, after: float) -> pd.Series[Any]:
 
 
 def _running(name: str) -> flink.Job:
-    there = {one.name: one for one in flink.jobs(running_only=True)}
-    if name not in there:
-        others = ", ".join(sorted(there)) or "none"
+    found = [one for one in flink.jobs(running_only=True) if one.name == name]
+    if not found:
         raise NotYetError(
-            f"No job {name} runs: flink.deploy takes its name as its second value. Those that run:"
-            f" {others}."
+            f"No job {name} runs: flink.deploy takes its name as its second value. workshop.jobs()"
+            " shows those that run."
         )
-    return there[name]
+    return found[-1]
 
 
 def _written(topic: str, wanted: pd.DataFrame) -> pd.DataFrame:
@@ -204,6 +203,7 @@ def _changed_over(_answer: Any) -> str:
 _CHANGED = "The new one had caught up before the old one stopped, and the way back is open."
 
 _HERE = """early = fleet["occurred_at"] < 1767603910000  # before 09:05:10
+flink.cancel("my_hot", "my_range")  # from the last time
 workshop.fresh_topic("my_readings")
 topics.produce(fleet[early], "my_readings")
 flink.create_table(
@@ -304,11 +304,11 @@ CHAPTER = Chapter(
         ),
         Exercise(
             "12-stretch",
-            task="`my_hot` shall tell the lowest of its readings as well; that fits no savepoint. So"
-            " deploy `my_range` beside it, over the table `my_in` from its beginning: window_start,"
-            " hostname, readings, usage_min and usage_max of the readings **over 90%**, to a topic"
-            " `my_range`. Once it has caught up, stop `my_hot`, so that there is a way back. (First"
-            " solve the core one.)",
+            task="`my_hot` shall tell the lowest of its readings, too, which fits no savepoint. So"
+            " deploy `my_range` beside it, over the table `my_in` from its beginning:"
+            " window_start, hostname, readings, usage_min and usage_max of the readings **over"
+            " 90%**, to a topic `my_range`. Once it has caught up, stop `my_hot`, so that there is"
+            " a way back. (First solve the core one.)",
             starter="# Here you create the sink, deploy my_range, and stop my_hot.\n"
             'workshop.check("12-stretch")',
             hints=(

@@ -81,7 +81,7 @@ def step(name: str) -> str:
     name
         As the plan calls it, such as 'Source: cpu_in[1]'.
     """
-    said = [_said(part.strip(" ()")) for part in re.split(r" -> |, (?=\w+(?:\[\d+\]|:))", name)]
+    said = [_said(part.strip(" ()")) for part in re.split(r" -> |, ", name)]
     return ", ".join(dict.fromkeys(said))
 
 

@@ -349,6 +349,10 @@ def _options(environment: TableEnvironment, wanted: dict[str, str]) -> Iterator[
                 options.set_string(name, before[name])
             else:
                 options.remove_config(name)
+                # What a statement was run with stays in what runs them: without this the next
+                # one, even a preview, would go on from the same savepoint.
+                kept = environment._j_tenv.getPlanner().getExecEnv().getConfiguration()
+                kept.removeKey(name)
 
 
 def renew(topic: str, spare: bool = False) -> list[str]:
