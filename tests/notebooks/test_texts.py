@@ -441,3 +441,35 @@ def test_the_episodes_are_what_chapters_6_and_7_say(averages: pd.DataFrame) -> N
     assert grumpy["window_end"].max().strftime("%H:%M:%S") == "09:09:30"
     assert "the last window ends at 09:09:30" in text
     assert grumpy.loc[is_over, "window_end"].max() + cooldown == grumpy["window_end"].max()
+
+
+def test_the_parts_and_their_rows_are_what_chapter_12_says(fleet: pd.DataFrame) -> None:
+    text = prose("12")
+    moment = pd.to_datetime(fleet["occurred_at"], unit="ms", utc=True)
+    second = (moment - moment.min()).dt.total_seconds()
+
+    def rows(until: int) -> pd.DataFrame:
+        """The windows of hosts that have closed after so many seconds."""
+        part = fleet[second < until]
+        found = moment[part.index].dt.floor("30s").rename("window_start")
+        closed = found + pd.Timedelta("30s") <= moment[part.index].max() - LATENESS
+        counts = part[closed].groupby([found[closed], "hostname"]).size()
+        return counts.rename("readings").reset_index()
+
+    assert len(fleet[second < 250]) == 8750 and "after 8,750 readings" in text
+    assert "4 minutes and 10 seconds" in text
+    early, late = rows(250), rows(400)
+    assert len(early) == 49 and "Seven windows of seven hosts" in text and "49 rows" in text
+    opened = moment[second < 250].dt.floor("30s").unique()[-2:]
+    assert [f"{one:%H:%M:%S}" for one in opened] == ["09:03:30", "09:04:00"]
+    assert "the windows that are open: 09:03:30 and 09:04:00" in text
+    dopey = fleet[(fleet["hostname"] == "dopey") & second.between(240, 249)]
+    assert len(dopey) == 50 and "with 50 readings" in text
+    new = late[len(early) :]
+    missing = (new["hostname"] == "dopey") & (new["window_start"] > opened[-1])
+    assert missing.sum() == 3 and "three windows of `dopey` are missing and one is half" in text
+    assert "81 rows are in the topic, 32 of them written since" in text
+    assert len(new) - missing.sum() == 32 and len(early) + 32 == 81
+    explains = exercises.prediction("12-again").explains
+    assert len(new) == 35 and "35 new ones, for the same five windows" in explains
+    assert new["window_start"].nunique() == 5
