@@ -282,7 +282,7 @@ CHAPTER = Chapter(
         Exercise(
             "12-core",
             task="`my_hot` counts the readings over 80%, for each window and host. From 09:05:10 on"
-            " only those **over 90%** shall count. Stop it with a savepoint, send the rest of the"
+            " only those over 90% shall count. Stop it with a savepoint, send the rest of the"
             " readings, `fleet[~early]`, and let it go on from there: no row comes twice, and none"
             " is missing.",
             starter=_HERE + "# Here you stop my_hot, send the rest, and let it go on.\n"
@@ -306,8 +306,8 @@ CHAPTER = Chapter(
             "12-stretch",
             task="`my_hot` shall tell the lowest of its readings, too, which fits no savepoint. So"
             " deploy `my_range` beside it, over the table `my_in` from its beginning:"
-            " window_start, hostname, readings, usage_min and usage_max of the readings **over"
-            " 90%**, to a topic `my_range`. Once it has caught up, stop `my_hot`, so that there is"
+            " window_start, hostname, readings, usage_min and usage_max of the readings over"
+            " 90%, to a topic `my_range`. Once it has caught up, stop `my_hot`, so that there is"
             " a way back. (First solve the core one.)",
             starter="# Here you create the sink, deploy my_range, and stop my_hot.\n"
             'workshop.check("12-stretch")',
