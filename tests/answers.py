@@ -312,6 +312,59 @@ def last(
     return LAST.format(partition=partition, begin=begin, count=count, what=what, order=order)
 
 
+#: What the cell of 12-core begins with.
+HOT = exercises.exercise("12-core").starter.partition("# Here")[0]
+
+SEND = 'topics.produce(fleet[~early], "my_readings")\n'
+
+GO_ON = """
+job = flink.deploy(env, "my_hot", {statement}, from_savepoint={place})
+flink.wait_until_settled(job)
+"""
+
+STOPPED = f"savepoint = flink.stop(job)\n{SEND}"
+
+OVER_90 = 'over_80.replace("80", "90")'
+
+
+def goes_on(first: str = STOPPED, statement: str = OVER_90, place: str = "savepoint") -> str:
+    """A job that is stopped, changed, and goes on."""
+    made = GO_ON.format(statement=statement, place=place)
+    return f'{HOT}{first}{made}workshop.check("12-core")'
+
+
+RANGE = """
+flink.create_table(env, '''
+CREATE TABLE ranges (
+    window_start TIMESTAMP_LTZ(3), hostname STRING, readings BIGINT, usage_min DOUBLE,
+    usage_max DOUBLE
+) WITH (
+    'connector' = 'kafka', 'topic' = 'my_range', 'format' = 'json',
+    'properties.bootstrap.servers' = '${{kafka}}', 'json.timestamp-format.standard' = 'ISO-8601'
+)''')
+{before}
+job = flink.deploy(env, "my_range", '''INSERT INTO ranges
+SELECT window_start, hostname, COUNT(usage), {what}, MAX(usage)
+FROM TABLE(TUMBLE(TABLE my_in, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND))
+WHERE time_ltz IS NOT NULL AND usage > {limit}
+GROUP BY window_end, window_start, hostname''')
+flink.wait_until_settled(job)
+{after}
+workshop.check("12-stretch")
+workshop.stop_jobs("my_range")
+"""
+
+
+def beside(
+    before: str = "",
+    after: str = 'flink.stop("my_hot")',
+    what: str = "MIN(usage)",
+    limit: int = 90,
+) -> str:
+    """A new statement beside the old one, and the change over to it."""
+    return RANGE.format(before=before, after=after, what=what, limit=limit)
+
+
 def deploys(where: str, *, name: str = "my_filter", settle: bool = True) -> str:
     """A job of one's own, whose sink is made by hand."""
     return f"""
@@ -443,6 +496,13 @@ ahead = came["occurred_at"].cummax().shift() - (came["occurred_at"] // 30_000 + 
 workshop.check("11-core", [n for n in range(100) if (ahead >= 1000 * n).sum() <= 210][0])
 """,
     "11-stretch": clock(what="SUM(1)"),
+    "12-warm-up": 'workshop.check("12-warm-up", ["D", "B"])',
+    "12-core": goes_on(
+        first=f'savepoint = flink.stop("my_hot")\n{SEND}',
+        statement='over_80.replace("usage > 80", "NOT usage <= 90")',
+        place="savepoint.place",
+    ),
+    "12-stretch": beside(),
 }
 
 FROM = "SELECT time_ltz, hostname, cpu, usage FROM cpu_in WHERE"
@@ -713,5 +773,34 @@ WRONG = {
         clock("CASE WHEN occurred_at <= arrived_at THEN occurred_at END"): "are in no window",
         clock("arrived_at"): "all readings count by when they arrived",
         clock(what="COUNT(DISTINCT cpu)"): "readings differs in",
+    },
+    "12-warm-up": {
+        'workshop.check("12-warm-up", "abd")': "Not a: one more aggregate",
+        'workshop.check("12-warm-up", "d")': "Is b not right",
+        'workshop.check("12-warm-up", "bcd")': "Not c: .* for a whole one",
+        'workshop.check("12-warm-up", "b, e")': "Is d not right",
+        'workshop.check("12-warm-up", "bde")': "Not e: .* a lowest is made",
+        'workshop.check("12-warm-up", "bx")': "letters from a to e",
+    },
+    "12-core": {
+        goes_on(place="None"): "began afresh",
+        goes_on(statement="over_80"): "made of readings over 80%: either",
+        goes_on(
+            f"{SEND}flink.wait_until_settled(job)\nsavepoint = flink.stop(job)\n"
+        ): "or it had read the rest before",
+        goes_on("savepoint = flink.stop(job)\n"): "is not sent yet",
+        f'{HOT}{STOPPED}workshop.check("12-core")': "No job my_hot runs",
+        goes_on(
+            STOPPED
+            + GO_ON.format(statement=OVER_90, place="savepoint")
+            + "flink.stop(job, savepoint=False)\n"
+        ): r"\d+ rows come a second time",
+    },
+    "12-stretch": {
+        beside(after=""): "Both run",
+        beside(after='flink.stop("my_hot", savepoint=False)'): "without a savepoint",
+        beside(before='flink.stop("my_hot")', after=""): "before my_range began",
+        beside(limit=80): "those over 90% are asked for",
+        beside(what="MAX(usage)"): r"MIN\(usage\) gives the lowest",
     },
 }

@@ -58,6 +58,7 @@ LIT = {
     "09": "R,K1,F,A,O,N,S,C",
     "10": "U,K7,L,K8",
     "11": "R,E1,E2,E3,E4,E5,E6",
+    "12": "K7,H,K8,V",
     "13": "W1,W2,W3,W4",
 }
 
@@ -81,6 +82,10 @@ MORE = {
   E1 --> E2[cpu_on_time] --> E3([cpu_on_time])
   E2 --> E4([cpu_late])
   E1 --> E5[cpu_corrected] --> E6([cpu_corrected])""",
+    "12": """
+  R --> K7([cpu_change])
+  K7 --> H[cpu_hosts] --> K8([cpu_hosts_stats])
+  H --> V[(savepoint)]""",
 }
 
 

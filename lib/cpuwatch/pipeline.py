@@ -58,6 +58,7 @@ CHAPTERS = (
     Chapter("09", live=True),
     Chapter("10", needs=("cpu_filter", "cpu_agg", "cpu_over"), exact=True),
     Chapter("11", needs=(), exact=True),
+    Chapter("12", needs=(), exact=True),
     Chapter("13", needs=("cpu_agg",), exact=True),
 )
 
@@ -205,6 +206,15 @@ BEYOND: tuple[Job, ...] = (
         chapter="11",
         hint="No TUMBLE: the start of the 30 seconds is a column like any other,"
         " TO_TIMESTAMP_LTZ(occurred_at / 30000 * 30000, 3). GROUP BY it, hostname and cpu.",
+    ),
+    Job(
+        "cpu_hosts",
+        reads=("cpu_in_change",),
+        writes="cpu_out_hosts",
+        chapter="12",
+        parameters=("window",),
+        hint="It is the query of chapter 3 without cpu: FROM TABLE(TUMBLE(TABLE cpu_in_change, …)),"
+        " GROUP BY window_start, window_end, hostname.",
     ),
     Job(
         "cpu_agg_wide",

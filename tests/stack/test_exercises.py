@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from answers import OTHERS, WRONG
 
-from cpuwatch import exercises, flink, topics, workshop
+from cpuwatch import exercises, flink, sql, topics, workshop
 from cpuwatch.exercises import Verdict
 from cpuwatch.exercises.chapter_13 import skewed
 from cpuwatch.flink.tables import create
@@ -26,7 +26,7 @@ NAMES = [one.name for one in exercises.exercises()]
 JUNK = [0, -1.5, "x", [], {}, object(), pd.DataFrame(), b"\0", True, float("nan"), [None] * 5]
 
 #: What has to be solved before.
-AFTER = {"04-stretch": "04-core"}
+AFTER = {"04-stretch": "04-core", "12-stretch": "12-core"}
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def names(stack: Any) -> Iterator[dict[str, Any]]:
     workshop.catch_up("08")
     env = flink.connect()  # the one that a check asks
     flink.import_tables(env, "cpu_in", "cpu_thresholds", "cpu_out_agg", "cpu_wide")
+    flink.import_tables(env, "cpu_out_hosts")
     create(env, "cpu_judged")
     fleet = workshop.fleet(seed=7)
     topics.create("cpu_load_stats_wide", 4)
@@ -50,6 +51,7 @@ def names(stack: Any) -> Iterator[dict[str, Any]]:
         "database": workshop.database(),
         "fleet": fleet,
         "skewed": skewed(),
+        "per_host": f"\n{sql.query(sql.taught('cpu_hosts'))}\n",
         "stored": topics.read(topics.READINGS),
         "averages": workshop.result(topics.AVERAGES),
         "found": workshop.result(topics.OVER),

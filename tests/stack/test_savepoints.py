@@ -97,13 +97,26 @@ def test_a_changed_filter_holds_from_the_savepoint_on(env: Any) -> None:
     twin.assert_equal(found(), both.sort_values(list(both.columns), ignore_index=True))
 
 
+def test_what_the_same_notebook_runs_next_begins_afresh(env: Any) -> None:
+    topics.produce(FLEET)
+    job = flink.deploy(env, "cpu_filter", FILTER)
+    flink.wait_until_settled(job)
+    flink.deploy(env, "cpu_filter", FILTER, from_savepoint=flink.stop(job))
+    assert len(flink.preview(env, "SELECT * FROM cpu_in WHERE usage > 80", rows=1000)) == 538
+    job = flink.deploy(env, "cpu_filter", FILTER)
+    flink.wait_until_settled(job)
+    assert len(results.read("cpu_out_filter")) == 538
+    assert noted.begun_from(job) is None
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         (WINDOWS.replace("MAX(usage)", "MAX(usage) - MIN(usage)"), "another form"),
+        (f"{WINDOWS}, usage", "another form"),
         (f"{WINDOWS}\nUNION ALL\n{WINDOWS.partition(chr(10))[2]}", "other steps"),
     ],
-    ids=["one more aggregate", "other steps"],
+    ids=["one more aggregate", "another key", "other steps"],
 )
 def test_a_change_that_does_not_fit_is_refused(env: Any, changed: str, said: str) -> None:
     part = 100 * SECOND
@@ -122,6 +135,65 @@ def test_a_change_that_does_not_fit_is_refused(env: Any, changed: str, said: str
     topics.produce(FLEET[part:])
     flink.wait_until_settled(job)
     twin.assert_equal(windows(), twin.averages(FLEET, 30)[: 19 * 35])
+
+
+def after_a_change(env: Any, changed: str) -> pd.DataFrame:
+    """What comes after a savepoint in the midst of the window of 09:01:30, of one CPU."""
+    part = 100 * SECOND
+    topics.produce(FLEET[:part])
+    job = flink.deploy(env, "cpu_agg", WINDOWS)
+    flink.wait_until_settled(job)
+    before = windows()
+    savepoint = flink.stop(job)
+    topics.produce(FLEET[part:])
+    job = flink.deploy(env, "cpu_agg", changed, from_savepoint=savepoint)
+    flink.wait_until_settled(job)
+    found = windows()
+    found = found[~found["window_end"].isin(before["window_end"])]
+    found = found[(found["hostname"] == "doc") & (found["cpu"] == "cpu1")]
+    return found.set_index(found["window_end"].dt.strftime("%H:%M:%S"))
+
+
+def test_another_meaning_is_taken_and_wrong_for_what_was_open(env: Any) -> None:
+    found = after_a_change(env, WINDOWS.replace("MAX(usage)", "MIN(usage)"))
+    one = FLEET[(FLEET["hostname"] == "doc") & (FLEET["cpu"] == "cpu1")]["usage"].tolist()
+    # The lowest of what comes after, and of what was the highest before.
+    assert found["usage_max"]["09:02:00"] == min(max(one[90:100]), *one[100:120])
+    assert found["usage_max"]["09:01:30"] == max(one[60:90]) > min(one[60:90])
+    assert found["usage_max"]["09:02:30"] == min(one[120:150])
+
+
+def test_another_length_is_taken_and_wrong_for_what_was_open(env: Any) -> None:
+    found = after_a_change(env, WINDOWS.replace("'30' SECOND", "'60' SECOND"))
+    length = found["window_end"] - found["window_start"]
+    assert set(length) == {pd.Timedelta("60s")}
+    # A window is known by its end: half a minute is taken for a whole one.
+    assert found["readings"]["09:01:30"] == 30
+    assert found["readings"]["09:02:00"] == 30
+    assert found["readings"]["09:03:00"] == 60
+
+
+def test_a_checkpoint_says_what_each_step_remembers(env: Any) -> None:
+    job = flink.deploy(env, "cpu_agg", WINDOWS)
+    topics.produce(FLEET[: 100 * SECOND])
+    flink.wait_until_settled(job)
+    running = workshop.checkpoint(job)
+    assert list(running.columns) == ["step", "workers", "bytes"]
+    remembering = {
+        "read cpu_in": True,
+        "conditions and columns": False,
+        "gather windows": True,
+        "write cpu_out_agg": True,
+        "commit cpu_out_agg": True,
+    }
+    flink.stop(job)
+    for found in (running, workshop.checkpoint(job)):
+        assert dict(zip(found["step"], found["bytes"] > 0, strict=True)) == remembering
+        # Two windows of 35 CPUs are open: their sums are kept, and not their readings.
+        assert found["bytes"].sum() < 50_000 and set(found["workers"]) == {1}
+    unknown = flink.Job("0" * 32, "cpu_agg", "RUNNING")
+    with pytest.raises(CpuwatchError, match="does not know a checkpoint of cpu_agg"):
+        workshop.checkpoint(unknown)
 
 
 def test_what_runs_is_not_doubled_and_what_is_not_there_is_named(env: Any) -> None:

@@ -157,6 +157,7 @@ FACES = {
         "begin",
         "catch_up",
         "check",
+        "checkpoint",
         "database",
         "delayed",
         "doctor",

@@ -24,6 +24,7 @@ from cpuwatch.exercises import (
     chapter_09,
     chapter_10,
     chapter_11,
+    chapter_12,
     chapter_13,
     solved,
 )
@@ -68,6 +69,7 @@ CHAPTERS = {
     "09": chapter_09.CHAPTER,
     "10": chapter_10.CHAPTER,
     "11": chapter_11.CHAPTER,
+    "12": chapter_12.CHAPTER,
     "13": chapter_13.CHAPTER,
 }
 

@@ -446,7 +446,10 @@ def wait(
         if now.state in ("RESTARTING", "FAILING"):
             failing_since = failing_since or time.monotonic()
             why = failure(job) or "no cause is given"
-            if _HOPELESS.search(why) or time.monotonic() - failing_since > _PATIENCE:
+            if _HOPELESS.search(why):
+                cancel(job.name)
+                raise CpuwatchError(f"The job {job.name} cannot run: {why}.")
+            if time.monotonic() - failing_since > _PATIENCE:
                 cancel(job.name)
                 raise CpuwatchError(f"The job {job.name} fails again and again: {why}.")
         return None

@@ -165,6 +165,7 @@ def replace(
             {one["topic"] for one in used.values() if "topic" in one},
             outputs,
             str(environment.get_config().get("pipeline.auto-watermark-interval", "")),
+            from_savepoint,
         )
     except KeyboardInterrupt:
         cancel(name)  # the one before is gone already
@@ -349,6 +350,10 @@ def _options(environment: TableEnvironment, wanted: dict[str, str]) -> Iterator[
                 options.set_string(name, before[name])
             else:
                 options.remove_config(name)
+                # What a statement was run with stays in what runs them: without this the next
+                # one, even a preview, would go on from the same savepoint.
+                kept = environment._j_tenv.getPlanner().getExecEnv().getConfiguration()
+                kept.removeKey(name)
 
 
 def renew(topic: str, spare: bool = False, partitions: int | None = None) -> list[str]:

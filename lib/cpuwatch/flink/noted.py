@@ -70,6 +70,7 @@ def note_job(
     reads: Iterable[str],
     writes: Iterable[str],
     tick: str = "",
+    begun_from: str | None = None,
 ) -> None:
     """Note a job that was deployed just now.
 
@@ -85,6 +86,8 @@ def note_job(
     tick
         How often watermarks move, for tables whose watermark does not follow each record:
         Flink's option pipeline.auto-watermark-interval.
+    begun_from
+        The place of the savepoint from which it goes on; None if it begins afresh.
     """
     reads, writes = sorted(reads), sorted(writes)
     names = sorted({*reads, *writes})
@@ -95,6 +98,7 @@ def note_job(
             "statements": {name: _hash(text) for name, text in texts.items()},
             "texts": dict(texts),
             "tick": tick,
+            "begun from": begun_from,
             "own": _differs(job.name, texts),
             "reads": reads,
             "writes": writes,
@@ -107,6 +111,13 @@ def texts(job: Job) -> dict[str, str]:
     """The statements that a noted job was made of; empty if it was not noted."""
     note = _notes().get(job.name, {})
     return _known(note["texts"]) if note.get("id") == job.id else {}
+
+
+def begun_from(job: Job) -> str | None:
+    """The place of the savepoint from which a noted job went on; None if it began afresh."""
+    note = _notes().get(job.name, {})
+    found = note.get("begun from") if note.get("id") == job.id else None
+    return None if found is None else str(found)
 
 
 def tick(job: Job) -> float:

@@ -14,6 +14,7 @@ from cpuwatch.workshop.errors import explain_errors, trace
 from cpuwatch.workshop.exercises import check, hint, predict, quiz, solution
 from cpuwatch.workshop.running import (
     bad,
+    checkpoint,
     database,
     doctor,
     first_record,
@@ -39,6 +40,7 @@ __all__ = [
     "begin",
     "catch_up",
     "check",
+    "checkpoint",
     "database",
     "delayed",
     "doctor",

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from cpuwatch import flink, pipeline, results, slack, sql, thresholds, topics, words
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, noted, savepoints
+from cpuwatch.flink import checkpoints, cluster, noted, savepoints
 from cpuwatch.flink.deployment import is_own, renew
 from cpuwatch.progress import LINE
 from cpuwatch.settings import settings
@@ -167,6 +167,27 @@ def workers(job: flink.Job) -> pd.DataFrame:
         for read in sorted(cluster.offsets_by_worker(job).values(), key=min)
     ]
     return pd.DataFrame(found, columns=["partitions", "readings"]).rename_axis("worker")
+
+
+def checkpoint(job: flink.Job) -> pd.DataFrame:
+    """What a job remembers: what its newest checkpoint, or savepoint, holds of each step.
+
+    Parameters
+    ----------
+    job
+        One that runs, or that was stopped a moment ago.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each step of its work, in the order of the data: step, workers, bytes.
+
+    Raises
+    ------
+    CpuwatchError
+        If it has made none yet.
+    """
+    return checkpoints.held(job)
 
 
 def doctor() -> None:
