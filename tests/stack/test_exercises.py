@@ -15,6 +15,7 @@ import pytest
 from cpuwatch import exercises, flink, sql, topics, workshop
 from cpuwatch.exercises import Verdict
 from cpuwatch.exercises.chapter_13 import skewed
+from cpuwatch.flink.deployment import is_own
 from cpuwatch.flink.tables import create
 
 #: A check takes a few seconds; it took 22 on a machine that did much else, very slowly.
@@ -89,7 +90,11 @@ def run(name: str, code: str, names: dict[str, Any], monkeypatch: pytest.MonkeyP
     if name in AFTER:
         exec(exercises.exercise(AFTER[name]).solution, dict(names))
         said.clear()
-    exec(code, dict(names))
+    try:
+        exec(code, dict(names))
+    finally:
+        # An attendee's own jobs: there are slots for some of them only.
+        flink.cancel(*(one.name for one in flink.jobs(running_only=True) if is_own(one.name)))
     assert len(said) == 1
     return said[0]
 
