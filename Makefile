@@ -37,7 +37,7 @@ $(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has go
   rm -rf .venv; } >&2)
 endif
 
-.PHONY: help preflight lab demo slides bundle containers test test-unit chaos lint clean audit lock jars-lock class-lists notebooks
+.PHONY: help preflight lab demo slides bundle containers test test-unit chaos bench lint clean audit lock jars-lock class-lists notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -76,6 +76,9 @@ test-unit: .venv/installed-dev  ## Run the tests that need no services, in under
 
 chaos: .venv/installed-dev  ## Kill and freeze parts of the live pipeline for some two hours (ARGS="5" fewer)
 	@$(BIN)/python tools/chaos.py $(ARGS)
+
+bench: .venv/installed-dev  ## Measure how fast it is, against a plain loop (ARGS="1 10" millions of readings)
+	@$(BIN)/python tools/bench.py $(ARGS)
 
 lint: .venv/installed-dev  ## Check style and types
 	@$(BIN)/ruff format --check lib tests tools examples && $(BIN)/ruff check lib tests tools examples && $(BIN)/mypy

@@ -251,10 +251,15 @@ def test_the_notebook_s_link_and_frame_work_below_the_base(hub: Hub, job: flink.
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         indicator = page.locator(".jp-Notebook-ExecutionIndicator").first
         expect(indicator).to_have_attribute("data-status", "idle", timeout=60_000)
-        run_all(page)
-
         frame = page.frame_locator("iframe[src*='cpuwatch/slack']")
-        expect(frame.locator("#connection")).to_have_text("live", timeout=120_000)
+        for last in (False, False, True):  # what was heard is forgotten where a kernel reconnects
+            run_all(page)
+            try:
+                expect(frame.locator("#connection")).to_have_text("live", timeout=60_000)
+                break
+            except AssertionError:
+                if last:
+                    raise
         mark = secrets.token_hex(8)
         post(f"first {mark}")
         expect(frame.locator("li", has_text=f"first {mark}")).to_be_visible(timeout=30_000)

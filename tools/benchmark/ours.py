@@ -1,0 +1,79 @@
+"""The product: its producer, and its jobs as a demo runs them, each to the end of its input."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cpuwatch import flink, pipeline, sql, topics
+from cpuwatch.flink import cluster
+from cpuwatch.flink.tables import create, keep_apart, may_chain, options
+from cpuwatch.pipeline import Run
+
+_NUMBERS = itertools.count()
+
+#: How often a job is asked how far it is, in seconds.
+_LOOK = 0.5
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job took.
+
+    Attributes
+    ----------
+    seconds
+        From its submission to its end, by Flink's own clock.
+    steady
+        Readings a second in between: of those between a fifth and four fifths of all. None if
+        it was over too soon.
+    """
+
+    seconds: float
+    steady: float | None
+
+
+def send(readings: pd.DataFrame, topic: str) -> int:
+    """Send readings by the product's own producer."""
+    return topics.produce(readings, topic)
+
+
+def job(name: str, topic: str, count: int) -> tuple[Done, str]:
+    """Run a job of the pipeline on a topic, to its end; what it took, and the topic it wrote."""
+    one = pipeline.job(name)
+    assert one is not None, name
+    run = Run(f"bench-{next(_NUMBERS)}")
+    environment = flink.connect(fresh=True, quiet=True)
+    for table in pipeline.tables([one]):
+        create(environment, table)
+    keep_apart(environment, run)
+    environment.execute_sql(f"ALTER TABLE `cpu_in` SET ('topic' = '{topic}')")
+    out = run.topic(sql.topic(one.writes) or "")
+    topics.create(out, whole=True)
+    chained = may_chain(options(environment, table) for table in one.reads)
+    started = flink.submit(environment, run.job(name), sql.taught(name), chained)
+    looks: list[tuple[float, int]] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(_LOOK):
+            found = cluster.rest(f"/jobs/{started.id}")
+            looks.append((found["now"] / 1000, cluster.records_read(started)))
+
+    watching = threading.Thread(target=look, daemon=True)
+    watching.start()
+    flink.wait_until_finished(started, timeout=3600)
+    ended.set()
+    watching.join()
+    seconds = cluster.rest(f"/jobs/{started.id}")["duration"] / 1000
+    return Done(seconds, _steady(looks, count)), out
+
+
+def _steady(looks: list[tuple[float, int]], count: int) -> float | None:
+    middle = [(when, read) for when, read in looks if 0.2 * count <= read <= 0.8 * count]
+    if len(middle) < 2 or middle[-1][0] <= middle[0][0]:
+        return None
+    return (middle[-1][1] - middle[0][1]) / (middle[-1][0] - middle[0][0])
