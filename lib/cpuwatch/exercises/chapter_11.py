@@ -11,7 +11,7 @@ from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
-from cpuwatch.exercises.made import written_by
+from cpuwatch.exercises.made import BEHIND, written_by
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings import ARRIVED
 
@@ -21,9 +21,6 @@ _LATEST, _BEHIND = (80, 40), 15
 
 #: In the core exercise: at most this share may be late.
 _MOST = 0.01
-
-#: How far the watermark of the chapter's tables stays behind, in seconds.
-_LATENESS = 10
 
 _KEY = ["window_start", "hostname"]
 
@@ -106,8 +103,8 @@ def _smallest(answer: Any) -> str:
 def _counts(came: pd.DataFrame, happened: pd.Series[Any]) -> pd.DataFrame:
     """The readings in each closed window and host, without those that came too late."""
     length = 1000 * WORKSHOP.window
-    closed = _end(happened) <= happened.max() - 1000 * _LATENESS + 1
-    taken = closed & ~_is_late(happened, _LATENESS)
+    closed = _end(happened) <= happened.max() - 1000 * BEHIND + 1
+    taken = closed & ~_is_late(happened, BEHIND)
     start = truth.moments(happened // length * length)
     kept = pd.DataFrame({"window_start": start, "hostname": came["hostname"]})[taken]
     counts = kept.groupby(_KEY, as_index=False).size()

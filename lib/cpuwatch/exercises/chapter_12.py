@@ -12,6 +12,7 @@ from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import is_empty
 from cpuwatch.exercises.compare import Slip, difference, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError
+from cpuwatch.exercises.made import PATIENCE, closed, slowest
 from cpuwatch.exercises.questions_12 import PREDICTIONS, QUESTIONS
 from cpuwatch.flink import cluster, noted
 from cpuwatch.pipeline import WORKSHOP
@@ -21,12 +22,6 @@ _TOPIC = "my_readings"
 
 #: From when on another limit counts, in epoch milliseconds: 09:05:10, in the midst of a window.
 _CUT = 1767603910000
-
-#: How far the watermark stays behind, in milliseconds: `cpu_in` says so.
-_BEHIND = 10_000
-
-#: How long the attendee's job may take to write what it has, in seconds.
-_PATIENCE = 3.0
 
 _KEY = ["window_start", "hostname"]
 
@@ -78,10 +73,7 @@ def _read() -> pd.DataFrame:
 
 def _windows(one: pd.DataFrame, limit: pd.Series[Any]) -> pd.DataFrame:
     """The closed windows of those readings that are over a limit, each host's together."""
-    until = int(one.groupby("partition")["occurred_at"].max().min()) - _BEHIND
-    found = truth.windows(one[one["usage"] > limit], WORKSHOP.window, by=("hostname",))
-    end = pd.Timestamp(until + 1, unit="ms", tz="UTC")
-    return found[found["window_end"] <= end].reset_index(drop=True)
+    return closed(one[one["usage"] > limit], WORKSHOP.window, slowest(one), ("hostname",))
 
 
 def _limits(one: pd.DataFrame, before: float, after: float) -> pd.Series[Any]:
@@ -113,7 +105,7 @@ def _written(topic: str, wanted: pd.DataFrame) -> pd.DataFrame:
         return [now] if len(now) and difference(now, wanted, _KEY) is None else []
 
     try:
-        return waiting.until(right, _PATIENCE, "")[0]
+        return waiting.until(right, PATIENCE, "")[0]
     except CpuwatchError:
         return found()
 

@@ -10,10 +10,10 @@ import re
 import ssl
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from cpuwatch import labpaths, naming, sql, waiting, web
 from cpuwatch.errors import CpuwatchError
@@ -62,6 +62,8 @@ _HOPELESS = re.compile(
     r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException"
     r"|CAST fails on|divides by zero|has another form now"
 )
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -210,17 +212,13 @@ def offsets(job: Job) -> dict[tuple[str, int], int]:
     """
     by_source: dict[str, dict[tuple[str, int], int]] = {}
     begun: dict[str, bool] = {}
-    for name, value in metrics(job, SOURCE_READ).items():
-        found = SOURCE_READ.search(name)
-        assert found is not None, "metrics are those that fit the pattern"
+    for found, value in _read(job):
+        source = found["source"]
         if found["topic"] is None:
             # Of several workers some may have no partition, and never begin.
-            begun[found["source"]] = begun.get(found["source"], False) or int(float(value)) > 0
+            begun[source] = begun.get(source, False) or value > 0
         else:
-            place = naming.shown(found["topic"]), int(found["partition"])
-            last = int(value) - (found["what"] == "committed")
-            one = by_source.setdefault(found["source"], {})
-            one[place] = max(one.get(place, -1), last)
+            _note_last(by_source.setdefault(source, {}), found, value)
     if not all(source in by_source or begun[source] for source in begun):
         return {}
     places = {(topic, number) for one in by_source.values() for topic, number in one}
@@ -239,15 +237,25 @@ def offsets_by_worker(job: Job) -> dict[int, dict[tuple[str, int], int]]:
 
     As in `offsets`; a worker without a partition is not among them.
     """
-    found: dict[int, dict[tuple[str, int], int]] = {}
+    by_worker: dict[int, dict[tuple[str, int], int]] = {}
+    for found, value in _read(job):
+        if found["topic"] is not None:
+            _note_last(by_worker.setdefault(int(found["worker"]), {}), found, value)
+    return by_worker
+
+
+def _read(job: Job) -> Iterator[tuple[re.Match[str], int]]:
+    """What a job's sources say of how far they are: whose it is, and the number."""
     for name, value in metrics(job, SOURCE_READ).items():
-        part = SOURCE_READ.search(name)
-        assert part is not None, "metrics are those that fit the pattern"
-        if part["topic"] is not None:
-            read = found.setdefault(int(part["worker"]), {})
-            place = naming.shown(part["topic"]), int(part["partition"])
-            read[place] = max(read.get(place, -1), int(value) - (part["what"] == "committed"))
-    return found
+        found = SOURCE_READ.search(name)
+        assert found is not None, "metrics are those that fit the pattern"
+        yield found, int(value) if found["topic"] else int(float(value))
+
+
+def _note_last(read: dict[tuple[str, int], int], found: re.Match[str], value: int) -> None:
+    """Note the last record of a partition, by the newer of the two offsets that tell of it."""
+    place = naming.shown(found["topic"]), int(found["partition"])
+    read[place] = max(read.get(place, -1), value - (found["what"] == "committed"))
 
 
 def records_read(job: Job) -> int:
@@ -258,6 +266,16 @@ def records_read(job: Job) -> int:
 def late(job: Job) -> int:
     """How many readings came too late for their window since the job began or began anew."""
     return sum(int(float(value)) for value in metrics(job, _LATE).values())
+
+
+def refreshed(question: Callable[[], Result]) -> Result:
+    """What is asked of metrics, by the numbers of now.
+
+    The cluster answers with those of before, and asks for new ones twice a second.
+    """
+    question()
+    time.sleep(1.0)
+    return question()
 
 
 def free_slots() -> int:

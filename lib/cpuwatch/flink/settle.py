@@ -13,20 +13,15 @@ from typing import Any
 
 from cpuwatch import topics, waiting, web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, noted
+from cpuwatch.flink import cluster, noted, watermarks
 from cpuwatch.flink.cluster import ENDED, Job, rest
 from cpuwatch.progress import Line, bar
-
-_WATERMARK = re.compile(r"^\d+\.currentInputWatermark$")
 
 #: In a job's plan: a table whose watermark moves now and then.
 _PERIODIC = re.compile(r"watermark=\[(?!.*watermarkEmitStrategy=\[on-event\])")
 
 #: Metrics are fetched twice a second; and a busy machine is late.
 _MARGIN = 2.0
-
-#: Flink's word for 'no watermark yet'.
-_NO_WATERMARK = -(2**63)
 
 Place = tuple[str, int]
 
@@ -133,8 +128,8 @@ class _Reading:
         empty = [(topic, number) for (topic, number), last in self._last.items() if last < 0]
         if not empty:
             return
-        marks = cluster.metrics(self._job, _WATERMARK, windows_only=True)
-        if marks and all(int(value) == _NO_WATERMARK for value in marks.values()):
+        marks = watermarks.marks(self._job)
+        if marks and all(one == watermarks.NONE for one in marks):
             topic, number = empty[0]
             raise CpuwatchError(
                 f"The watermark of {self._job.name} stands still: partition {number} of {topic}"
@@ -156,7 +151,7 @@ def _await_watermark(job: Job, timeout: float) -> None:
 
     def stands_still() -> bool:
         nonlocal since, before
-        now = cluster.metrics(job, _WATERMARK)
+        now = cluster.metrics(job, watermarks.METRIC)
         if now != before:
             since, before = time.monotonic(), now
         return time.monotonic() - since > still

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pandas as pd
 
@@ -12,13 +11,10 @@ from cpuwatch.flink import cluster
 from cpuwatch.flink.cluster import Job
 
 #: What Flink says of it, for each worker of an operator.
-_MARK = re.compile(r"^\d+\.currentInputWatermark$")
+METRIC = re.compile(r"^\d+\.currentInputWatermark$")
 
 #: Flink's word for 'no watermark yet'.
-_NONE = -(2**63)
-
-#: The cluster answers with the numbers of before, and asks for new ones twice a second.
-_LAG = 1.0
+NONE = -(2**63)
 
 
 def watermark(job: Job) -> pd.Timestamp | None:
@@ -34,9 +30,7 @@ def watermark(job: Job) -> pd.Timestamp | None:
     pandas.Timestamp or None
         In UTC; None as long as a partition has brought nothing.
     """
-    _now(job)
-    time.sleep(_LAG)
-    return _now(job)
+    return cluster.refreshed(lambda: _now(job))
 
 
 def wait_for_watermark(job: Job, moment: pd.Timestamp, timeout: float = 60.0) -> pd.Timestamp:
@@ -75,7 +69,12 @@ def wait_for_watermark(job: Job, moment: pd.Timestamp, timeout: float = 60.0) ->
 
 def _now(job: Job) -> pd.Timestamp | None:
     """The same as the cluster knows it now: the least of all workers."""
-    marks = [int(value) for value in cluster.metrics(job, _MARK, windows_only=True).values()]
-    if not marks or min(marks) == _NONE:
+    found = marks(job)
+    if not found or min(found) == NONE:
         return None
-    return pd.Timestamp(min(marks), unit="ms", tz="UTC")
+    return pd.Timestamp(min(found), unit="ms", tz="UTC")
+
+
+def marks(job: Job) -> list[int]:
+    """What each worker of a job's windows has, in epoch milliseconds, or `NONE`."""
+    return [int(value) for value in cluster.metrics(job, METRIC, windows_only=True).values()]

@@ -82,7 +82,6 @@ class Notifier:
         self._group = group
         self._consumer = self._join()
         self._rolled = RollUp()
-        self._topic_id = ""
         channel.on_trouble = tell
 
     def run(self, once: bool = False) -> None:
@@ -123,7 +122,7 @@ class Notifier:
     def _begin(self, afresh: bool = False) -> set[int]:
         """Take up where the group left off; returns the partitions with something to read."""
         topics.create(self.topic)
-        self._topic_id = self._rolled.topic = _topic_id(self.topic)
+        self._rolled.topic = _topic_id(self.topic)
         parts = [topics.place(self.topic, number) for number in topics.partitions_of(self.topic)]
         waiting = set()
         try:
@@ -161,7 +160,7 @@ class Notifier:
             now = _topic_id(self.topic)
         except CpuwatchError:
             return False  # the broker is away
-        return now not in ("", self._topic_id)  # without an id it is between two lives
+        return now not in ("", self._rolled.topic)  # without an id it is between two lives
 
     # --- Delivering ------------------------------------------------------------------------
 

@@ -29,7 +29,6 @@ HEADERS = "FLINK_REST_CLIENT_HEADERS"
 #: The password of the list of authorities that comes with every Java.
 _OF_JAVA = "changeit"
 
-
 #: How long to wait for the cluster's greeting, in seconds.
 _PATIENCE = 5.0
 

@@ -207,9 +207,11 @@ def produce(
     if len(readings) >= _MANY:
         _keep_whole(topic)
     with Sender(topic) as sender:
-        names = _names(readings)
-        for number, row in enumerate(_rows(readings, names), 1):
-            sender.send(dict(zip(names, row, strict=True)), {"hostname": row[0]})
+        for number, (hostname, cpu, usage, occurred_at, *arrived) in enumerate(_rows(readings), 1):
+            value = {"hostname": hostname, "cpu": cpu, "usage": usage, "occurred_at": occurred_at}
+            if arrived:
+                value[ARRIVED] = arrived[0]
+            sender.send(value, {"hostname": hostname})
             if number % 1000 == 0:
                 progress(number)
         sent = sender.flush()
@@ -223,17 +225,11 @@ def _keep_whole(topic: str) -> None:
         keep_whole(topic)
 
 
-def _names(readings: pd.DataFrame | Spool) -> tuple[str, ...]:
-    """The fields of the records: the host is the first."""
-    if isinstance(readings, pd.DataFrame) and ARRIVED in readings.columns:
-        return (*COLUMNS, ARRIVED)
-    return COLUMNS
-
-
-def _rows(readings: pd.DataFrame | Spool, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+def _rows(readings: pd.DataFrame | Spool) -> Iterator[tuple[Any, ...]]:
     if isinstance(readings, Spool):
         yield from readings.rows()
     else:
+        names = [*COLUMNS, *({ARRIVED} & set(readings.columns))]
         yield from zip(*(readings[name].tolist() for name in names), strict=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import time
 from html import escape
 from typing import Any
 
@@ -139,10 +138,7 @@ def kill(name: str) -> None:
 
 def late(job: flink.Job) -> int:
     """How many readings came too late for their window, since the job began or began anew."""
-    cluster.late(job)
-    # The cluster answers with the numbers of before, and asks for new ones twice a second.
-    time.sleep(1.0)
-    return cluster.late(job)
+    return cluster.refreshed(lambda: cluster.late(job))
 
 
 def workers(job: flink.Job) -> pd.DataFrame:
