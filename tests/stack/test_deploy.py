@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import twin
+from story import assert_results, write_thresholds
 
-from cpuwatch import flink, pipeline, readings, results, sql, thresholds, topics
+from cpuwatch import flink, pipeline, readings, results, sql, topics
 from cpuwatch.flink import cluster
 from cpuwatch.settings import ROOT, settings
 
@@ -19,10 +19,7 @@ FOLDER = ROOT / "deploy" / "sql"
 @pytest.fixture(scope="module")
 def jobs(stack: Path) -> Iterator[dict[str, flink.Job]]:
     """All jobs, each from its file, after the readings were sent: those that run, by name."""
-    database = thresholds.engine()
-    thresholds.create(database)
-    thresholds.write(database, readings.THRESHOLDS)
-    database.dispose()
+    write_thresholds()
     for job in pipeline.JOBS:
         topics.empty(sql.topic(job.writes) or "")
     topics.empty(topics.READINGS)
@@ -52,17 +49,6 @@ def jobs(stack: Path) -> Iterator[dict[str, flink.Job]]:
 def test_its_results_are_those_of_pandas(jobs: dict[str, flink.Job]) -> None:
     assert sorted(jobs) == sorted(job.name for job in pipeline.JOBS)
     fleet = readings.fleet()
-    order = ["window_start", "hostname", "cpu"]
-    closed = twin.averages(fleet, 30)[: 19 * 35]
-    averages = results.read("cpu_out_agg").sort_values(order, ignore_index=True)
-    twin.assert_equal(averages, closed)
-    over = results.read("cpu_out_over").sort_values(order, ignore_index=True)
-    twin.assert_equal(over, twin.alerts(closed, readings.THRESHOLDS))
-    filtered = results.read("cpu_out_filter").sort_values(["time_ltz", "hostname", "cpu"])
-    pd.testing.assert_frame_equal(
-        filtered.rename(columns={"time_ltz": "time"}).reset_index(drop=True),
-        twin.filtered(fleet),
-        check_dtype=False,
-    )
+    assert_results(fleet, twin.averages(fleet, 30)[: 19 * 35])
     events = results.read("cpu_out_alerts")["event"].value_counts()
     assert events["opened"] == 15

@@ -12,15 +12,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import twin
 from chaos import deploy_all
 from conftest import PLACE, PREFIX, cpuwatch
 from machines import Machines
 from outside import Outside
+from story import assert_results, write_thresholds
 
-from cpuwatch import demo, flink, readings, results, thresholds, topics, waiting
+from cpuwatch import demo, flink, readings, topics, waiting
 from cpuwatch.flink import cluster
 from cpuwatch.settings import settings
 
@@ -109,10 +109,7 @@ def test_a_machine_is_cut_off_and_comes_back_and_nothing_is_lost(
     outside: Outside, machines: Machines
 ) -> None:
     first, second = (f"{outside.at[name]}:RUNNING" for name in ("taskmanager-1", "taskmanager-2"))
-    database = thresholds.engine()
-    thresholds.create(database)
-    thresholds.write(database, readings.THRESHOLDS)
-    database.dispose()
+    write_thresholds()
     topics.empty(topics.READINGS)
     jobs = deploy_all()
     fleet = readings.fleet()
@@ -136,16 +133,5 @@ def test_a_machine_is_cut_off_and_comes_back_and_nothing_is_lost(
     for job in jobs:
         flink.wait_until_settled(job, quiet=True)
 
-    order = ["window_start", "hostname", "cpu"]
-    closed = twin.averages(fleet, 30)[: 19 * 35]
-    found = results.read("cpu_out_agg").sort_values(order, ignore_index=True)
-    twin.assert_equal(found, closed)
-    over = results.read("cpu_out_over").sort_values(order, ignore_index=True)
-    twin.assert_equal(over, twin.alerts(closed, readings.THRESHOLDS))
-    filtered = results.read("cpu_out_filter").sort_values(["time_ltz", "hostname", "cpu"])
-    pd.testing.assert_frame_equal(
-        filtered.rename(columns={"time_ltz": "time"}).reset_index(drop=True),
-        twin.filtered(fleet),
-        check_dtype=False,
-    )
+    assert_results(fleet, twin.averages(fleet, 30)[: 19 * 35])
     flink.cancel(*(job.name for job in jobs))
