@@ -106,7 +106,6 @@ def timed(work: Callable[[], Any]) -> float:
 def throughput(count: int, rounds: int) -> Table:
     """Readings a second: the product and the loop, by turns."""
     given = readings(count)
-    rows = list(given.itertuples(index=False, name=None))
     kafka = settings().kafka_address
     table = Table()
     for number in range(rounds):
@@ -115,7 +114,7 @@ def throughput(count: int, rounds: int) -> Table:
             topics.delete(*({topic} & set(topics.names())))
             topics.create(topic, whole=True)
         table.add("send, product", count / timed(lambda: ours.send(given, "bench-ours")))
-        table.add("send, loop", count / timed(lambda: loop.send(kafka, "bench-loop", rows)))
+        table.add("send, loop", count / timed(lambda: loop.send(kafka, "bench-loop", given)))
         for name, work in (("cpu_filter", loop.filter_over), ("cpu_agg", loop.average)):
             done, out = ours.job(name, "bench-ours", count)
             table.add(f"{name}, product, whole job", count / done.seconds)

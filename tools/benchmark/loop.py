@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+import pandas as pd
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 #: How far the watermark stays behind, and how long a window is, in milliseconds.
 _BEHIND, _WINDOW = 10_000, 30_000
 
 
-def send(kafka: str, topic: str, rows: list[tuple[str, str, float, int]]) -> int:
+def send(kafka: str, topic: str, readings: pd.DataFrame) -> int:
     """Send readings, keyed by hostname; waits until all are delivered."""
     # The murmur2 of Java's clients, so that the partitions are the same.
     producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
+    rows = readings.itertuples(index=False, name=None)
     for number, (hostname, cpu, usage, occurred_at) in enumerate(rows):
         _produce(
             producer,
@@ -26,7 +28,7 @@ def send(kafka: str, topic: str, rows: list[tuple[str, str, float, int]]) -> int
         if number % 10_000 == 0:
             producer.poll(0)
     producer.flush()
-    return len(rows)
+    return len(readings)
 
 
 def _produce(producer: Producer, topic: str, value: Any, key: Any) -> None:

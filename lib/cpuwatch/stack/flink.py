@@ -28,7 +28,7 @@ from ruamel.yaml import YAML
 from cpuwatch import files
 from cpuwatch.settings import Settings
 from cpuwatch.stack import access, classes, flinkaccess, keys, links
-from cpuwatch.stack.java import QUICK, SHARED, UTF8
+from cpuwatch.stack.java import QUICK, SHARED, THOROUGH, UTF8
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
@@ -65,6 +65,7 @@ _AT_ONCE = 6
 #: on the heap; managed memory is what a window's rows wait in, and is taken only when needed.
 ZOOKEEPER_HEAP = 32
 JOBMANAGER_HEAP = 192
+JOBMANAGER_YOUNG = 24
 JOBMANAGER_OFF_HEAP = 64
 TASKMANAGER_HEAP = {"framework": 64, "task": 256}
 DIRECT = {"framework": 64, "task": 0}
@@ -274,7 +275,6 @@ def prepare(
     # is half of a start; and they read what they are told once more as lines of shell.
     common = [
         f"-XX:MaxMetaspaceSize={METASPACE}m",
-        *QUICK,
         *SHARED,
         *_module_options().split(),
         *known,
@@ -307,14 +307,25 @@ def prepare(
     told = ["--configDir", "conf"]
     direct = f"-XX:MaxDirectMemorySize={sum(DIRECT.values()) + _network(workers)}m"
     heap = sum(TASKMANAGER_HEAP.values())
+    young = f"-Xmn{JOBMANAGER_YOUNG}m"  # all of it is soon in use, however little there is to do
     keeper = [ZOOKEEPER, "conf/zoo.cfg"]
     return [
         replace(
-            program("zookeeper", 15, ZOOKEEPER_HEAP, _EMPTY_STAYS, main=keeper),
+            program("zookeeper", 15, ZOOKEEPER_HEAP, *QUICK, _EMPTY_STAYS, main=keeper),
             before=_DROP_EMPTY_LOGS,
         ),
-        program("jobmanager", 20, JOBMANAGER_HEAP, *to_each_other, main=[JOBMANAGER, *told]),
-        program("taskmanager", 30, heap, direct, *to_each_other, main=[TASKMANAGER, *told]),
+        program(
+            "jobmanager",
+            20,
+            JOBMANAGER_HEAP,
+            *QUICK,
+            young,
+            *to_each_other,
+            main=[JOBMANAGER, *told],
+        ),
+        program(
+            "taskmanager", 30, heap, *THOROUGH, direct, *to_each_other, main=[TASKMANAGER, *told]
+        ),
     ]
 
 

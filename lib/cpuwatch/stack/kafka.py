@@ -63,6 +63,8 @@ log.retention.hours=168
 log.retention.bytes=268435456
 log.segment.bytes=67108864
 log.index.size.max.bytes=1048576
+# What compacts topics would take 128 MB as soon as it starts, for keys by the million.
+log.cleaner.dedupe.buffer.size=4194304
 """
 
 _LOG4J = """\

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import Any
 
 import orjson
 import pandas as pd
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException
 
 from cpuwatch import aside, naming, signals, words
 from cpuwatch.errors import CpuwatchError
@@ -22,6 +22,7 @@ from cpuwatch.stack import failures
 from cpuwatch.topics.admin import create, keep_whole, partitions_of, require
 from cpuwatch.topics.client import PatientProducer
 from cpuwatch.topics.consumer import read
+from cpuwatch.topics.encoded import CHUNK, columns_of, encoded
 from cpuwatch.topics.known import BAD_READINGS, READINGS
 
 #: So long Kafka may owe an answer before somebody is told, in seconds.
@@ -41,8 +42,11 @@ _MOST_WAITING = 50_000
 #: millions, and would lose the oldest of more than that.
 _MANY = 500_000
 
-#: How often a sender hears what was delivered, in seconds.
-_POLLED_EVERY = 0.01
+#: A sender looks what was delivered whenever it has sent so many.
+_LOOKED_EVERY = 500
+
+#: So many of its answers are kept to be counted.
+_COUNTED = 100_000
 
 #: How long an endless producer that is told to stop waits for what it sent, in seconds.
 _LAST_PATIENCE = 30.0
@@ -66,13 +70,25 @@ class Sender:
 
     def __init__(self, topic: str, patience: float | None = 30.0) -> None:
         self.topic = topic
-        self.delivered = 0
+        # What `produce` has answered, which is nothing, for each record that it has taken. They are
+        # counted by the very call that sends, so that no interrupt comes between the two.
+        self._accepted: tuple[int, list[None]] = 0, []
+        self._looked = self._answers = self._failed = 0
+        self._turn = threading.Lock()
+        self._at_the_end: int | None = None
         self._answered = time.monotonic()
         self._failures: list[str] = []
+        failed = self._failures.append  # not one of our methods: who holds us could not let go
         self._producer = PatientProducer(
-            **{"message.timeout.ms": 0 if patience is None else int(patience * 1000)}
+            **{
+                "message.timeout.ms": 0 if patience is None else int(patience * 1000),
+                # What was delivered is counted by what waits no longer: a call of ours for each
+                # record would take as long as sending it.
+                "delivery.report.only.error": True,
+                "message.max.bytes": _LARGEST,
+                "on_delivery": lambda error, _message: failed(error.str()),
+            }
         )
-        self._polled = 0.0
 
     def __enter__(self) -> Sender:
         return self
@@ -83,6 +99,7 @@ class Sender:
     def close(self) -> None:
         """Take the connection down; what was not flushed is given up."""
         with signals.held():  # an interrupt in its end would be lost, or come out as another error
+            self._at_the_end = self.delivered
             self._producer.purge()
             self._producer.poll(0)  # what was given up is told: then nothing of it is kept
             going = [self._producer]
@@ -97,47 +114,71 @@ class Sender:
         CpuwatchError
             If the record is larger than a broker takes.
         """
-        encoded = orjson.dumps(value)
-        encoded_key = None if key is None else orjson.dumps(key)
-        size = len(encoded) + len(encoded_key or b"")
-        if size > _LARGEST:
-            raise CpuwatchError(
-                f"A record for {self.topic} has {size:,} bytes, and Kafka takes {_LARGEST:,}: it"
-                f" begins with {words.shown(encoded[:200].decode(errors='replace'))}. Shorten its"
-                " texts."
-            )
-        if not len(self._producer):
-            self._answered = time.monotonic()  # nothing was asked before
-        while True:
-            try:
-                self._producer.produce(
-                    naming.full(self.topic), encoded, encoded_key, on_delivery=self._on_delivery
-                )
-            except BufferError:
-                self._producer.poll(0.1)  # full: let some go first
-                continue
-            break
-        if time.monotonic() - self._polled > _POLLED_EVERY:
-            self._polled = time.monotonic()
-            self._producer.poll(0)
+        self.send_encoded([orjson.dumps(value)], [None if key is None else orjson.dumps(key)])
 
-    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
-        self._answered = time.monotonic()
-        if error is None:
-            self.delivered += 1
-        else:
-            self._failures.append(error.str())
+    def send_encoded(self, values: Sequence[bytes], keys: Sequence[bytes | None]) -> None:
+        """Send records whose values and keys are JSON already, in their order; as `send` does."""
+        topic = naming.full(self.topic)
+        with self._turn:
+            before, accepted = self._accepted
+            if len(accepted) > _COUNTED:
+                before, accepted = self._accepted = before + len(accepted), []
+            if not len(self._producer):
+                self._answered = time.monotonic()  # nothing was asked before
+            first = len(accepted)
+            while (done := len(accepted) - first) < len(values):
+                given = repeat(topic), values[done:], keys[done:]
+                try:
+                    accepted.extend(map(self._producer.produce, *given))
+                except BufferError:
+                    self._producer.poll(0.1)  # full: let some go first
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                        raise
+                    done = len(accepted) - first
+                    raise self._too_large(values[done], keys[done]) from error
+        if self._sent - self._looked >= _LOOKED_EVERY:
+            self._look()
+
+    def _too_large(self, value: bytes, key: bytes | None) -> CpuwatchError:
+        return CpuwatchError(
+            f"A record for {self.topic} has {len(value) + len(key or b''):,} bytes, and Kafka takes"
+            f" {_LARGEST:,}: it begins with {words.shown(value[:200].decode(errors='replace'))}."
+            " Shorten its texts."
+        )
+
+    @property
+    def _sent(self) -> int:
+        before, accepted = self._accepted
+        return before + len(accepted)
+
+    def _look(self) -> int:
+        """See what has been answered meanwhile; how many records still wait for it."""
+        self._producer.poll(0)
+        self._looked = self._sent
+        waiting = len(self._producer)
+        if self._sent - waiting > self._answers or not waiting:
+            self._answers = self._sent - waiting
+            self._answered = time.monotonic()
+        return waiting
+
+    @property
+    def delivered(self) -> int:
+        """How many records have been confirmed."""
+        if self._at_the_end is not None:
+            return self._at_the_end
+        waiting = self._look()
+        return self._sent - waiting - self._failed - len(self._failures)
 
     @property
     def waiting(self) -> int:
         """How many records have not been confirmed yet."""
-        self._producer.poll(0)
-        return len(self._producer)
+        return self._look()
 
     @property
     def silence(self) -> float:
         """For how long Kafka has owed an answer, in seconds; 0 if it owes none."""
-        return time.monotonic() - self._answered if self.waiting else 0.0
+        return time.monotonic() - self._answered if self._look() else 0.0
 
     def flush(self, patience: float | None = None) -> int:
         """Wait until every record sent is delivered.
@@ -159,16 +200,20 @@ class Sender:
             If any record was not delivered; it says how many and why.
         """
         deadline = None if patience is None else time.monotonic() + patience
+        given_up = ""
         while self._producer.flush(0.1):
             if deadline is not None and time.monotonic() > deadline:
-                self._failures += [f"no answer for {self.silence:.0f} s"] * len(self._producer)
+                given_up = f"no answer for {self.silence:.0f} s"
                 self._producer.purge()
+                self._producer.flush(1.0)  # each of them says that it was given up
                 break
         if self._failures:
-            count, reason = len(self._failures), self._failures[0]
+            count, reason = len(self._failures), given_up or self._failures[0]
+            delivered = self.delivered
+            self._failed += count
             self._failures.clear()
             raise CpuwatchError(
-                f"{count} of {count + self.delivered} records were not delivered to"
+                f"{count} of {count + delivered} records were not delivered to"
                 f" {self.topic} ({reason}). {failures.remedy(settings().state)} Then send them"
                 " again."
             )
@@ -207,13 +252,11 @@ def produce(
     if len(readings) >= _MANY:
         _keep_whole(topic)
     with Sender(topic) as sender:
-        for number, (hostname, cpu, usage, occurred_at, *arrived) in enumerate(_rows(readings), 1):
-            value = {"hostname": hostname, "cpu": cpu, "usage": usage, "occurred_at": occurred_at}
-            if arrived:
-                value[ARRIVED] = arrived[0]
-            sender.send(value, {"hostname": hostname})
-            if number % 1000 == 0:
-                progress(number)
+        sent = 0
+        for values, keys in encoded(*_chunks(readings)):
+            sender.send_encoded(values, keys)
+            sent += len(values)
+            progress(sent)
         sent = sender.flush()
     progress(sent)
     return sent
@@ -225,12 +268,14 @@ def _keep_whole(topic: str) -> None:
         keep_whole(topic)
 
 
-def _rows(readings: pd.DataFrame | Spool) -> Iterator[tuple[Any, ...]]:
+def _chunks(readings: pd.DataFrame | Spool) -> tuple[list[str], Iterator[list[list[Any]]]]:
+    """The names of what they say, and that of some of them at a time."""
     if isinstance(readings, Spool):
-        yield from readings.rows()
-    else:
-        names = [*COLUMNS, *({ARRIVED} & set(readings.columns))]
-        yield from zip(*(readings[name].tolist() for name in names), strict=True)
+        return [*COLUMNS], columns_of(readings.rows(), len(COLUMNS))
+    names = [*COLUMNS, *({ARRIVED} & set(readings.columns))]
+    columns = [readings[name].tolist() for name in names]
+    starts = range(0, len(readings), CHUNK)
+    return names, ([column[start : start + CHUNK] for column in columns] for start in starts)
 
 
 def keep_rejected(rejected: Spool, source: str) -> None:
@@ -342,6 +387,21 @@ def send(
         # What others run looks after its own disk.
         reserve = None if settings().outside("kafka") else _Reserve(tell)
         start = time.monotonic()
+        values: list[bytes] = []
+        keys: list[bytes] = []
+
+        def go() -> None:
+            """Send what is ready, once Kafka has room for it."""
+            watch.look()
+            while sender.waiting > _MOST_WAITING and not stopped.wait(0.1):
+                watch.look()
+            while reserve is not None and reserve.is_touched() and not stopped.wait(1.0):
+                pass
+            sender.send_encoded(values, keys)
+            values.clear()
+            keys.clear()
+            progress(sent)
+
         for number, tick in enumerate(source.ticks):
             # Each tick has its own moment, so that a slow one does not delay all others.
             if rate is not None:
@@ -352,24 +412,23 @@ def send(
                 due = 0.0
             if due > 0 and stopped.wait(max(0.0, due - time.monotonic())):
                 break
-            watch.look()
-            while sender.waiting > _MOST_WAITING and not stopped.wait(0.1):
-                watch.look()
-            while reserve is not None and reserve.is_touched() and not stopped.wait(1.0):
-                pass
             # After a pause the ticks that were missed follow at once, each with its own moment.
             late = max(0.0, time.monotonic() - due)
             now = int((time.time() - late) * 1000)
-            before = sent
             for reading in tick if count is None else islice(tick, count - sent):
                 if source.live:
                     reading["occurred_at"] = now
-                sender.send(dict(reading), {"hostname": reading["hostname"]})
+                values.append(orjson.dumps(reading))
+                keys.append(orjson.dumps({"hostname": reading["hostname"]}))
                 sent += 1
-            if source.endless or sent // 1000 > before // 1000:
-                progress(sent)
+                if len(values) == CHUNK:
+                    go()
+            if due > 0 and values:
+                go()
             if stopped.is_set() or sent == count:
                 break
+        if values:
+            go()
         # After Ctrl-C nobody waits for ever; what was sent before has its time to arrive.
         return sender.flush(_LAST_PATIENCE if source.endless else None)
 
