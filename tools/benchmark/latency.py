@@ -27,8 +27,9 @@ PARTS = ("average in its topic", "alert in its topic", "message in Slack", "all 
 
 def measure(count: int = 50) -> dict[str, list[float]]:
     """So many troubles, each of a host of its own; the milliseconds of each part."""
-    workshop.catch_up("06")
+    workshop.catch_up("07")
     slack.start()
+    waiting.until(lambda: not slack.waiting(), 120, "the notifier does not get on")
     begin = FLEET_START + pd.Timedelta("2 days")
     seen: dict[str, dict[str, float]] = defaultdict(dict)
 
