@@ -6,7 +6,8 @@ Each part does what it compares by turns, so that a machine that becomes slower 
 They are: starts (of the services), throughput (sending, the filter and the windows, against a plain
 loop), others (Kafka's own tool, Flink as it is shipped with its SQL client, Quix Streams and
 Bytewax), latency (from trouble to Slack), memory, and hosts (1 to 1,000 of them). It prints tables
-with medians and spreads, and writes out/bench.json. Its stack is one of its own.
+with medians and spreads, and writes out/bench.json and a figure, out/bench.png. Its stack is one
+of its own.
 
 A time on a machine says little; a ratio in one run says something. No test depends on either.
 """
@@ -34,6 +35,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parent))
 
 from benchmark import bare, kafkas_own, latency, loop, ours, rivals
+from benchmark.figure import draw
 
 from cpuwatch import flink, topics, workshop
 from cpuwatch.readings import FLEET_START
@@ -260,6 +262,7 @@ def main() -> None:
     out = ROOT / "out" / "bench.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    draw(result, out.with_suffix(".png"))
     print(f"\n{out.relative_to(ROOT)} has every figure.")
 
 
