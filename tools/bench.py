@@ -3,11 +3,10 @@
     .venv/bin/python tools/bench.py [MILLIONS_OF_READINGS …] [--rounds N] [--only PART …]
 
 Each part does what it compares by turns, so that a machine that becomes slower does so for all.
-They are: starts (of the services), throughput (sending, the filter and the windows, against a plain
-loop), others (Kafka's own tool, Flink as it is shipped with its SQL client, Quix Streams and
-Bytewax), latency (from trouble to Slack), memory, and hosts (1 to 1,000 of them). It prints tables
-with medians and spreads, and writes out/bench.json and a figure, out/bench.png. Its stack is one
-of its own.
+They are: starts, memory, the demo, latency (from trouble to Slack), throughput (sending, the filter
+and the windows, against a plain loop), others (Kafka's own tool, Flink as it is shipped with its
+SQL client, Quix Streams and Bytewax), and hosts (1 to 1,000 of them). It prints tables with medians
+and spreads, and writes out/bench.json and a figure, out/bench.png. Its stack is one of its own.
 
 A time on a machine says little; a ratio in one run says something. No test depends on either.
 """
@@ -19,12 +18,15 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import datetime, timezone
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ from benchmark import bare, kafkas_own, latency, loop, ours, rivals
 from benchmark.figure import draw
 
 from cpuwatch import flink, topics, workshop
+from cpuwatch.flink.tables import create
 from cpuwatch.readings import FLEET_START
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.stack import control
@@ -47,7 +50,7 @@ from cpuwatch.stack.supervisor import Supervisor
 HOSTS, CPUS = 100, 5
 
 #: What can be measured by itself; the starts always are.
-PARTS = ("memory", "latency", "throughput", "others", "hosts")
+PARTS = ("memory", "demo", "latency", "throughput", "others", "hosts")
 
 #: What is divided by what.
 RATIOS = {
@@ -201,13 +204,31 @@ def memory() -> dict[str, float]:
 
 
 def starts() -> Table:
-    """The milliseconds until all is up, of a stack that is not there yet and of one that is."""
+    """The milliseconds that somebody waits: for the services, a chapter, a preview."""
     table = Table()
     for name in ("up, from nothing", "up, again"):
         table.add(name, 1000 * timed(lambda: control.up(lambda _: None, show=False)))
         if name == "up, from nothing":
             control.down()
     table.add("connect", 1000 * timed(lambda: flink.connect(quiet=True)))
+    with redirect_stdout(StringIO()):
+        table.add("catch up to 06", 1000 * timed(lambda: workshop.catch_up("06")))
+        table.add("begin 06 again", 1000 * timed(lambda: workshop.catch_up("06")))
+        environment = flink.connect(quiet=True)
+        create(environment, "cpu_in")
+        for name, most in (("preview, first", 90), ("preview, second", 91)):
+            query = f"SELECT * FROM cpu_in WHERE usage > {most}"
+            table.add(name, 1000 * timed(lambda query=query: flink.preview(environment, query)))  # type: ignore[misc]
+    return table
+
+
+def demo() -> Table:
+    """The milliseconds of `cpuwatch demo`, on a stack that runs."""
+    table = Table()
+    command = [Path(sys.executable).with_name("cpuwatch"), "demo"]
+    table.add(
+        "demo", 1000 * timed(lambda: subprocess.run(command, check=True, capture_output=True))
+    )
     return table
 
 
@@ -236,11 +257,12 @@ def main() -> None:
         try:
             tell("milliseconds", "start_ms", starts())
             if "memory" in given.only:  # before anything else has filled a heap
-                workshop.catch_up("06")
                 used = Table()
                 for name, figure in memory().items():
                     used.add(name, figure)
                 tell("MB (PSS), after chapter 05", "memory_mb", used)
+            if "demo" in given.only:
+                tell("milliseconds", "demo_ms", demo())
             if "latency" in given.only:
                 found = Table()
                 found.found = latency.measure()
