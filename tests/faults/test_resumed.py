@@ -115,6 +115,23 @@ def test_a_log_that_zookeeper_found_no_room_for_costs_no_job(
     assert {job.name: job.id for job in flink.jobs(running_only=True)} == jobs
 
 
+def test_an_end_that_the_jobmanager_found_no_room_to_note_costs_no_job(
+    stack: Path, jobs: dict[str, str]
+) -> None:
+    """As a full disk leaves it: a name, and nothing in it. Flink would never start again on it."""
+    kill(stack, ["jobmanager"])
+    (results,) = (stack / "flink" / "jobs").glob("job-result-store/*")
+    note = results / f"{'0' * 32}_DIRTY.json"
+    note.touch()
+    left = stack / "flink" / "tmp" / "jobmanager" / "left by one that was killed"
+    left.touch()
+    kill(stack, ["all"])
+    up = cpuwatch("up")
+    assert up.returncode == 0 and "cannot be read" not in up.stderr + up.stdout, up.stderr
+    assert {job.name: job.id for job in flink.jobs(running_only=True)} == jobs
+    assert not note.exists() and not left.exists()
+
+
 @pytest.mark.parametrize("what", ["jobs", "zookeeper"])
 def test_a_stack_whose_jobs_are_damaged_begins_without_them(
     stack: Path, jobs: dict[str, str], sent: list[int], what: str

@@ -214,7 +214,7 @@ def assert_supervisor_runs_what_was_meant(
         for folder in ("", "flink", "kafka", "", "", "", "flink", "flink")
     ]
     for name in ("kafka", "jobmanager", "taskmanager", "zookeeper"):
-        tmp = f"{state}/{'kafka' if name == 'kafka' else 'flink'}/tmp"
+        tmp = f"{state}/{'kafka/tmp' if name == 'kafka' else f'flink/tmp/{name}'}"
         assert f"-Djava.io.tmpdir={tmp}" in said[name]["command"]
     assert f"{state}/postgres/data" in said["postgres"]["command"]
     assert f"{state}/slack" in said["slack"]["command"]

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import version
@@ -82,20 +81,16 @@ _OWN_CONNECTIONS = "-Dpekko.remote.classic.use-passive-connections=off"
 #: Where they keep which jobs there are.
 _KEPT = ("jobs", "zookeeper")
 
-#: On a full disk ZooKeeper may begin a log, and find no room for its header of 16 bytes. There is
-#: nothing in it yet; but it would never start again on such a log (ZOOKEEPER-1621).
-_DROP_EMPTY_LOGS = [
-    "find",
-    "zookeeper",
-    "-name",
-    "log.*",
-    "-size",
-    "-16c",
-    "-exec",
-    "rm",
-    "{}",
-    "+",
-]
+#: By program: where a full disk leaves files that there was no room for, and how to find them. With
+#: one of them it would never start again.
+_NO_ROOM = {
+    # ZooKeeper begins a log, and finds no room for its header of 16 bytes. There is nothing in it
+    # yet (ZOOKEEPER-1621).
+    "zookeeper": ("zookeeper", ["-name", "log.*", "-size", "-16c"]),
+    # The JobManager notes how a job has ended, and has a name for that and no content. Without the
+    # note the job is one that runs still.
+    "jobmanager": ("jobs", ["-name", "*_DIRTY.json", "-empty"]),
+}
 
 #: What the JobManager and ZooKeeper say when they cannot read what they have kept of the jobs.
 DAMAGED = re.compile(rb"Could not recover job|Unexpected exception, exiting abnormally")
@@ -261,7 +256,8 @@ def prepare(
         Options for Java by which its clients know how others' Kafka lets them in: see `access`.
     """
     keys.make(key)
-    for name in ("conf", "plugins", "tmp", "checkpoints", "savepoints", *_KEPT):
+    temporary = [f"tmp/{name}" for name in SERVICE.programs]
+    for name in ("conf", "plugins", *temporary, "checkpoints", "savepoints", *_KEPT):
         (folder / name).mkdir(parents=True, exist_ok=True)
     # By a relative path, which no name of a folder above can spoil: Java's stores are opened by
     # an address, in which some characters mean something.
@@ -279,7 +275,6 @@ def prepare(
         *_module_options().split(),
         *known,
         "-Djava.security.manager=allow",  # Flink's clients of Hadoop's login ask for one
-        f"-Djava.io.tmpdir={folder / 'tmp'}",
         "-Dlog4j.configurationFile=conf/log4j-console.properties",
         marker,
         "-cp",
@@ -299,10 +294,13 @@ def prepare(
     def program(name: str, order: int, heap: int, *more: str, main: list[str]) -> Program:
         command = [
             str(JAVA), f"-Xms{heap}m", f"-Xmx{heap}m", *more,
+            f"-Djava.io.tmpdir={folder / 'tmp' / name}",
             f"-Dlog.file=../logs/{name}.log",  # what Flink's own page shows as its log
             *common, *main,
         ]  # fmt: skip
-        return Program(name, command, environment, order=order, folder=folder)
+        return Program(
+            name, command, environment, order=order, folder=folder, before=_tidying(name)
+        )
 
     told = ["--configDir", "conf"]
     direct = f"-XX:MaxDirectMemorySize={sum(DIRECT.values()) + _network(workers)}m"
@@ -310,10 +308,7 @@ def prepare(
     young = f"-Xmn{JOBMANAGER_YOUNG}m"  # all of it is soon in use, however little there is to do
     keeper = [ZOOKEEPER, "conf/zoo.cfg"]
     return [
-        replace(
-            program("zookeeper", 15, ZOOKEEPER_HEAP, *QUICK, _EMPTY_STAYS, main=keeper),
-            before=_DROP_EMPTY_LOGS,
-        ),
+        program("zookeeper", 15, ZOOKEEPER_HEAP, *QUICK, _EMPTY_STAYS, main=keeper),
         program(
             "jobmanager",
             20,
@@ -327,6 +322,19 @@ def prepare(
             "taskmanager", 30, heap, *THOROUGH, direct, *to_each_other, main=[TASKMANAGER, *told]
         ),
     ]
+
+
+def _tidying(name: str) -> list[str]:
+    """What deletes, before a program starts, what stands in its way and what it has left behind.
+
+    Each start of a JobManager or a TaskManager unpacks 21 MB, which stay if it is killed.
+    """
+    own = f"tmp/{name}"
+    everything = ["-path", f"{own}/*"]
+    if name not in _NO_ROOM:
+        return ["find", own, *everything, "-delete"]
+    place, empty = _NO_ROOM[name]
+    return ["find", own, place, "(", *everything, "-o", *empty, ")", "-delete"]
 
 
 def zookeeper(port: int, key: str) -> dict[str, str]:
