@@ -86,6 +86,9 @@ class Job:
     in_order
         Whether the order of its rows matters to who reads them. Then one worker makes them: of
         several, each writes its own in order, and theirs come as it happens.
+    awaited
+        Whether people wait for each of its rows: then its checkpoints, with which rows can be seen,
+        come twice as often as those of others.
     also_writes
         Further tables that it writes, if it is a statement set.
     also_reads
@@ -100,6 +103,7 @@ class Job:
     parameters: tuple[str, ...] = ()
     hint: str = ""
     in_order: bool = False
+    awaited: bool = False
     also_writes: tuple[str, ...] = ()
     also_reads: tuple[str, ...] = ()
 
@@ -161,6 +165,7 @@ JOBS = (
         ),
         parameters=("default_top", "min_readings", "cooldown"),
         in_order=True,
+        awaited=True,
         hint="Step by step: is this window over, until when was the cpu over before"
         " it, and is that longer ago than the cooldown? LAG looks at the row before.",
     ),

@@ -23,7 +23,7 @@ from cpuwatch.flink.cluster import (
     readers,
     wait_until_running,
 )
-from cpuwatch.flink.environment import CHAINS, PHASES, WORKERS, ask, clean, streamed
+from cpuwatch.flink.environment import CHAINS, CHECKPOINTS, PHASES, WORKERS, ask, clean, streamed
 from cpuwatch.progress import Line
 
 if TYPE_CHECKING:
@@ -298,6 +298,7 @@ def submit(
         environment.get_config().set("pipeline.name", known_as)
         wanted = _wanted(environment, statement, chained)
         wanted[WORKERS] = str(workers)
+        wanted |= _checkpoints(environment, name)
         if from_savepoint is not None:
             wanted[_STATE] = from_savepoint
         with _options(environment, wanted):
@@ -333,6 +334,15 @@ def _wanted(
     if times and left_out and not theirs.contains_key(PHASES):
         wanted[PHASES] = "ONE_PHASE"
     return wanted
+
+
+def _checkpoints(environment: TableEnvironment, name: str) -> dict[str, str]:
+    """How often a job whose rows people wait for makes checkpoints, if not as often as others."""
+    known = pipeline.job(name)
+    usual = re.fullmatch(r"(\d+) ms", environment.get_config().get(CHECKPOINTS, ""))
+    if known is None or not known.awaited or usual is None:
+        return {}
+    return {CHECKPOINTS: f"{max(10, int(usual[1]) // 2)} ms"}
 
 
 @contextmanager
