@@ -15,6 +15,8 @@ from conftest import cpuwatch, processes_of
 from story import assert_results, write_thresholds
 
 from cpuwatch import flink, readings, slack, topics
+from cpuwatch.flink import cluster
+from cpuwatch.settings import settings
 from cpuwatch.stack.supervisor import Supervisor
 
 #: It is also about when things come: as often as an attendee's jobs show them.
@@ -113,6 +115,17 @@ def test_a_log_that_zookeeper_found_no_room_for_costs_no_job(
     up = cpuwatch("up")
     assert up.returncode == 0 and "cannot be read" not in up.stderr + up.stdout, up.stderr
     assert {job.name: job.id for job in flink.jobs(running_only=True)} == jobs
+
+
+def test_a_job_whose_rows_people_wait_for_makes_checkpoints_twice_as_often(
+    stack: Path, jobs: dict[str, str]
+) -> None:
+    found = {
+        name: cluster.rest(f"/jobs/{one}/checkpoints/config")["interval"]
+        for name, one in jobs.items()
+    }
+    usual = round(1000 * settings().checkpoints)
+    assert found == {name: usual // 2 if name == "cpu_notification" else usual for name in found}
 
 
 def test_an_end_that_the_jobmanager_found_no_room_to_note_costs_no_job(
