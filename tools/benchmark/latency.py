@@ -15,6 +15,7 @@ import pandas as pd
 from cpuwatch import slack, topics, waiting, workshop
 from cpuwatch.readings import FLEET_START
 from cpuwatch.slack import standin
+from cpuwatch.topics.consumer import Follower
 
 #: So many other hosts report all the time: some in each partition.
 _OTHERS = 16
@@ -33,7 +34,7 @@ def measure(count: int = 50) -> dict[str, list[float]]:
     begin = FLEET_START + pd.Timedelta("2 days")
     seen: dict[str, dict[str, float]] = defaultdict(dict)
 
-    def note(topic: str) -> object:
+    def note(topic: str) -> Follower:
         def noted(record: dict[str, object]) -> None:
             if str(record["hostname"]).startswith("bench-"):
                 seen[topic].setdefault(str(record["hostname"]), time.perf_counter())
@@ -42,7 +43,7 @@ def measure(count: int = 50) -> dict[str, list[float]]:
 
     found: dict[str, list[float]] = {name: [] for name in PARTS}
     averages, alerts = note(topics.AVERAGES), note(topics.ALERTS)
-    with averages, alerts, topics.Sender(topics.READINGS) as sender:  # type: ignore[attr-defined]
+    with averages, alerts, topics.Sender(topics.READINGS) as sender:
 
         def tick(second: int, *more: str) -> None:
             moment = (begin.value // 10**9 + second) * 1000
