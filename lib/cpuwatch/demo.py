@@ -509,9 +509,8 @@ class _Place:
 
     def produce(self, given: Input) -> str:
         """Make the topics, and send the readings; what was done, in words."""
-        wanted = {sql.topic(table) for table in pipeline.tables(self._jobs)}
-        for topic in sorted(one for one in wanted if one is not None):
-            topics.create(self._run.topic(topic), whole=True)
+        for topic in self._topics():
+            topics.create(topic, whole=True)
         topics.produce(given.readings, self._run.topic(topics.READINGS))
         topics.keep_rejected(given.rejected, given.source)
         said = f"{len(given.readings):,} readings into Kafka"
@@ -545,8 +544,7 @@ class _Place:
                     workers=1 if job.in_order else None,
                 )
             )
-        for started in jobs:
-            flink.wait_until_finished(started)
+        self._await_end(*jobs)
 
     def learn(self) -> None:
         """Score each reading."""
@@ -556,7 +554,7 @@ class _Place:
             create(environment, table)
         keep_apart(environment, self._run)
         scored = flink.submit(environment, self._run.job(learned.JOB), learned.score(environment))
-        flink.wait_until_finished(scored)
+        self._await_end(scored)
 
     def over_score(self, threshold: float) -> pd.DataFrame:
         """The windows in which a reading has at least this score."""
@@ -567,6 +565,16 @@ class _Place:
             ],
             ignore_index=True,
         )
+
+    def _await_end(self, *jobs: flink.Job) -> None:
+        """Wait until jobs have read all, and what they wrote can be read."""
+        for started in jobs:
+            flink.wait_until_finished(started)
+        topics.await_committed(*self._topics())
+
+    def _topics(self) -> list[str]:
+        wanted = {sql.topic(table) for table in pipeline.tables(self._jobs)}
+        return sorted(self._run.topic(one) for one in wanted if one is not None)
 
     def _text(self, name: str) -> str:
         text = sql.taught(name, self._parameters)

@@ -16,8 +16,11 @@ import pytest
 import twin
 from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
 
-from cpuwatch import demo, flink, readings, thresholds, topics, web
+from cpuwatch import demo, flink, readings, sql, thresholds, topics, web
+from cpuwatch.flink import cluster
 from cpuwatch.flink.cluster import rest
+from cpuwatch.flink.environment import CHECKPOINTS
+from cpuwatch.flink.tables import create
 from cpuwatch.settings import settings
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -77,6 +80,43 @@ def test_a_taskmanager_killed_in_mid_stream_costs_no_row_and_doubles_none(
     windows = twin.averages(many, 30)
     twin.assert_equal(result.windows.table(), windows)
     twin.assert_equal(result.alerts, twin.alerts(windows, readings.THRESHOLDS))
+
+
+@pytest.mark.parametrize("when", ["while it is waited for", "before it is waited for"])
+def test_a_job_that_has_begun_anew_is_settled_when_it_has_read_all_once_more(
+    stack: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """What it told of itself before it died stays there for a while, and says nothing now."""
+    fleet = readings.fleet()
+    topics.empty(topics.READINGS)
+    topics.empty(topics.FILTERED)
+    topics.produce(fleet)
+    environment = flink.connect(fresh=True)
+    for table in ("cpu_in", "cpu_out_filter"):
+        create(environment, table)
+    # None of its own: so what dies has read everything, and nothing of that is kept.
+    environment.get_config().set(CHECKPOINTS, "10 min")
+    job = flink.deploy(environment, "cpu_filter", sql.taught("cpu_filter"))
+    victim = psutil.Process(pid_of("taskmanager", stack))
+    if when == "before it is waited for":
+        _wait_for(lambda: sum(cluster.offsets(job).values()) == len(fleet) - 2)
+        victim.kill()
+        _wait_for(lambda: cluster.status(job).state == "RESTARTING")
+        assert sum(cluster.offsets(job).values()) == len(fleet) - 2, "as of before"
+    else:
+
+        def ask(path: str, method: str = "GET", body: object = None) -> object:
+            if method == "POST" and victim.is_running():
+                victim.kill()
+                victim.wait(20)
+            return rest(path, method, body)
+
+        monkeypatch.setattr("cpuwatch.flink.settle.rest", ask)
+    flink.wait_until_settled(job, quiet=True)
+    assert not victim.is_running()
+    found = topics.read(topics.FILTERED)
+    flink.cancel("cpu_filter")
+    assert sorted(found["usage"]) == sorted(fleet.loc[fleet["usage"] > 80, "usage"])
 
 
 def _running(prefix: str) -> list[flink.Job]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import twin
 
 from cpuwatch import flink, readings, results, sql, topics
+from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.tables import create
 
 
@@ -95,3 +97,23 @@ def test_a_record_without_a_time_stops_no_window(stack: Path, how: str) -> None:
     )
     flink.cancel("cpu_agg")
     twin.assert_equal(found, twin.averages(fleet, 30)[:35])
+
+
+@pytest.mark.parametrize("end", ["commit_transaction", "abort_transaction"])
+def test_what_is_not_committed_yet_is_waited_for(stack: Path, end: str) -> None:
+    """Kafka writes into each partition that a transaction is over after it has said that it is."""
+    topics.empty(topics.FILTERED)
+    options = topics.client_settings(**{"transactional.id": "somebody"})
+    producer = confluent_kafka.Producer(options)
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    producer.produce(topics.FILTERED, b"{}")
+    assert producer.flush(20) == 0
+    with pytest.raises(CpuwatchError, match="In cpu_load_stats_real_filter a transaction is open"):
+        topics.await_committed(topics.FILTERED, seconds=1)
+    with ThreadPoolExecutor() as pool:
+        waits = pool.submit(topics.await_committed, "no_such_topic", topics.FILTERED)
+        assert not waits.done()
+        getattr(producer, end)(20)
+        waits.result(20)
+    assert topics.count(topics.FILTERED) == (end == "commit_transaction")

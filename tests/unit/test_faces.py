@@ -123,6 +123,7 @@ FACES = {
         "State",
         "Stream",
         "ask",
+        "await_committed",
         "clear",
         "client_settings",
         "count",

@@ -57,6 +57,9 @@ _RECORDS_READ = re.compile(r"^\d+\.Source__.*\.numRecordsIn$")
 #: The metric that says how many records came after their window had closed.
 _LATE = re.compile(r"\.numLateRecordsDropped$")
 
+#: The option that says how often it asks its TaskManagers for metrics.
+_FETCHED_EVERY = "metrics.fetcher.update-interval"
+
 #: Causes that no patience mends.
 _HOPELESS = re.compile(
     r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException"
@@ -276,6 +279,24 @@ def refreshed(question: Callable[[], Result]) -> Result:
     question()
     time.sleep(1.0)
     return question()
+
+
+def metrics_delay() -> float:
+    """For how long, in seconds, the cluster may tell of metrics what was true before."""
+    found = {one["key"]: one["value"] for one in rest("/jobmanager/config")}
+    every = re.fullmatch(r"(\d+)\s*(ms|s|min)?", str(found.get(_FETCHED_EVERY, "")).strip())
+    if every is None:
+        return 10.0  # Flink's own
+    return int(every[1]) * {"s": 1.0, "min": 60.0}.get(every[2] or "ms", 0.001)
+
+
+def changed(job: Job) -> int:
+    """When a job, or one of its tasks, last came into another state; 0 if nobody knows it.
+
+    In milliseconds, by the cluster's clock; at once, where its page tells of it a moment later.
+    """
+    there = rest("/jobs/overview")["jobs"]
+    return next((int(one["last-modification"]) for one in there if one["jid"] == job.id), 0)
 
 
 def free_slots() -> int:

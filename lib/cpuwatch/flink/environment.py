@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -55,8 +54,8 @@ PHASES = "table.optimizer.agg-phase-strategy"
 #: Java's threads in which an environment was made.
 _PREPARED: set[int] = set()
 
-#: This process's environment, by the address of its cluster.
-_CONNECTED: dict[tuple[str, Path], TableEnvironment] = {}
+#: This process's environment, by its cluster, and by the settings that it was made with.
+_CONNECTED: dict[tuple[object, ...], TableEnvironment] = {}
 
 #: For an environment of streams the plans of the tables that became streams.
 _STREAMED: WeakKeyDictionary[TableEnvironment, list[str]] = WeakKeyDictionary()
@@ -117,7 +116,13 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
 
     line = Line("Connected to Flink.", quiet)
     # Another stack may have had the same address, and other keys.
-    which = (config.flink_address, config.notes)
+    which = (
+        config.flink_address,
+        config.notes,
+        config.prefix,
+        config.parallelism,
+        config.checkpoints,
+    )
     if not fresh and which in _CONNECTED:
         return _CONNECTED[which]
     start = time.monotonic()

@@ -137,6 +137,12 @@ def read_by(job: Job) -> dict[str, dict[str, int]]:
     return {name: _ends(one) for name, one in topics.states(*note["reads"]).items()}
 
 
+def writes(job: Job) -> list[str]:
+    """The topics that a noted job writes; empty if it was not noted."""
+    note = _notes().get(job.name, {})
+    return list(note["writes"]) if note.get("id") == job.id else []
+
+
 def note_settled(job: Job, read: Mapping[str, dict[str, int]]) -> None:
     """Note that a job has written all that follows from its input.
 
@@ -149,7 +155,7 @@ def note_settled(job: Job, read: Mapping[str, dict[str, int]]) -> None:
     """
     note = _notes().get(job.name, {})
     if read and note.get("id") == job.id:
-        wrote = {name: _ends(one) for name, one in topics.states(*note["writes"]).items()}
+        wrote = {name: _ends(one) for name, one in topics.states(*writes(job)).items()}
         _write(job.name, {**note, "settled": {"read": dict(read), "wrote": wrote}})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cpuwatch import waiting, web
+from cpuwatch import topics, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, deployment, explain, noted, tables
 from cpuwatch.flink.cluster import ENDED, Job, rest
@@ -69,6 +69,7 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
     line.show(f"{one.name}: writing its savepoint")
     one = cluster.wait_until_running(one)
     made = Savepoint(one.name, _stopped(one))
+    topics.await_committed(*noted.writes(one))
     texts = noted.texts(one)
     for old in noted.note_savepoint(made.job, made.place, texts, KEPT):
         _dispose(old)

@@ -2,26 +2,27 @@
 
 A continuous job never ends, so there is no end to wait for. Its result is settled when it
 has read its input to the end, and has then made a checkpoint: the exactly-once sink shows
-its rows at each checkpoint.
+its rows at each checkpoint. What began anew in the midst of that reads on from the checkpoint
+before, so it is waited for from the start.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from contextlib import suppress
 
 from cpuwatch import topics, waiting, web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, noted, watermarks
+from cpuwatch.flink import cluster, explain, noted, watermarks
 from cpuwatch.flink.cluster import ENDED, Job, rest
 from cpuwatch.progress import Line, bar
 
 #: In a job's plan: a table whose watermark moves now and then.
 _PERIODIC = re.compile(r"watermark=\[(?!.*watermarkEmitStrategy=\[on-event\])")
 
-#: Metrics are fetched twice a second; and a busy machine is late.
-_MARGIN = 2.0
+#: What a busy machine is late, beside what metrics are late anyhow, in seconds.
+_MARGIN = 1.5
 
 Place = tuple[str, int]
 
@@ -34,7 +35,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
     job
         From `flink.deploy`, `flink.submit` or `flink.jobs`.
     timeout
-        In seconds.
+        In seconds: for reading, and for what comes after it.
     quiet
         Whether to show no progress.
 
@@ -51,29 +52,16 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
     line = Line(f"{job.name}: {bar(1.0)}, all read and committed", quiet)
     reading = _Reading(job)
     reaches = noted.read_by(job)
-
-    def settled(state: str) -> bool:
-        if state in ENDED:
-            return state == "FINISHED"
-        return state == "RUNNING" and reading.is_done()
-
-    def show(_: Job) -> None:
-        line.show(f"{job.name}: {bar(reading.share())}, reading")
-
-    now = cluster.wait(
-        job, settled, f"{job.name} to read all its input", timeout, show, reading.missing
-    )
+    now = job
+    while now.state not in ENDED:
+        now = reading.await_end(timeout, line)
+        if now.state == "RUNNING" and reading.is_committed(timeout, line):
+            break
     if now.state == "CANCELED":
         raise CpuwatchError(f"Somebody cancelled the job {job.name}: deploy it again.")
+    # Kafka has yet to write into each partition that what a checkpoint committed may be read.
+    topics.await_committed(*noted.writes(job))
     if now.state == "RUNNING":
-        reading.check_watermark()
-        _await_watermark(job, timeout)
-        line.show(f"{job.name}: {bar(1.0)}, waiting for its checkpoint")
-        deadline = time.monotonic() + timeout
-        # A sink commits once it hears that a checkpoint is complete. It has heard of the
-        # first before it takes part in the second.
-        for _ in range(2):
-            _checkpoint(job, deadline)
         noted.note_settled(job, reaches)
     line.end()
     return now
@@ -84,10 +72,53 @@ class _Reading:
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._delay = cluster.metrics_delay()
+        self._refresh = int(rest("/config")["refresh-interval"])  # ms
+        self._since = 0  # when it came into the state in which it read all
         self._last: dict[Place, int] = {}  # the offset of the last record, -1 if there is none
         self._read: dict[Place, int] = {}
 
-    def is_done(self) -> bool:
+    def await_end(self, timeout: float, line: Line) -> Job:
+        """Wait until it has read all that there is, or has ended."""
+
+        def has_read(state: str) -> bool:
+            if state in ENDED:
+                return state in ("FINISHED", "CANCELED")
+            # Asked for first: whatever happens from here on shows itself in it.
+            self._since = cluster.changed(self._job)
+            return state == "RUNNING" and self._is_new() and self._is_done()
+
+        def show(_: Job) -> None:
+            line.show(f"{self._job.name}: {bar(self._share())}, reading")
+
+        what = f"{self._job.name} to read all its input"
+        return cluster.wait(self._job, has_read, what, timeout, show, self._missing)
+
+    def is_committed(self, timeout: float, line: Line) -> bool:
+        """Have what it has read committed: whether it is still the one that has read it."""
+        self._check_watermark()
+        _await_watermark(self._job, timeout, self._delay + _MARGIN)
+        line.show(f"{self._job.name}: {bar(1.0)}, waiting for its checkpoint")
+        deadline = time.monotonic() + timeout
+        # A sink commits once it hears that a checkpoint is complete. It has heard of the
+        # first before it takes part in the second.
+        for _ in range(2):
+            _checkpoint(self._job, deadline)
+        return cluster.changed(self._job) == self._since
+
+    def _is_new(self) -> bool:
+        """Whether the metrics are of now: for a while those of before a restart stay there."""
+        try:
+            found = rest(f"/jobs/{self._job.id}")
+        except web.HTTPError:
+            return False  # another JobManager just takes it up
+        age = found["now"] - self._since
+        if not self._since or age <= self._refresh:
+            return False  # what its page tells may be older than that
+        begun_anew = found["timestamps"]["RESTARTING"] > 0
+        return not begun_anew or age > 1000 * (self._delay + _MARGIN)
+
+    def _is_done(self) -> bool:
         read = cluster.offsets(self._job)
         if not read:
             return False  # it has not begun, or its metrics are not there yet
@@ -105,12 +136,12 @@ class _Reading:
     def _behind(self) -> list[Place]:
         return [place for place, last in self._last.items() if self._read.get(place, -1) < last]
 
-    def share(self) -> float:
+    def _share(self) -> float:
         total = sum(last + 1 for last in self._last.values())
         done = sum(min(self._read.get(p, -1), last) + 1 for p, last in self._last.items())
         return done / total if total else 0.0
 
-    def missing(self) -> str | None:
+    def _missing(self) -> str | None:
         if not self._read:
             return None
         names = ", ".join(sorted({topic for topic, _ in self._read}))
@@ -123,7 +154,7 @@ class _Reading:
             f" partition {number} of {topic}. A slow machine may need more time: wait again."
         )
 
-    def check_watermark(self) -> None:
+    def _check_watermark(self) -> None:
         """Raise if windows can never close because one partition holds the watermark back."""
         empty = [(topic, number) for (topic, number), last in self._last.items() if last < 0]
         if not empty:
@@ -138,7 +169,7 @@ class _Reading:
             )
 
 
-def _await_watermark(job: Job, timeout: float) -> None:
+def _await_watermark(job: Job, timeout: float, margin: float) -> None:
     """Wait until the watermark has reached all that was read: it is what closes windows.
 
     Where it follows each record, that has happened. Where it moves now and then, it has done so
@@ -146,7 +177,7 @@ def _await_watermark(job: Job, timeout: float) -> None:
     """
     if not _PERIODIC.search(_plan(job)):
         return
-    still = 2 * noted.tick(job) + _MARGIN
+    still = 2 * noted.tick(job) + margin
     since, before = time.monotonic(), None
 
     def stands_still() -> bool:
@@ -172,23 +203,29 @@ def _plan(job: Job) -> str:
 
 def _checkpoint(job: Job, deadline: float) -> None:
     """Have the job make a checkpoint, and wait until it is complete."""
+    why = ""
+
+    def ask() -> bool:
+        nonlocal why
+        asked = rest(f"/jobs/{job.id}/checkpoints", "POST", {"checkpointType": "FULL"})
+        where = f"/jobs/{job.id}/checkpoints/{asked['request-id']}"
+        while (found := rest(where))["status"]["id"] == "IN_PROGRESS":
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        # What is asked of a job whose tasks do not all run yet has come to its end, too: in vain.
+        trace = (found["operation"].get("failureCause") or {}).get("stack-trace", "")
+        why = explain.java(trace) if trace else why
+        return found["operation"].get("checkpointId") is not None
+
     while True:
-        status: dict[str, Any] = {"status": {"id": "REFUSED"}}
-        try:
-            asked = rest(f"/jobs/{job.id}/checkpoints", "POST", {"checkpointType": "FULL"})
-            where = f"/jobs/{job.id}/checkpoints/{asked['request-id']}"
-            while (status := rest(where))["status"]["id"] == "IN_PROGRESS":
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(0.02)
-        except web.HTTPError:
-            pass  # it restarts just now
-        if status["status"]["id"] == "COMPLETED" and "failure-cause" not in status["operation"]:
-            return
+        with suppress(web.HTTPError):  # it restarts just now
+            if ask():
+                return
         if time.monotonic() > deadline:
-            why = cluster.failure(job) or "Flink gives no cause"
+            cause = cluster.failure(job) or why.rstrip(".") or "Flink gives no cause"
             raise CpuwatchError(
-                f"{job.name} has read its input, but makes no checkpoint ({why}), and without"
+                f"{job.name} has read its input, but makes no checkpoint ({cause}), and without"
                 f" one its result is not shown. Look at its page: {cluster.page(job)}"
             )
         time.sleep(cluster.PAUSE)

@@ -2,6 +2,7 @@
 
 from cpuwatch.topics.admin import (
     State,
+    await_committed,
     clear,
     create,
     delete,
@@ -59,6 +60,7 @@ __all__ = [
     "State",
     "Stream",
     "ask",
+    "await_committed",
     "clear",
     "client_settings",
     "count",

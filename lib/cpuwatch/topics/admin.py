@@ -7,7 +7,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -226,18 +232,77 @@ def states(*names: str) -> dict[str, State]:
     return ask(lambda client: _states(client, names))
 
 
-def _states(client: AdminClient, names: Iterable[str]) -> dict[str, State]:
-    described = _done(
+def await_committed(*names: str, seconds: float = TIMEOUT) -> None:
+    """Wait until all that stands in topics now is committed, or taken back: readers see it then.
+
+    Who commits a transaction hears from Kafka that it is committed before Kafka has written that
+    into each partition, and what reads committed records alone stops before.
+
+    Parameters
+    ----------
+    *names
+        The topics' names; one that is not there is left out.
+    seconds
+        For how long.
+
+    Raises
+    ------
+    CpuwatchError
+        If a transaction stays open, or Kafka does not answer.
+    """
+    wanted = _ends(names, IsolationLevel.READ_UNCOMMITTED)
+    behind = dict(wanted)
+
+    def are_committed() -> bool:
+        nonlocal behind
+        stable = _ends(names, IsolationLevel.READ_COMMITTED)
+        # One that was made anew meanwhile has nothing of that.
+        behind = {one: end for one, end in wanted.items() if stable.get(one, end) < end}
+        return not behind
+
+    def still_open() -> str:
+        name = shown(next(iter(behind)).topic)
+        return (
+            f"In {name} a transaction is open still, {seconds:.0f} seconds after its last record:"
+            " nobody sees what stands behind it. Whatever wrote it has died, and has not begun"
+            " anew: deploy that job again, which ends it."
+        )
+
+    waiting.until(are_committed, seconds, still_open)
+
+
+def _ends(names: Iterable[str], level: IsolationLevel) -> dict[TopicPartition, int]:
+    """Where each partition ends: for all readers, or for those of committed records alone."""
+
+    def find(client: AdminClient) -> dict[TopicPartition, int]:
+        return _offsets(client, _described(client, names), level)
+
+    return ask(find) if names else {}
+
+
+def _described(client: AdminClient, names: Iterable[str]) -> dict[str, Any]:
+    """What Kafka says of each topic, by its full name; one that is not there is left out."""
+    return _done(
         client.describe_topics(TopicCollection([full(name) for name in names])),
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     )
+
+
+def _offsets(
+    client: AdminClient, described: Mapping[str, Any], level: IsolationLevel
+) -> dict[TopicPartition, int]:
     wanted = {
         TopicPartition(name, part.id): OffsetSpec.latest()
         for name, one in described.items()
         for part in one.partitions
     }
+    found = client.list_offsets(wanted, isolation_level=level) if wanted else {}
+    return {where: one.result(TIMEOUT).offset for where, one in found.items()}
+
+
+def _states(client: AdminClient, names: Iterable[str]) -> dict[str, State]:
+    described = _described(client, names)
     ends: dict[str, dict[int, int]] = {name: {} for name in described}
-    if wanted:
-        for place, found in client.list_offsets(wanted).items():
-            ends[place.topic][place.partition] = found.result(TIMEOUT).offset
-    return {shown(name): State(str(one.topic_id), ends[name]) for name, one in described.items()}
+    for one, end in _offsets(client, described, IsolationLevel.READ_UNCOMMITTED).items():
+        ends[one.topic][one.partition] = end
+    return {shown(name): State(str(had.topic_id), ends[name]) for name, had in described.items()}
