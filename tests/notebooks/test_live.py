@@ -1,11 +1,15 @@
-"""Chapter 9, with its live cells: an alert comes in time, and nothing is lost through a kill."""
+"""Chapters 9 and 11, with their live cells: an alert comes in time, nothing is lost through a kill;
+a partition that falls silent counts no more, and then does again.
+"""
 
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from book import BOOKS, PATIENCE
 from nbclient import NotebookClient
@@ -31,6 +35,12 @@ def taskmanager() -> int:
     return int(Supervisor(settings().state).programs()["taskmanager"]["pid"])
 
 
+def said(notebook: nbformat.NotebookNode, words: str) -> str:
+    """What the cell has printed in whose code these words are."""
+    cell = next(one for one in notebook.cells if words in one.source)
+    return "".join(one.get("text", "") for one in cell.outputs)
+
+
 def test_trouble_is_told_in_time_and_a_kill_loses_nothing(stack: Path) -> None:
     workshop.reset()
     before = taskmanager()
@@ -54,11 +64,54 @@ def test_trouble_is_told_in_time_and_a_kill_loses_nothing(stack: Path) -> None:
     assert not found["streams"]
     assert taskmanager() != before
 
-    def said(words: str) -> str:
-        cell = next(one for one in notebook.cells if words in one.source)
-        return "".join(one.get("text", "") for one in cell.outputs)
+    assert "▲ sleepy is over its threshold of 40%" in said(notebook, "stream.trouble")
+    assert "▲ my-machine is over its threshold of 50%" in said(notebook, "workshop.Stress")
+    assert "taskmanager is dead" in said(notebook, "workshop.kill")
+    assert workshop.jobs().empty
 
-    assert "▲ sleepy is over its threshold of 40%" in said("stream.trouble")
-    assert "▲ my-machine is over its threshold of 50%" in said("workshop.Stress")
-    assert "taskmanager is dead" in said("workshop.kill")
+
+#: Keeps what the picture of the watermarks was made of.
+KEEP = """
+from cpuwatch.figures import live as drawn
+
+def keep(table, draw=drawn.behind):
+    keep.seen = table
+    return draw(table)
+
+drawn.behind = keep
+"""
+
+SEEN = """
+print(keep.seen.to_json(orient="records", date_unit="ms"))
+"""
+
+
+def test_a_silent_partition_holds_the_watermark_for_a_while(stack: Path) -> None:
+    workshop.reset()
+    notebook = nbformat.read(BOOKS[11], 4)
+    at = next(n for n, cell in enumerate(notebook.cells) if "follow_watermarks" in cell.source)
+    stops = next(n for n, cell in enumerate(notebook.cells) if "stream.stop" in cell.source)
+    assert all("live" in notebook.cells[n].metadata["tags"] for n in (at, stops))
+    new = nbformat.v4.new_code_cell
+    notebook.cells = [
+        *notebook.cells[:at], new(KEEP), *notebook.cells[at : stops + 1], new(SEEN),
+        new("workshop.stop_jobs()"),
+    ]  # fmt: skip
+    client = NotebookClient(
+        notebook, timeout=PATIENCE, record_timing=False, resources={"metadata": {"path": stack}}
+    )
+    client.execute()
+    pictures = [one for one in notebook.cells[at + 1].outputs if "image/png" in one.get("data", {})]
+    assert len(pictures) == 1, "each in the place of the one before"
+    assert said(notebook, "stream.stop").endswith(" late\n")
+    seen = pd.read_json(StringIO(said(notebook, SEEN)))
+    wide = seen.pivot(index="time", columns="whose", values="behind")
+    silent = wide[["partition 0", "partition 1"]].max().idxmax()
+    # It was silent for 25 seconds, beside the ten that each watermark is behind.
+    assert wide[silent].max() > 25
+    held = (wide["the job"] - wide[silent]).abs() < 2
+    longest = wide[silent] > 25
+    assert held.any(), "until it counts no more, the job waits for it"
+    assert not held[longest].any(), "then it goes on without"
+    assert wide[silent].iloc[-1] < 25, "and it came back"
     assert workshop.jobs().empty

@@ -152,3 +152,14 @@ def test_a_check_before_the_work_says_what_to_do_first(stack: Any) -> None:
     for name in NAMES:
         verdict = exercises.judge(name, "SELECT 1 AS n")
         assert not verdict.right and verdict.says, name
+
+
+def test_more_than_a_check_can_look_at_is_said_to_be(stack: Any) -> None:
+    workshop.reset()
+    topics.create(topics.READINGS)
+    topics.produce(workshop.fleet(ticks=5800))  # 203,000 of them
+    for name in ("01-warm-up", "02-core", "03-core"):
+        verdict = exercises.judge(name, 1 if name == "01-warm-up" else "SELECT 1 AS n")
+        assert not verdict.right
+        assert "holds 203,000 records, and a check looks at 200,000 at most" in verdict.says
+    workshop.reset()

@@ -9,21 +9,12 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from cpuwatch import naming, pipeline, sql, words
+from cpuwatch import pipeline, sql, words
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.doctor.samples import Sample
-from cpuwatch.flink import cluster, noted
+from cpuwatch.flink import noted, watermarks
 from cpuwatch.flink.cluster import Job
 from cpuwatch.readings.reading import PIPELINE_TIMES
-
-#: The watermark of one partition, and that of the operator which holds windows.
-_OF_PARTITION = re.compile(
-    r"\.split\.(?P<topic>.+)-(?P<partition>\d+)\.watermark\.currentWatermark$"
-)
-_OF_WINDOWS = re.compile(r"^\d+\.currentInputWatermark$")
-
-#: Flink's word for 'no watermark yet'.
-_NONE = -(2**63)
 
 #: Readings as new as this, in seconds: the next will close the window by themselves.
 _LIVE = 60.0
@@ -139,7 +130,7 @@ def _open_window(what: str, now: Job, text: str, inputs: list[Sample]) -> Findin
     ends = (moment // step * step + step for moment in times)
     end = next((one for one in ends if one - 1 > mark), times[-1] // step * step + step)
     closes = end + delay * 1000
-    stands = "has not begun" if mark == _NONE else f"stands at {_moment(mark)}"
+    stands = "has not begun" if mark == watermarks.NONE else f"stands at {_moment(mark)}"
     says = (
         f"all is read, but the window from {_moment(end - step)} to {_moment(end)} is not closed"
         f" yet: the watermark {stands}"
@@ -155,23 +146,23 @@ def held_back(what: str, now: Job) -> Iterator[Finding]:
     text = noted.texts(now).get(now.name) or _taught(now.name)
     if "TUMBLE" not in text.upper():
         return
-    marks = {
-        (naming.shown(found["topic"]), int(found["partition"])): int(value)
-        for name, value in cluster.metrics(now, _OF_PARTITION).items()
-        if (found := _OF_PARTITION.search(name)) is not None
-    }
+    marks = watermarks.by_partition(now)
     if not marks:
         return
     ahead, delay = max(marks.values()), _delay(now) * 1000
     # As long as a window lasts, partitions may differ: no window waits for long then.
-    late = [one for one in marks if ahead - marks[one] > _interval(text) * 1000 and ahead != _NONE]
+    late = [
+        one
+        for one in marks
+        if ahead - marks[one] > _interval(text) * 1000 and ahead != watermarks.NONE
+    ]
     if not late:
         return
     (topic, number) = min(late, key=lambda place: marks[place])
     mark = marks[topic, number]
     has = (
         "has no reading"
-        if mark == _NONE
+        if mark == watermarks.NONE
         else f"has no reading after {_moment(mark + delay)}, and others reach"
         f" {_moment(ahead + delay)}"
     )
@@ -189,8 +180,7 @@ def _taught(name: str) -> str:
 
 
 def _watermark(job: Job) -> int:
-    marks = cluster.metrics(job, _OF_WINDOWS, windows_only=True).values()
-    return min((int(value) for value in marks), default=_NONE)
+    return min(watermarks.marks(job), default=watermarks.NONE)
 
 
 def _delay(job: Job) -> int:

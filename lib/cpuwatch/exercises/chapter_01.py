@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from cpuwatch import naming, topics
+from cpuwatch.exercises import held
 from cpuwatch.exercises.answers import is_empty, number
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
 
@@ -17,7 +18,7 @@ _LAST = 5
 
 def _partition_of_happy(answer: Any) -> str:
     found = number(answer)
-    stored = topics.read(topics.READINGS)
+    stored = held.records(topics.READINGS)
     right = set(stored.loc[stored["hostname"] == "happy", "partition"])
     if len(right) != 1:
         raise NotYetError(
@@ -39,7 +40,7 @@ def _partition_of_happy(answer: Any) -> str:
 
 
 def _topic_of_doc(_answer: Any) -> str:
-    found = topics.read(MINE)
+    found = held.records(MINE)
     if found.empty:
         raise NotYetError(f"The topic {MINE} is there, and empty: send readings to it.")
     if "hostname" not in found:
@@ -52,7 +53,7 @@ def _topic_of_doc(_answer: Any) -> str:
             f"{MINE} also holds readings of {', '.join(others)}: select those of doc before you"
             " send them."
         )
-    wanted = topics.read(topics.READINGS)
+    wanted = held.records(topics.READINGS)
     wanted = wanted[wanted["hostname"] == "doc"]
     moment = ["cpu", "occurred_at"]
     if found[moment].duplicated().any():
@@ -82,7 +83,7 @@ def _last_records(answer: Any) -> str:
     given = [_value(one) for one in answer]
     if len(given) != _LAST:
         raise NotYetError(f"Five records are asked for, and the answer holds {len(given)}.")
-    stored = [m for m in topics.messages(topics.READINGS) if m.partition() == 0]
+    stored = [m for m in held.messages(topics.READINGS) if m.partition() == 0]
     wanted = [_value(m) for m in stored[-_LAST:]]
     if given == wanted:
         return "Only the offset said where to begin. Nothing was taken away, and nobody noticed."
@@ -92,7 +93,7 @@ def _last_records(answer: Any) -> str:
         raise NotYetError(
             "These are the first five of the partition: begin at the high watermark less five."
         )
-    other = [_value(m) for m in topics.messages(topics.READINGS) if m.partition() == 1]
+    other = [_value(m) for m in held.messages(topics.READINGS) if m.partition() == 1]
     if given == other[-_LAST:]:
         raise NotYetError("These are the last five of partition 1: partition 0 is asked for.")
     raise NotYetError(

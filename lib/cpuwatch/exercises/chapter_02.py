@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cpuwatch import flink, topics
-from cpuwatch.exercises import truth
+from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.answers import rows
 from cpuwatch.exercises.compare import Slip, difference, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
@@ -77,7 +77,7 @@ def _own_job(_answer: Any) -> str:
         )
     one = truth.readings()
     wanted = one.loc[(one["hostname"] == "sneezy") & (one["usage"] > 50), _ALL]
-    found = topics.read(MINE)
+    found = held.records(MINE)
     if found.empty:
         raise NotYetError(
             f"The job runs, and its topic {MINE} is empty. If it was deployed just now, wait with"

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cpuwatch import results
-from cpuwatch.exercises import truth
+from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.answers import rows
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, Prediction, Question
@@ -17,13 +16,13 @@ _KEY = ["window_start", "hostname", "cpu"]
 
 def _judged() -> pd.DataFrame:
     """All averages, with their host's limit as it is now, and how far over it they are."""
-    found = results.read("cpu_out_agg")
+    found = held.rows("cpu_out_agg")
     top = truth.tops(found["hostname"])
     return found.assign(allowed_top=top, excess=found["usage_avg"] - top)
 
 
 def _over_60(answer: Any) -> str:
-    found = results.read("cpu_out_agg")
+    found = held.rows("cpu_out_agg")
 
     def counted(some: pd.DataFrame, column: str = "cpu", how: str = "size") -> pd.DataFrame:
         return some.groupby("hostname", as_index=False).agg(averages=(column, how))

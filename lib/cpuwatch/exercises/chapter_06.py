@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cpuwatch import results
-from cpuwatch.exercises import truth
+from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.answers import rows
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, Prediction, Question
@@ -18,7 +17,7 @@ _KEY = ["window_start", "hostname", "cpu"]
 
 def _averages() -> pd.DataFrame:
     """All averages, each CPU's in their order."""
-    found = results.read("cpu_out_agg")
+    found = held.rows("cpu_out_agg")
     return found.sort_values(["hostname", "cpu", "window_start"], ignore_index=True)
 
 

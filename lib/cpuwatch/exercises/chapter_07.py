@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cpuwatch import naming, results, slack, topics
+from cpuwatch import naming, slack, topics
+from cpuwatch.exercises import held
 from cpuwatch.exercises.answers import is_empty, number
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
 
@@ -21,7 +22,7 @@ _SAMPLES = (
 
 def _of_each_cpu(answer: Any) -> str:
     found = number(answer)
-    alerts = results.read("cpu_out_alerts")
+    alerts = held.rows("cpu_out_alerts")
     right = int((alerts["event"] == "opened").sum())
     if found == right:
         return "Telling of hosts instead of CPUs is what makes so few of them."
@@ -87,7 +88,7 @@ def _told(tell: Callable[[Any], Any], sample: dict[str, object]) -> Any:
 
 def _own_group(_answer: Any) -> str:
     # The topic's own ends are further on: a transaction that ends takes an offset, too.
-    ends = {one.partition(): one.offset() + 1 for one in topics.messages(topics.ALERTS)}
+    ends = {one.partition(): one.offset() + 1 for one in held.messages(topics.ALERTS)}
     if not ends:
         raise NotYetError('There is nothing in cpu_alerts: workshop.begin("07") brings it.')
     reader = topics.PatientConsumer(GROUP)

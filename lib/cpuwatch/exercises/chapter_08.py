@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cpuwatch import alerts, results
-from cpuwatch.exercises import truth
+from cpuwatch import alerts
+from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.answers import is_empty, number
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
 from cpuwatch.readings import FLEET_START, incidents
@@ -20,7 +20,7 @@ _HOST = "doc"
 
 
 def _longest(answer: Any) -> str:
-    over = results.read("cpu_out_over")
+    over = held.rows("cpu_out_over")
     windows = over.groupby("hostname").size()
     right = windows[windows == windows.max()].index
     if is_empty(answer):
@@ -50,7 +50,7 @@ def _same(first: str, second: str) -> bool:
 
 def _one_limit(answer: Any) -> str:
     limit = number(answer)
-    found = results.read("cpu_out_agg")
+    found = held.rows("cpu_out_agg")
     known = found[found["window_end"] <= _KNOWN_UNTIL]
     if limit != int(limit) or not 0 <= limit <= 100:
         raise NotYetError("A whole number from 0 to 100 is asked for.")
@@ -82,7 +82,7 @@ def _picture(answer: Any) -> str:
         answer = answer.axes[0]
     if not isinstance(answer, Axes):
         raise NotYetError("The answer is no picture: give the axes that plt.subplots() gives.")
-    found = results.read("cpu_out_agg")
+    found = held.rows("cpu_out_agg")
     one = found[found["hostname"] == _HOST].sort_values("window_start")
     drawn = [np.asarray(line.get_ydata(), dtype=float) for line in answer.lines]
     lacking = [

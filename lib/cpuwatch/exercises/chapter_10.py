@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cpuwatch import results
+from cpuwatch.exercises import held
 from cpuwatch.exercises.answers import is_empty, number, rows
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
@@ -52,7 +52,7 @@ def _spreads(answer: Any) -> str:
 
 
 def _records(answer: Any) -> str:
-    found = results.read("cpu_out_agg")
+    found = held.rows("cpu_out_agg")
     found = found.sort_values(["hostname", "cpu", "window_start"], ignore_index=True)
     by_cpu = found.groupby(["hostname", "cpu"])["usage_avg"]
     before = by_cpu.transform(lambda one: one.cummax().shift())

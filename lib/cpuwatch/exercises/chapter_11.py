@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cpuwatch import topics
-from cpuwatch.exercises import truth
+from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
@@ -51,7 +51,7 @@ def _of_topic(topic: str) -> pd.DataFrame:
     """The readings that the chapter has sent, in the order in which they came."""
     if not topics.partitions_of(topic):
         raise NotYetError(f"There is no topic {topic} yet: the chapter's cells send it.")
-    found = topics.read(topic).sort_values(["partition", "offset"], ignore_index=True)
+    found = held.records(topic).sort_values(["partition", "offset"], ignore_index=True)
     if len(found) == 0 or ARRIVED not in found.columns:
         raise NotYetError(f"The topic {topic} does not hold what the chapter sends: run its cells.")
     return found

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cpuwatch import flink, naming, results, topics, waiting
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.exercises import truth
+from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.answers import is_empty
 from cpuwatch.exercises.compare import Slip, difference, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError
@@ -98,7 +98,7 @@ def _written(topic: str, wanted: pd.DataFrame) -> pd.DataFrame:
         raise NotYetError(f"There is no topic {topic}: the sink's table says where rows go.")
 
     def found() -> pd.DataFrame:
-        return results.with_times(topics.read(topic).drop(columns=["partition", "offset"]))
+        return results.with_times(held.records(topic).drop(columns=["partition", "offset"]))
 
     def right() -> list[pd.DataFrame]:
         now = found()

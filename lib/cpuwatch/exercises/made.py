@@ -6,7 +6,7 @@ import pandas as pd
 
 from cpuwatch import flink, results, topics, waiting
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.exercises import truth
+from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.exercise import NotYetError
 
 #: How far the watermark stays behind, in seconds: `cpu_in` says so.
@@ -42,7 +42,7 @@ def written_by(topic: str, job: str, others: bool = True) -> pd.DataFrame:
         raise NotYetError(f"There is no topic {topic}: the sink's table says where rows go.")
 
     def written() -> list[pd.DataFrame]:
-        found = topics.read(topic)
+        found = held.records(topic)
         return [found] if len(found) else []
 
     try:

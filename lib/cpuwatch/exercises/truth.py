@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 
 from cpuwatch import thresholds, topics
+from cpuwatch.exercises import held
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings.reading import COLUMNS, PIPELINE_TIMES, wrong_names
 
 
 def readings(topic: str = topics.READINGS) -> pd.DataFrame:
     """The readings in a topic: hostname, cpu, usage, occurred_at, partition, time_ltz."""
-    found = topics.read(topic).reindex(columns=[*COLUMNS, "partition"])
+    found = held.records(topic).reindex(columns=[*COLUMNS, "partition"])
     usage = pd.to_numeric(found["usage"], errors="coerce")
     moment = pd.to_numeric(found["occurred_at"], errors="coerce")
     names = found["hostname"].notna() & found["cpu"].notna()

@@ -13,7 +13,7 @@ from cpuwatch.figures.chapters import (
 )
 from cpuwatch.figures.lateness import delays_figure, watermarks, watermarks_figure
 from cpuwatch.figures.learned import reports_figure
-from cpuwatch.figures.live import follow, roll
+from cpuwatch.figures.live import follow, follow_watermarks, roll
 from cpuwatch.figures.show import save, show
 from cpuwatch.figures.style import colour
 
@@ -26,6 +26,7 @@ __all__ = [
     "episodes_figure",
     "fleet_figure",
     "follow",
+    "follow_watermarks",
     "heat_map",
     "in_order_of_panels",
     "reports_figure",

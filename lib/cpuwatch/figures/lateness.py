@@ -17,11 +17,17 @@ from matplotlib.dates import (
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cpuwatch.figures.style import TEXT, as_it_is, colour, hosts_in_order, legend, new, time_axis
-
-#: The job's own watermark, and its partitions'.
-_JOB = "#D55E00"
-_PARTITIONS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
+from cpuwatch.figures.style import (
+    JOB,
+    PARTITIONS,
+    TEXT,
+    as_it_is,
+    colour,
+    hosts_in_order,
+    legend,
+    new,
+    time_axis,
+)
 
 #: Of event times so many half minutes may have a mark of their own.
 _MOST = 15
@@ -116,15 +122,15 @@ def watermarks_figure(
     entries = [Line2D([], [], linestyle="", marker=".", color="0.6", markersize=8, label="reading")]
     if len(partitions) > 1:
         for place, number in enumerate(partitions):
-            shade = _PARTITIONS[place % len(_PARTITIONS)]
+            shade = PARTITIONS[place % len(PARTITIONS)]
             axes.step(arrived, _plain(found[number]), where="post", color=shade, linewidth=2.5)
             entries.append(Line2D([], [], color=shade, linewidth=2.5, label=f"partition {number}"))
-    axes.step(arrived, _plain(found["watermark"]), where="post", color=_JOB, linewidth=4.5,
+    axes.step(arrived, _plain(found["watermark"]), where="post", color=JOB, linewidth=4.5,
               linestyle="-" if len(partitions) == 1 else (0, (3, 1)), zorder=3)  # fmt: skip
     axes.plot(arrived[is_late], _plain(found["happened"])[is_late], "x", color="black",
               markersize=7, zorder=4)  # fmt: skip
     entries += [
-        Line2D([], [], color=_JOB, linewidth=4.5, label="the job's watermark"),
+        Line2D([], [], color=JOB, linewidth=4.5, label="the job's watermark"),
         Line2D([], [], linestyle="", marker="x", markersize=9, color="black",
                label="too late: its window is closed"),
     ]  # fmt: skip

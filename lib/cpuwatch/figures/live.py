@@ -6,13 +6,17 @@ import io
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
 
 from cpuwatch.figures.show import save
 from cpuwatch.figures.style import (
+    JOB,
+    PARTITIONS,
     TEXT,
     Minutes,
     colour,
@@ -24,6 +28,9 @@ from cpuwatch.figures.style import (
 )
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.readings import HOSTS
+
+if TYPE_CHECKING:
+    from cpuwatch.flink import Job
 
 
 def follow(topic: str, seconds: float = 15.0) -> None:
@@ -65,12 +72,41 @@ def roll(seconds: float = 60.0, minutes: float = 5.0) -> None:
         engine.dispose()
 
 
+def follow_watermarks(job: Job, seconds: float = 60.0) -> None:
+    """Draw how far the watermarks of a job and of the partitions it reads are behind the clock.
+
+    Parameters
+    ----------
+    job : Job
+        A running job that has windows, and reads what happens now.
+    seconds : float
+        For how long; the Stop button ends it sooner.
+    """
+    from cpuwatch.flink import watermarks
+
+    seen: list[dict[str, Any]] = []
+
+    def picture() -> Figure:
+        now = pd.Timestamp.now("UTC")
+        marks: dict[str, int] = {
+            f"partition {number}": mark
+            for (_, number), mark in sorted(watermarks.by_partition(job).items())
+        }
+        marks[OF_JOB] = min(watermarks.marks(job), default=watermarks.NONE)
+        seen.extend(
+            {"time": now, "whose": whose, "behind": now.timestamp() - mark / 1000}
+            for whose, mark in marks.items()
+            if mark != watermarks.NONE
+        )
+        return behind(pd.DataFrame(seen, columns=["time", "whose", "behind"]))
+
+    _show(seconds, picture)
+
+
 def _draw(
     topic: str, seconds: float, picture: Callable[[list[dict[str, Any]]], Figure | None]
 ) -> None:
     """Draw what a topic holds and gets, once a second."""
-    from IPython.display import display
-
     from cpuwatch import topics
 
     arrived: list[dict[str, Any]] = []
@@ -80,19 +116,29 @@ def _draw(
         with lock:
             arrived.append(record)
 
+    def so_far() -> Figure | None:
+        with lock:
+            copy = list(arrived)
+        return picture(copy)
+
+    with topics.follow(topic, keep):
+        _show(seconds, so_far)
+
+
+def _show(seconds: float, picture: Callable[[], Figure | None]) -> None:
+    """Show a picture, made anew once a second, in the place of the one before."""
+    from IPython.display import display
+
     show_one: Any = display
     handle: Any = None
-    with topics.follow(topic, keep):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with lock:
-                so_far = list(arrived)
-            if (figure := picture(so_far)) is not None:
-                if handle is None:
-                    handle = show_one(_Picture(figure), display_id=True)
-                else:
-                    handle.update(_Picture(figure))
-            time.sleep(1.0)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (figure := picture()) is not None:
+            if handle is None:
+                handle = show_one(_Picture(figure), display_id=True)
+            else:
+                handle.update(_Picture(figure))
+        time.sleep(1.0)
 
 
 class _Picture:
@@ -159,3 +205,39 @@ def over_limits(averages: pd.DataFrame, limits: Mapping[str, float]) -> Figure:
             transform=axes.transAxes,
         )  # fmt: skip
     return figure
+
+
+#: The job's own watermark, among those of its partitions.
+OF_JOB = "the job"
+
+
+def behind(seen: pd.DataFrame) -> Figure:
+    """Draw how far each watermark was behind the clock, moment by moment.
+
+    Parameters
+    ----------
+    seen : pandas.DataFrame
+        time; whose: 'partition 0' and the like, or `OF_JOB`; behind, in seconds.
+    """
+    figure, axes = new(5.4, "Seconds that each watermark is behind the clock")
+    axes.set_ylabel("seconds behind", fontsize=TEXT)
+    if seen.empty:
+        axes.set_xticks([])
+        axes.text(
+            0.5, 0.5, "no watermark yet: a partition has brought nothing", ha="center",
+            fontsize=TEXT, transform=axes.transAxes,
+        )  # fmt: skip
+        return figure
+    partitions = sorted(set(seen["whose"]) - {OF_JOB}, key=lambda one: int(one.split()[-1]))
+    for place, whose in enumerate(partitions):
+        _line(axes, seen, whose, color=PARTITIONS[place % len(PARTITIONS)], linewidth=2.5)
+    _line(axes, seen, OF_JOB, color=JOB, linewidth=4.5, linestyle=(0, (3, 1)))
+    axes.set_ylim(0, max(30.0, float(seen["behind"].max()) * 1.05))
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=TEXT)
+    time_axis(axes, "clock (UTC)", AutoDateLocator(tz="UTC"))
+    return figure
+
+
+def _line(axes: Axes, seen: pd.DataFrame, whose: str, **look: Any) -> None:
+    line = seen[seen["whose"] == whose]
+    axes.plot(times(line["time"]), line["behind"], label=whose, **look)

@@ -30,6 +30,10 @@ _HOST_COLOURS = {
 }
 _PALETTE = tuple(_HOST_COLOURS.values())
 
+#: The colours of a job's own watermark, and of its partitions'.
+JOB = "#D55E00"
+PARTITIONS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
+
 #: The size of text, in points: readable from the back of a room.
 TEXT = 16
 

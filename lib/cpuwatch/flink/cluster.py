@@ -44,6 +44,9 @@ _MOMENT = 10.0
 #: How REST says that there is no JobManager yet, or that a job of its is just being taken up.
 _NOT_YET = 503
 
+#: What stands in the names of operators that read, and of those that hold windows.
+SOURCE, WINDOWS = "Source: ", "Window"
+
 #: The metrics that say how far a source has read a partition, and how many records in all.
 SOURCE_READ = re.compile(
     r"^(?P<worker>\d+)\.(?P<source>Source__.*?)\.(?:"
@@ -249,7 +252,7 @@ def offsets_by_worker(job: Job) -> dict[int, dict[tuple[str, int], int]]:
 
 def _read(job: Job) -> Iterator[tuple[re.Match[str], int]]:
     """What a job's sources say of how far they are: whose it is, and the number."""
-    for name, value in metrics(job, SOURCE_READ).items():
+    for name, value in metrics(job, SOURCE_READ, of=SOURCE).items():
         found = SOURCE_READ.search(name)
         assert found is not None, "metrics are those that fit the pattern"
         yield found, int(value) if found["topic"] else int(float(value))
@@ -263,7 +266,7 @@ def _note_last(read: dict[tuple[str, int], int], found: re.Match[str], value: in
 
 def records_read(job: Job) -> int:
     """How many records a job has read from its sources so far, as far as the cluster knows."""
-    return sum(int(float(value)) for value in metrics(job, _RECORDS_READ).values())
+    return sum(int(float(value)) for value in metrics(job, _RECORDS_READ, of=SOURCE).values())
 
 
 def late(job: Job) -> int:
@@ -373,7 +376,7 @@ def _is_shared() -> bool:
     return settings().prefix is not None or settings().outside("flink")
 
 
-def metrics(job: Job, wanted: re.Pattern[str], windows_only: bool = False) -> dict[str, str]:
+def metrics(job: Job, wanted: re.Pattern[str], of: str = "") -> dict[str, str]:
     """A job's metrics whose names match, whatever operator they belong to.
 
     Parameters
@@ -382,13 +385,14 @@ def metrics(job: Job, wanted: re.Pattern[str], windows_only: bool = False) -> di
         The job.
     wanted
         Searched for in the metrics' names.
-    windows_only
-        Whether to ask only the operators that hold windows.
+    of
+        What stands in the names of the operators that are asked, such as `SOURCE`; by default
+        all are.
     """
     found: dict[str, str] = {}
     try:
         for vertex in rest(f"/jobs/{job.id}")["vertices"]:
-            if windows_only and "Window" not in vertex["name"]:
+            if of not in vertex["name"]:
                 continue
             where = f"/jobs/{job.id}/vertices/{vertex['id']}/metrics"
             names = [one["id"] for one in rest(where) if wanted.search(one["id"])]

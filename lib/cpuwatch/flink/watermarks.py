@@ -6,12 +6,17 @@ import re
 
 import pandas as pd
 
-from cpuwatch import waiting
+from cpuwatch import naming, waiting
 from cpuwatch.flink import cluster
 from cpuwatch.flink.cluster import Job
 
 #: What Flink says of it, for each worker of an operator.
 METRIC = re.compile(r"^\d+\.currentInputWatermark$")
+
+#: The same of a partition, where a source reads it.
+_OF_PARTITION = re.compile(
+    r"\.split\.(?P<topic>.+)-(?P<partition>\d+)\.watermark\.currentWatermark$"
+)
 
 #: Flink's word for 'no watermark yet'.
 NONE = -(2**63)
@@ -77,4 +82,16 @@ def _now(job: Job) -> pd.Timestamp | None:
 
 def marks(job: Job) -> list[int]:
     """What each worker of a job's windows has, in epoch milliseconds, or `NONE`."""
-    return [int(value) for value in cluster.metrics(job, METRIC, windows_only=True).values()]
+    return [int(value) for value in cluster.metrics(job, METRIC, of=cluster.WINDOWS).values()]
+
+
+def by_partition(job: Job) -> dict[tuple[str, int], int]:
+    """The watermark of each topic's partition that a job reads, in epoch milliseconds, or `NONE`.
+
+    It is there as long as the partition is, however silent.
+    """
+    return {
+        (naming.shown(found["topic"]), int(found["partition"])): int(value)
+        for name, value in cluster.metrics(job, _OF_PARTITION, of=cluster.SOURCE).items()
+        if (found := _OF_PARTITION.search(name)) is not None
+    }

@@ -232,6 +232,26 @@ def states(*names: str) -> dict[str, State]:
     return ask(lambda client: _states(client, names))
 
 
+def held(topic: str) -> int:
+    """How many records a topic holds at most: marks of transactions, which nobody reads, count.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or Kafka does not answer.
+    """
+    require(topic)
+
+    def count(client: AdminClient) -> int:
+        described = _described(client, [topic])
+        every = IsolationLevel.READ_UNCOMMITTED
+        begins = _offsets(client, described, every, OffsetSpec.earliest())
+        ends = _offsets(client, described, every)
+        return sum(end - begins[one] for one, end in ends.items() if one in begins)
+
+    return ask(count)
+
+
 def await_committed(*names: str, seconds: float = TIMEOUT) -> None:
     """Wait until all that stands in topics now is committed, or taken back: readers see it then.
 
@@ -289,10 +309,14 @@ def _described(client: AdminClient, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _offsets(
-    client: AdminClient, described: Mapping[str, Any], level: IsolationLevel
+    client: AdminClient,
+    described: Mapping[str, Any],
+    level: IsolationLevel,
+    where: OffsetSpec | None = None,
 ) -> dict[TopicPartition, int]:
+    """An offset of each partition, by default where it ends."""
     wanted = {
-        TopicPartition(name, part.id): OffsetSpec.latest()
+        TopicPartition(name, part.id): where or OffsetSpec.latest()
         for name, one in described.items()
         for part in one.partitions
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cpuwatch.figures.live import over_limits
+from cpuwatch.figures.live import OF_JOB, behind, over_limits
 from cpuwatch.figures.show import small_png
 from cpuwatch.readings import THRESHOLDS
 
@@ -45,6 +45,26 @@ def test_a_host_without_a_limit_has_that_of_the_pipeline() -> None:
 def test_before_the_first_window_closes_it_says_so(limits: dict[str, float]) -> None:
     (axes,) = over_limits(averages(), limits).axes
     assert [text.get_text() for text in axes.texts] == ["no window has closed yet"]
+
+
+def test_each_watermark_has_a_line_of_how_far_it_was_behind() -> None:
+    whose = ["partition 10", "partition 2", OF_JOB]
+    rows = [
+        (START + pd.Timedelta(seconds=at), name, at + place)
+        for at in range(3)
+        for place, name in enumerate(whose)
+    ]
+    (axes,) = behind(pd.DataFrame(rows, columns=["time", "whose", "behind"])).axes
+    lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    assert lines == {"partition 2": [1, 2, 3], "partition 10": [0, 1, 2], OF_JOB: [2, 3, 4]}
+    assert list(lines)[-1] == OF_JOB, "over the others"
+
+
+def test_without_a_watermark_it_says_so() -> None:
+    figure = behind(pd.DataFrame([], columns=["time", "whose", "behind"]))
+    (axes,) = figure.axes
+    assert axes.texts[0].get_text().startswith("no watermark yet")
+    small_png(figure)
 
 
 @pytest.mark.parametrize("apart", [pd.Timedelta(0), pd.Timedelta("300D")], ids=["one", "far"])
