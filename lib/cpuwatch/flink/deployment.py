@@ -12,7 +12,7 @@ from pyflink.table import TableEnvironment, TablePipeline
 
 from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import noted, tables
+from cpuwatch.flink import java, noted, tables
 from cpuwatch.flink.cluster import (
     PREVIEW,
     Job,
@@ -24,6 +24,7 @@ from cpuwatch.flink.cluster import (
     wait_until_running,
 )
 from cpuwatch.flink.environment import CHAINS, CHECKPOINTS, PHASES, WORKERS, ask, clean, streamed
+from cpuwatch.flink.rows import Rows
 from cpuwatch.progress import Line
 
 if TYPE_CHECKING:
@@ -238,8 +239,8 @@ def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Pl
             environment.execute_sql(f"EXPLAIN {text}")  # its own mistakes come first
             raise CpuwatchError(_NO_JOB)
         explained = re.sub(r"\A\s*EXECUTE\s+", "", bare, flags=re.IGNORECASE)
-        with environment.execute_sql(f"EXPLAIN {explained}").collect() as rows:
-            reads = tables.in_plan("\n".join(str(row[0]) for row in rows))
+        with Rows(environment.execute_sql(f"EXPLAIN {explained}")) as rows:
+            reads = tables.in_plan("\n".join(str(text) for _, (text,) in rows.take()))
         return _Plan(reads, inserts)
 
     return ask(plan, statement)
@@ -348,18 +349,18 @@ def _checkpoints(environment: TableEnvironment, name: str) -> dict[str, str]:
 @contextmanager
 def _options(environment: TableEnvironment, wanted: dict[str, str]) -> Iterator[None]:
     """Set options of an environment for one statement."""
-    options = environment.get_config().get_configuration()
-    before = {name: value for name, value in options.to_dict().items() if name in wanted}
+    options = java.options_of(environment)
+    before = java.plain(options.toMap())
     for name, value in wanted.items():
-        options.set_string(name, value)
+        options.setString(name, value)
     try:
         yield
     finally:
         for name in wanted:
             if name in before:
-                options.set_string(name, before[name])
+                options.setString(name, before[name])
             else:
-                options.remove_config(name)
+                options.removeKey(name)
                 # What a statement was run with stays in what runs them: without this the next
                 # one, even a preview, would go on from the same savepoint.
                 kept = environment._j_tenv.getPlanner().getExecEnv().getConfiguration()

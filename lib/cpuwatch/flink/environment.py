@@ -109,7 +109,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             "python.executable": sys.executable,
             "python.client.executable": sys.executable,
         }.items():
-            options.set(name, str(value))
+            options._j_table_config.set(name, str(value))  # PyFlink's own asks Java five times
         if naming.prefix():
             _call_jobs_in_full(options)
         return environment

@@ -19,6 +19,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 from pyflink.util.exceptions import JavaException
 
 from cpuwatch import naming
+from cpuwatch.flink import java
 from cpuwatch.flink.cluster import PREVIEW, client_options
 from cpuwatch.flink.environment import WORKERS
 from cpuwatch.flink.tables import identifier
@@ -95,14 +96,17 @@ def of(
 def _copy_options(
     environment: TableEnvironment, mirror: TableEnvironment, own: dict[str, str]
 ) -> None:
-    configuration = mirror.get_config().get_configuration()
-    theirs = environment.get_config().get_configuration().to_dict()
-    wanted = {**theirs, **client_options(), **_ALWAYS, "pipeline.name": naming.full(PREVIEW), **own}
-    for name in {*configuration.to_dict(), *_WITHOUT} - (set(wanted) - set(_WITHOUT)):
-        configuration.remove_config(name)
-    for name, value in wanted.items():
-        if name not in _WITHOUT:
-            configuration.set_string(name, value)
+    ours, wanted = java.options_of(mirror), java.options_of(environment).clone()
+    always = {**client_options(), **_ALWAYS, "pipeline.name": naming.full(PREVIEW), **own}
+    for name, value in always.items():
+        wanted.setString(name, value)
+    for name in _WITHOUT:
+        wanted.removeKey(name)
+    left = ours.keySet()
+    left.removeAll(wanted.keySet())
+    for name in java.plain(left):
+        ours.removeKey(name)
+    ours.addAll(wanted)
 
 
 def _share_catalogues(environment: TableEnvironment, mirror: TableEnvironment) -> None:
@@ -127,10 +131,10 @@ def _field(owner: Any, name: str) -> Any:
     """A field of a Java object that has no getter."""
     kind = owner.getClass()
     while kind is not None:
-        for field in kind.getDeclaredFields():
-            if field.getName() == name:
-                field.setAccessible(True)
-                return field.get(owner)
+        with suppress(Py4JError):
+            field = kind.getDeclaredField(name)
+            field.setAccessible(True)
+            return field.get(owner)
         kind = kind.getSuperclass()
     raise AttributeError(name)
 

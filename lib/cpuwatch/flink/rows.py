@@ -29,6 +29,8 @@ AT_ONCE = 1000
 
 #: Java's names.
 _BRIDGE = "org.apache.flink.api.common.python.PythonBridgeUtils"
+_DUMP = "getPickledBytesFromRow"
+_ROW = "org.apache.flink.types.Row"
 _DATA_TYPE = "org.apache.flink.table.types.DataType"
 
 
@@ -53,15 +55,13 @@ class Rows:
         self._rows = result._j_table_result.collect()
         # The function by which PyFlink makes bytes of a row, as one that Java can map rows with.
         handles = java.lang.invoke.MethodHandles
-        (dump,) = (
-            handles.publicLookup().unreflect(one)
-            for one in bridge.getMethods()
-            if one.getName() == "getPickledBytesFromRow"
-        )
-        kinds = _array(bridge.getClassLoader().loadClass(_DATA_TYPE), columns)
-        more = _array(java.lang.Class.forName("java.lang.Object"), [kinds])
-        dump = handles.insertArguments(dump, 1, more)
-        function = java.lang.Class.forName("java.util.function.Function")
+        of = bridge.getClassLoader()
+        kinds = _array(of.loadClass(_DATA_TYPE), columns)
+        named = java.lang.Class.forName
+        takes = _array(named("java.lang.Class"), [of.loadClass(_ROW), kinds.getClass()])
+        dump = handles.publicLookup().unreflect(bridge.getMethod(_DUMP, takes))
+        dump = handles.insertArguments(dump, 1, _array(named("java.lang.Object"), [kinds]))
+        function = named("java.util.function.Function")
         self._dump = java.lang.invoke.MethodHandleProxies.asInterfaceInstance(function, dump)
         self._java = java
         shaded = get_gateway().jvm.org.apache.flink.api.python.shaded

@@ -17,7 +17,9 @@ from pyflink.util.exceptions import JavaException
 
 from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import java
 from cpuwatch.flink.environment import ask, clean, execute
+from cpuwatch.flink.rows import Rows
 
 #: For each environment the texts by which its tables and views were made. Two notebooks may
 #: have different tables of one name, and a job is what its tables make of it.
@@ -72,8 +74,8 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
         environment.execute_sql(f"DROP TABLE IF EXISTS `{name}`")
         environment.execute_sql(text)
         _let_watermark_follow(environment, name)
-        with environment.execute_sql(f"DESCRIBE `{name}`").collect() as rows:
-            return [list(row) for row in rows]
+        with Rows(environment.execute_sql(f"DESCRIBE `{name}`")) as rows:
+            return [row for _, row in rows.take()]
 
     described = ask(create, statement)
     _remember(environment, name, statement)
@@ -284,7 +286,7 @@ def options(environment: TableEnvironment, table: str) -> dict[str, str]:
     found = _resolved(environment, table)
     if found is None or table in environment.list_views():
         return {}
-    used = dict(found.getResolvedTable().getOptions())
+    used: dict[str, str] = java.plain(found.getResolvedTable().getOptions())
     if "topic" in used:
         used["topic"] = ";".join(naming.shown(one) for one in used["topic"].split(";"))
     return used
