@@ -142,6 +142,7 @@ class PatientProducer(Producer):  # type: ignore[misc]
         )
 
     flush = _untorn(Producer.flush)
+    list_topics = _untorn(Producer.list_topics)
     poll = _untorn(Producer.poll)
 
 

@@ -28,6 +28,9 @@ from cpuwatch.topics.known import BAD_READINGS, READINGS
 #: So long Kafka may owe an answer before somebody is told, in seconds.
 _SILENCE = 2.0
 
+#: So long a new sender waits for Kafka to say which partitions there are, in seconds.
+_AT_ONCE = 0.5
+
 #: A record that is larger, in bytes, no broker takes as it is set up by default.
 _LARGEST = 1_000_000
 
@@ -89,6 +92,10 @@ class Sender:
                 "on_delivery": lambda error, _message: failed(error.str()),
             }
         )
+        # A client that is connected, and then hears of a topic, looks for its partitions within a
+        # second; asked for, it does at once. If Kafka is silent it goes on looking by itself.
+        with suppress(KafkaException):
+            self._producer.list_topics(naming.full(topic), timeout=_AT_ONCE)
 
     def __enter__(self) -> Sender:
         return self
