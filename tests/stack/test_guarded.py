@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 from conftest import PREFIX, cpuwatch, files_in
 from guarded import PASSWORD, Authority, Guarded
+
+from cpuwatch import sql, topics
 
 SCRAM = "another1"
 
@@ -107,3 +122,66 @@ def test_what_is_wrong_is_said_in_a_sentence(guarded: Guarded, tmp_path: Path, s
         assert done.returncode == 1
         assert re.search(said, done.stderr), (said, done.stderr)
         assert "Traceback" not in done.stderr and PASSWORD not in done.stderr
+
+
+#: What somebody needs of a Kafka in which others have made the topics: for each kind of thing the
+#: beginning of its name, and the rights.
+RIGHTS = {
+    ResourceType.TOPIC: ("cpu_", ["READ", "WRITE", "DESCRIBE", "DELETE"]),
+    ResourceType.GROUP: ("", ["READ"]),
+    ResourceType.TRANSACTIONAL_ID: ("cpu_", ["WRITE", "DESCRIBE"]),
+}
+
+#: What a visitor with these rights does: the topics' numbers of records, each time.
+VISIT = """
+import json
+from cpuwatch import sql, topics, workshop
+for _ in range(2):
+    workshop.catch_up("08")
+    print(json.dumps({name: topics.count(name) for name in sql.topics()}))
+    workshop.reset()
+"""
+
+
+def test_topics_that_others_have_made_are_used_and_stay(
+    guarded: Guarded, database: str, state: Path
+) -> None:
+    """A right to delete records is, to Kafka, one to delete the topic; and not to make it again."""
+    admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{guarded.ports['internal']}"})
+    names = sql.topics()
+    for made in admin.create_topics([NewTopic(name, 2, 1) for name in names]).values():
+        made.result(20)
+    rights = [
+        AclBinding(
+            kind, begins or "*",
+            ResourcePatternType.PREFIXED if begins else ResourcePatternType.LITERAL,
+            "User:visitor", "*", AclOperation[operation], AclPermissionType.ALLOW,
+        )
+        for kind, (begins, operations) in RIGHTS.items()
+        for operation in operations
+    ]  # fmt: skip
+    for given in admin.create_acls(rights).values():
+        given.result(20)
+
+    def ids() -> dict[str, str]:
+        asked = admin.describe_topics(TopicCollection(names))
+        return {name: str(one.result(20).topic_id) for name, one in asked.items()}
+
+    before = ids()
+    variables = {
+        **ways(guarded)["PLAIN"], "CPUWATCH_KAFKA_SASL_USERNAME": "visitor",
+        "CPUWATCH_POSTGRES": database, "CPUWATCH_STATE": str(state),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", VISIT], env=os.environ | variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first == second
+    assert first["cpu_alerts"] == 62 and first[topics.READINGS] == 21_000
+    assert ids() == before
+    # What is not there cannot be made, and that is said.
+    done = cpuwatch("demo", **variables)
+    assert (
+        done.returncode == 1 and "and we may not create it: ask whoever runs Kafka" in done.stderr
+    )

@@ -131,6 +131,7 @@ FACES = {
         "create",
         "decode",
         "delete",
+        "discard",
         "empty",
         "follow",
         "held",

@@ -135,16 +135,52 @@ def delete(*topics: str) -> None:
     _wait_until(lambda: not set(gone) & set(names()), f"{', '.join(gone)} to be gone")
 
 
+def discard(*topics: str) -> None:
+    """Delete topics that we could make again; of others, which somebody made for us, the records.
+
+    Who may delete a topic's records may delete the topic, as Kafka has it, and perhaps not make it.
+    """
+    known = set(names())
+    there = [name for name in topics if name in known]
+    try:
+        delete(*_creatable(there))
+    except NotAllowedError:
+        pass  # then these stay as well
+    for name in sorted(set(there) & set(names())):
+        clear(name)
+
+
+def _creatable(topics: Iterable[str]) -> list[str]:
+    """Those of these topics that we may make; Kafka says so before it says that they are there."""
+    wanted = list(topics)
+    if not wanted or not settings().outside("kafka"):
+        return wanted
+
+    def find(client: AdminClient) -> list[str]:
+        asked = client.create_topics(
+            [NewTopic(full(name), 1, -1) for name in wanted],
+            operation_timeout=TIMEOUT,
+            validate_only=True,
+        )
+        return [name for name in wanted if _refusal(asked[full(name)]) not in _NOT_ALLOWED]
+
+    return ask(find)
+
+
+def _refusal(future: Future[Any]) -> int | None:
+    try:
+        future.result(TIMEOUT)
+    except KafkaException as error:
+        return int(error.args[0].code())
+    return None
+
+
 def empty(name: str, partitions: int | None = None) -> None:
     """A topic by that name with nothing in it: what was there before is deleted.
 
-    Where we may not delete topics, one that is there stays, and its records go.
+    Where we may not delete it, or not make it again, the topic stays, and its records go.
     """
-    try:
-        delete(name)
-    except NotAllowedError:
-        clear(name)
-        return
+    discard(name)
     create(name, partitions)
 
 
