@@ -74,7 +74,7 @@ def make(folder: Path) -> None:
         .sign(key, hashes.SHA256())
     )
     # One round of the password's hash: it guards nothing, and Java opens the file again for each
-    # connection that it is going to make.
+    # job, and for each connection that it is going to make.
     sealed = (
         serialization.PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(1)
@@ -88,9 +88,30 @@ def make(folder: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    files.write(folder / PKCS12, java, private=True)
+    files.write(folder / PKCS12, _without_mac(java), private=True)
     pem = certificate.public_bytes(serialization.Encoding.PEM)
     files.write(folder / PEM, plain + pem, private=True)  # the last one: both are there
+
+
+def _without_mac(pkcs12: bytes) -> bytes:
+    """A store without the hash of all of it, for which the password is hashed 2,048 times.
+
+    It is an option of the format, and the library always writes it. Java takes a store without.
+    """
+    start, end = _content(pkcs12, 0)
+    version_ends = _content(pkcs12, start)[1]
+    kept = pkcs12[start : _content(pkcs12, version_ends)[1]]
+    assert end == len(pkcs12) and len(kept) > 0x7F
+    size = len(kept).to_bytes(2, "big").lstrip(b"\0")
+    return bytes([pkcs12[0], 0x80 | len(size)]) + size + kept
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the element of DER begins that stands there, and where it ends."""
+    size, at = der[at + 1], at + 2
+    if size & 0x80:
+        size, at = int.from_bytes(der[at : at + (size & 0x7F)], "big"), at + (size & 0x7F)
+    return at, at + size
 
 
 def flink_options(folder: Path | str) -> dict[str, str]:
