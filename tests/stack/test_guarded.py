@@ -178,7 +178,7 @@ def test_topics_that_others_have_made_are_used_and_stay(
     assert done.returncode == 0, done.stderr
     first, second = map(json.loads, done.stdout.splitlines())
     assert first == second
-    assert first["cpu_alerts"] == 62 and first[topics.READINGS] == 21_000
+    assert first[topics.OVER] == 62 and first[topics.READINGS] == 21_000
     assert ids() == before
     # What is not there cannot be made, and that is said.
     done = cpuwatch("demo", **variables)
