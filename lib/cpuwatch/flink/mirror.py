@@ -37,9 +37,6 @@ _ALWAYS = {
     "client.heartbeat.timeout": "20000",
     # Rows come in one order only if one worker makes them.
     WORKERS: "1",
-    # Code in one piece runs slower once there are a great many records. To cut it into pieces takes
-    # a third of the planning, and a preview is over before that pays.
-    "table.generated-code.max-length": "64000",
 }
 
 #: What makes a batch job run on this cluster from its sources to its end in one go: with the
