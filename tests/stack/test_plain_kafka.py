@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cpuwatch import readings, topics
+from cpuwatch import readings, topics, waiting
 from cpuwatch.settings import settings
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "plain_kafka.py"
@@ -46,22 +46,31 @@ def test_each_reading_lands_where_the_workshop_s_own_producer_puts_it(topic: str
 
 
 def test_what_was_printed_is_not_printed_again_by_the_next_one(topic: str) -> None:
-    def watched(wanted: int) -> list[dict[str, object]]:
+    def watched(wanted: int, noted: int) -> list[dict[str, object]]:
         with subprocess.Popen(
             [sys.executable, str(SCRIPT), "watch", topic], stdout=subprocess.PIPE, text=True,
             env=os.environ | {"KAFKA": settings().kafka_address},
         ) as process:  # fmt: skip
             assert process.stdout is not None
             found = [json.loads(process.stdout.readline()) for _ in range(wanted)]
+            # A record is noted after it was printed: ended in between, it would come once more.
+            waiting.until(lambda: committed() == noted, 60, "The last record is never noted.")
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0
             assert process.stdout.read() == ""
         return found
 
+    group = topics.PatientConsumer("plain_kafka")
+    places = [topics.place(topic, number) for number in topics.partitions_of(topic)]
+
+    def committed() -> int:
+        return sum(max(0, one.offset) for one in group.committed(places, timeout=10))
+
     topics.produce(readings.fleet(ticks=1), topic)
-    assert len(watched(35)) == 35
+    assert len(watched(35, noted=35)) == 35
     topics.produce(readings.fleet(ticks=1, seed=8), topic)
-    usage = sorted(float(str(one["usage"])) for one in watched(35))
+    usage = sorted(float(str(one["usage"])) for one in watched(35, noted=70))
+    group.close()
     assert usage == sorted(readings.fleet(ticks=1, seed=8)["usage"])
 
 
