@@ -118,7 +118,7 @@ def _highest(inputs: list[Sample]) -> str:
 def _open_window(what: str, now: Job, text: str, inputs: list[Sample]) -> Finding:
     """The first window that is not closed, and what would close it."""
     length, delay = _interval(text), _delay(now)
-    mark = _watermark(now)
+    mark = watermarks.least(now)
     times = sorted(one["occurred_at"] for part in inputs for one in part if _is_reading(one))
     if not length or not times:
         return trouble(
@@ -177,10 +177,6 @@ def held_back(what: str, now: Job) -> Iterator[Finding]:
 
 def _taught(name: str) -> str:
     return sql.taught(name) if pipeline.job(name) else ""
-
-
-def _watermark(job: Job) -> int:
-    return min(watermarks.marks(job), default=watermarks.NONE)
 
 
 def _delay(job: Job) -> int:

@@ -92,7 +92,7 @@ def follow_watermarks(job: Job, seconds: float = 60.0) -> None:
             f"partition {number}": mark
             for (_, number), mark in sorted(watermarks.by_partition(job).items())
         }
-        marks[OF_JOB] = min(watermarks.marks(job), default=watermarks.NONE)
+        marks[OF_JOB] = watermarks.least(job)
         seen.extend(
             {"time": now, "whose": whose, "behind": now.timestamp() - mark / 1000}
             for whose, mark in marks.items()

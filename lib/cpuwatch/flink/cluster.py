@@ -287,10 +287,16 @@ def refreshed(question: Callable[[], Result]) -> Result:
 def metrics_delay() -> float:
     """For how long, in seconds, the cluster may tell of metrics what was true before."""
     found = {one["key"]: one["value"] for one in rest("/jobmanager/config")}
-    every = re.fullmatch(r"(\d+)\s*(ms|s|min)?", str(found.get(_FETCHED_EVERY, "")).strip())
-    if every is None:
-        return 10.0  # Flink's own
-    return int(every[1]) * {"s": 1.0, "min": 60.0}.get(every[2] or "ms", 0.001)
+    every = seconds(str(found.get(_FETCHED_EVERY, "")))
+    return 10.0 if every is None else every  # Flink's own
+
+
+def seconds(text: str) -> float | None:
+    """A length of time as Flink's options have it, such as '500', '200 ms' or '4 s'."""
+    found = re.fullmatch(r"(\d+)\s*(ms|s|min)?", text.strip())
+    if found is None:
+        return None
+    return int(found[1]) * {"s": 1.0, "min": 60.0}.get(found[2] or "ms", 0.001)
 
 
 def changed(job: Job) -> int:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cpuwatch import files, pipeline, sql, topics
-from cpuwatch.flink.cluster import Job
+from cpuwatch.flink.cluster import Job, seconds
 from cpuwatch.flink.environment import clean
 from cpuwatch.settings import settings
 
@@ -123,10 +122,8 @@ def begun_from(job: Job) -> str | None:
 def tick(job: Job) -> float:
     """How often a job's watermarks move, in seconds."""
     note = _notes().get(job.name, {})
-    found = re.fullmatch(r"(\d+)\s*(ms|s|min)?", str(note.get("tick", "")).strip())
-    if found is None or note.get("id") != job.id:
-        return 0.2  # Flink's own
-    return int(found[1]) * {"s": 1.0, "min": 60.0}.get(found[2] or "ms", 0.001)
+    found = seconds(str(note.get("tick", ""))) if note.get("id") == job.id else None
+    return 0.2 if found is None else found  # Flink's own
 
 
 def read_by(job: Job) -> dict[str, dict[str, int]]:

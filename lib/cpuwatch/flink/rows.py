@@ -24,6 +24,8 @@ from pyflink.table.types import (
 )
 from pyflink.table.utils import pickled_bytes_to_python_converter
 
+from cpuwatch.flink.java import plain
+
 #: How many rows come over at once: more than that is no faster, and takes memory in both.
 AT_ONCE = 1000
 
@@ -64,8 +66,6 @@ class Rows:
         function = named("java.util.function.Function")
         self._dump = java.lang.invoke.MethodHandleProxies.asInterfaceInstance(function, dump)
         self._java = java
-        shaded = get_gateway().jvm.org.apache.flink.api.python.shaded
-        self._pickler = shaded.net.razorvine.pickle.Pickler(False)
 
     def take(self, most: int = AT_ONCE) -> list[tuple[str, tuple[Any, ...]]]:
         """Wait for the next rows, and return what happened to each, and its values.
@@ -85,8 +85,7 @@ class Rows:
         stream = self._java.util.stream.StreamSupport.stream(splits, False)
         taken = stream.limit(most).map(self._dump).toArray()
         return [
-            (_kind(kind), tuple(map(_value, values, self._types)))
-            for kind, *values in pickle.loads(self._pickler.dumps(taken))
+            (_kind(kind), tuple(map(_value, values, self._types))) for kind, *values in plain(taken)
         ]
 
     def __enter__(self) -> Rows:

@@ -74,10 +74,13 @@ def wait_for_watermark(job: Job, moment: pd.Timestamp, timeout: float = 60.0) ->
 
 def _now(job: Job) -> pd.Timestamp | None:
     """The same as the cluster knows it now: the least of all workers."""
-    found = marks(job)
-    if not found or min(found) == NONE:
-        return None
-    return pd.Timestamp(min(found), unit="ms", tz="UTC")
+    found = least(job)
+    return None if found == NONE else pd.Timestamp(found, unit="ms", tz="UTC")
+
+
+def least(job: Job) -> int:
+    """The same in epoch milliseconds, or `NONE`."""
+    return min(marks(job), default=NONE)
 
 
 def marks(job: Job) -> list[int]:
