@@ -576,7 +576,7 @@ def new(
     out.print(f"The project is in {plain(str(folder))}.", soft_wrap=True)
     out.print(f"Next: cd {plain(shlex.quote(str(folder)))} && make test", soft_wrap=True)
     if not has_connector:
-        out.print("Its README.md says which jar belongs into the folder jars.")
+        out.print("Its README.md says which jar belongs in the folder jars.")
 
 
 @app.command("preflight")

@@ -134,6 +134,36 @@ def test_a_wrong_answer_is_told_from_others(
     assert not verdict.right and re.search(words, verdict.says), verdict.says
 
 
+@pytest.fixture(scope="module")
+def all_that_later_chapters_send(names: dict[str, Any]) -> None:
+    """What chapter 7 sends, which is no reading, and the late reading of chapter 9."""
+    reading = {"hostname": "doc", "cpu": "cpu1", "usage": 50, "occurred_at": 1767604320000}
+    sender = topics.Sender(topics.READINGS)
+    for record in (
+        reading | {"usage": 1850},
+        reading | {"occurred_at": 1767604320},
+        {"hello": "world"},
+        reading | {"usage": 99, "occurred_at": 1767603900000},
+    ):
+        sender.send(record, {"hostname": "doc"})
+    sender.flush()
+
+
+#: What looks at the topic of readings itself: who goes back to it finds more than was there.
+OF_READINGS = [name for name in NAMES if name[:2] in ("02", "03") or name == "09-core"]
+
+
+@pytest.mark.parametrize("name", OF_READINGS)
+def test_the_solution_is_right_among_what_later_chapters_send(
+    name: str,
+    names: dict[str, Any],
+    all_that_later_chapters_send: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdict = run(name, exercises.exercise(name).solution, names, monkeypatch)
+    assert verdict.right, verdict.says
+
+
 def test_each_exercise_is_tried_in_all_ways() -> None:
     assert set(NAMES) == set(OTHERS) == set(WRONG)
     assert all(len(wrong) >= 3 for wrong in WRONG.values())

@@ -71,6 +71,12 @@ def _topic_of_doc(_answer: Any) -> str:
             "The readings of doc are in both partitions, so their order is lost: the hostname has"
             " to be their key. topics.produce sees to that."
         )
+    in_order = found.sort_values("offset")["occurred_at"].is_monotonic_increasing
+    if not in_order and wanted.sort_values("offset")["occurred_at"].is_monotonic_increasing:
+        raise NotYetError(
+            "The readings of doc are all in one partition, and not in the order of their times:"
+            " send them as they stand in fleet."
+        )
     return f"All {len(found):,} readings are in one partition, in their order."
 
 
@@ -91,7 +97,7 @@ def _last_records(answer: Any) -> str:
         raise NotYetError("These are the right records, in another order than that of the offsets.")
     if given == [_value(m) for m in stored[:_LAST]]:
         raise NotYetError(
-            "These are the first five of the partition: begin at the high watermark less five."
+            "These are the first five of the partition: begin five before the partition's end."
         )
     other = [_value(m) for m in held.messages(topics.READINGS) if m.partition() == 1]
     if given == other[-_LAST:]:
@@ -200,10 +206,13 @@ CHAPTER = Chapter(
     questions=(
         Question(
             "What decides in which partition a record lands?",
-            right=("its key", "Kafka hashes the key: the same key, the same partition."),
+            right=("its key", "The producer hashes the key: the same key, the same partition."),
             wrong=(
-                ("its time", "Kafka does not look into a record: it hashes the key."),
-                ("who sent it", "All producers hash the key in the same way."),
+                ("its time", "Nobody looks at the time: the producer hashes the key."),
+                (
+                    "who sent it",
+                    "Clients may differ in how they hash a key; ours does it as Java's does.",
+                ),
                 ("chance", "That is so without a key. Ours have one."),
             ),
             at=2,

@@ -51,7 +51,9 @@ def _owners() -> pd.DataFrame:
                     f"{MINE} has no column {name}: its columns are {', '.join(columns)}."
                 )
         key = found.get_pk_constraint(MINE)["constrained_columns"]
-        if key != ["hostname"]:
+        unique = [one["column_names"] for one in found.get_unique_constraints(MINE)]
+        once = ["hostname"] in unique and not columns["hostname"]["nullable"]
+        if key != ["hostname"] and not once:
             has = f"is {' and '.join(key)}" if key else "is missing"
             raise NotYetError(
                 f"Its primary key {has}: it has to be hostname, so that no host comes twice."

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.answers import rows
-from cpuwatch.exercises.compare import Slip, refuse_others
+from cpuwatch.exercises.compare import Slip, difference, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, Prediction, Question
 
 _KEY = ["window_start", "hostname", "cpu"]
@@ -39,7 +39,11 @@ def _over_60(answer: Any) -> str:
             "You counted CPUs, and averages are asked for: COUNT(*) without DISTINCT.",
         ),
     ]
-    refuse_others(rows(answer), counted(over), ["hostname"], slips)
+    given, wanted = rows(answer), counted(over)
+    none = pd.DataFrame({"hostname": sorted({*found["hostname"]} - {*wanted["hostname"]})})
+    every = pd.concat([wanted, none.assign(averages=0)])
+    if difference(given, every, ["hostname"]) is not None:  # who counts none as 0 is right, too
+        refuse_others(given, wanted, ["hostname"], slips)
     return "Busy hosts and hosts in trouble, side by side: one limit cannot tell them apart."
 
 

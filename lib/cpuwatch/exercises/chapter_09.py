@@ -12,7 +12,7 @@ from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
-from cpuwatch.exercises.made import BEHIND, PATIENCE, closed, moment, slowest, written_by
+from cpuwatch.exercises.made import BEHIND, PATIENCE, closed, in_time, moment, slowest, written_by
 from cpuwatch.pipeline import WORKSHOP
 
 #: In the warm-up: so many seconds of its window have passed when the trouble begins.
@@ -53,6 +53,8 @@ def _job_of_one_s_own(_answer: Any) -> str:
         return closed(one, length, until, by)[columns]
 
     wanted = counts(60, "hostname")
+    # The late reading of this chapter is in the topic, and the job may have dropped it.
+    least = closed(in_time(one, 60), 60, until, ("hostname",))[columns]
     slips = [
         Slip(
             lambda: counts(WORKSHOP.window, "hostname"),
@@ -67,7 +69,7 @@ def _job_of_one_s_own(_answer: Any) -> str:
             "You counted moments, or the readings of one CPU: COUNT(*) counts all of them.",
         ),
     ]
-    refuse_others(found, wanted, _KEY, slips)
+    refuse_others(found, wanted, _KEY, slips, least)
     return f"{len(wanted)} rows, and it goes on counting. That is a job of your own."
 
 
@@ -170,8 +172,8 @@ CHAPTER = Chapter(
         Exercise(
             "09-core",
             task="A job of your own, from the table to the topic: deploy `my_count`, which counts"
-            " the readings of each host in windows of **one minute**, and writes window_start,"
-            " window_end, hostname and readings to the topic `cpu_counts`.",
+            " the readings in `cpu_in`, for each host and window of **one minute**, and writes"
+            " window_start, window_end, hostname and readings to the topic `cpu_counts`.",
             starter='# Here you connect, create the tables, and deploy "my_count".\n'
             'workshop.check("09-core")',
             hints=(
@@ -192,8 +194,8 @@ CHAPTER = Chapter(
             "09-stretch",
             task="A job that no silent partition holds up: deploy `my_live`, which counts the"
             " readings of each host in windows of 30 seconds, from the topic `cpu_load_stats_live`"
-            " to a topic `my_live`. The cell sends a minute of all hosts; your job starts; then it"
-            " sends two minutes of three hosts alone.",
+            " to a topic `my_live`: window_start, hostname and readings. The cell sends a minute of"
+            " all hosts; your job starts; then it sends two minutes of three hosts alone.",
             starter="import time\n\n"
             + _SOME
             + "# Here you create the tables, and deploy my_live.\n"

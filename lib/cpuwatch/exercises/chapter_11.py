@@ -293,15 +293,18 @@ CHAPTER = Chapter(
             at=0,
         ),
         Question(
-            "All partitions fall silent, and the table has an idle timeout of 5 seconds. What"
-            " becomes of the open windows?",
+            "Both partitions stand at the same time and fall silent, and the table has an idle"
+            " timeout of 5 seconds. What becomes of the open windows?",
             right=(
                 "they stay open until readings come",
-                "The timeout leaves silent partitions out. Where all are, nobody moves the"
-                " watermark.",
+                "The timeout leaves silent partitions out. Where all are, the watermark goes on to"
+                " that of the furthest, and stops there.",
             ),
             wrong=(
-                ("they close after 5 seconds", "The timeout moves no watermark by itself."),
+                (
+                    "they close after 5 seconds",
+                    "The watermark gets no further than that of the furthest partition.",
+                ),
                 ("their readings are lost", "They are in the job's state."),
                 ("they close at the next checkpoint", "A checkpoint notes them, as they are."),
             ),

@@ -258,8 +258,8 @@ CHAPTER = Chapter(
             "12-warm-up",
             task="Five changes to `cpu_hosts`. a) one more column, `MIN(usage)`; b) only readings"
             " over 50%; c) windows of a minute; d) two workers in place of one; e) `MIN(usage)` in"
-            " place of `MAX(usage)`. Which of them can go on from its savepoint, and take nothing"
-            " that was kept for something else? Put their letters into the text.",
+            " place of `MAX(usage)`. Which of them can go on from its savepoint, and use"
+            " what was kept only for what it was kept for? Put their letters into the text.",
             starter='answer = ""\nworkshop.check("12-warm-up", answer)',
             hints=(
                 "There are two. For each ask: which values does the step `gather windows` keep for"
@@ -299,8 +299,8 @@ CHAPTER = Chapter(
             task="`my_hot` shall tell the lowest of its readings, too, which fits no savepoint. So"
             " deploy `my_range` beside it, over the table `my_in` from its beginning:"
             " window_start, hostname, readings, usage_min and usage_max of the readings over"
-            " 90%, to a topic `my_range`. Once it has caught up, stop `my_hot`, so that there is"
-            " a way back. (First solve the core one.)",
+            " 90%, to a topic `my_range`. Once it has caught up, stop `my_hot` with a savepoint, so"
+            " that there is a way back. (First solve the core one.)",
             starter="# Here you create the sink, deploy my_range, and stop my_hot.\n"
             'workshop.check("12-stretch")',
             hints=(

@@ -11,7 +11,7 @@ from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
-from cpuwatch.exercises.made import closed, slowest, written_by
+from cpuwatch.exercises.made import closed, in_time, slowest, written_by
 from cpuwatch.flink import cluster
 from cpuwatch.readings import fleet
 
@@ -123,7 +123,8 @@ def _two_workers(_answer: Any) -> str:
             "There is a row for each CPU: one for each host is asked for. What stands in GROUP BY?",
         ),
     ]
-    refuse_others(found, counts(60, "hostname"), key, slips)
+    least = closed(in_time(one, 60), 60, until, ("hostname",))[[*key, "readings"]]
+    refuse_others(found, counts(60, "hostname"), key, slips, least)
     return "Two workers, and the same numbers as one would have found."
 
 

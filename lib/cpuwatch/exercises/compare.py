@@ -37,7 +37,11 @@ class Slip:
 
 
 def refuse_others(
-    found: pd.DataFrame, wanted: pd.DataFrame, key: Sequence[str], slips: Iterable[Slip] = ()
+    found: pd.DataFrame,
+    wanted: pd.DataFrame,
+    key: Sequence[str],
+    slips: Iterable[Slip] = (),
+    least: pd.DataFrame | None = None,
 ) -> None:
     """Raise unless the rows are the wanted ones, in whatever order.
 
@@ -54,12 +58,16 @@ def refuse_others(
         The columns that tell the wanted rows apart.
     slips
         Wrong answers that are known.
+    least
+        The right ones without what may have come too late: any row in between is right as well.
 
     Raises
     ------
     NotYetError
         What differs, and where to look.
     """
+    if least is not None:
+        wanted = _as_counted(found, wanted, least, list(key))
     why = difference(found, wanted, key)
     if why is None:
         return
@@ -96,6 +104,27 @@ def difference(found: pd.DataFrame, wanted: pd.DataFrame, key: Sequence[str]) ->
                 f" {_value(wrong.iloc[0][f'{name}_y'])}."
             )
     return None
+
+
+def _as_counted(
+    found: pd.DataFrame, wanted: pd.DataFrame, least: pd.DataFrame, key: list[str]
+) -> pd.DataFrame:
+    """The wanted rows, but as the answer has them where that is between them and the least."""
+    columns = list(wanted.columns)
+    names = max((_matched(found, one) for one in (wanted, least)), key=len)
+    if len(names) < len(columns):
+        return wanted
+    theirs = pd.DataFrame({name: _like(found[names[name]], wanted[name]) for name in columns})
+    if theirs.duplicated(key).any():
+        return wanted
+    both = wanted.merge(theirs, "left", on=key, suffixes=("", " of theirs"), indicator=True)
+    both = both.merge(least.assign(least=True), "left", on=key, suffixes=("", " at least"))
+    surely = both["least"].notna()
+    for name in wanted.select_dtypes("number").columns.difference(key):
+        mine, low = both[f"{name} of theirs"], both[f"{name} at least"].fillna(0)
+        between = mine.between(low, both[name])
+        both[name] = both[name].where(~between, mine)
+    return both.loc[surely | (both["_merge"] == "both"), columns].reset_index(drop=True)
 
 
 def _counted(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -66,6 +66,20 @@ def closed(one: pd.DataFrame, length: int, until: int, by: tuple[str, ...]) -> p
     return pd.DataFrame(found[found["window_end"] <= end].reset_index(drop=True))
 
 
+def in_time(one: pd.DataFrame, length: int) -> pd.DataFrame:
+    """Those readings that no job can have dropped as late, from windows of so many seconds.
+
+    The others are late by their own partition. Whether they are by the job's watermark depends on
+    how far it had read the other partitions by then.
+    """
+    happened = one["occurred_at"]
+    seen = happened.groupby(one["partition"]).transform(lambda its: its.cummax().shift())
+    end = (happened // (1000 * length) + 1) * 1000 * length
+    # The last millisecond of a window is the one before its end.
+    late = seen - 1000 * BEHIND + 1 >= end
+    return one[~late]
+
+
 def slowest(one: pd.DataFrame) -> int:
     """The watermark of readings: the minimum over their partitions."""
     return int(one.groupby("partition")["occurred_at"].max().min()) - 1000 * BEHIND

@@ -200,7 +200,7 @@ def _no_trust(said: str) -> str:
         now = f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
         return f"the server is not trusted: {why}; this machine's clock says {now}: is that right?"
     return (
-        f"the server is not trusted: {why}; where a proxy reads along, its certificate belongs into"
+        f"the server is not trusted: {why}; where a proxy reads along, its certificate belongs in"
         " the file that REQUESTS_CA_BUNDLE names"
     )
 

@@ -143,3 +143,36 @@ def test_what_is_a_number(answer: object, found: float) -> None:
 def test_what_is_no_number(answer: object, words: str) -> None:
     with pytest.raises(NotYetError, match=words):
         number(answer)
+
+
+@pytest.mark.parametrize(
+    ("readings", "right"),
+    [
+        ([30, 30, 29, 30], True),  # all are counted
+        ([28, 30, 29], True),  # what is late is not, and a window that holds nothing else is none
+        ([29, 30, 29, 30], True),  # one of two was dropped
+        ([28, 30, 29, 1], True),
+        ([27, 30, 29], False),
+        ([28, 29, 29], False),
+        ([28, 30, 28], False),
+        ([31, 30, 29], False),
+        ([28, 30], False),
+    ],
+)
+@pytest.mark.parametrize("name", ["readings", "n"])
+def test_what_may_be_late_may_be_missing(readings: list[int], right: bool, name: str) -> None:
+    wanted = WANTED.drop(columns="usage")
+    least = wanted.head(3).assign(readings=[28, 30, 29])
+    found = wanted.head(len(readings)).assign(readings=readings)
+    found = found.rename(columns={"readings": name})
+    # By what is in it a column is known only if nothing of that is missing, or all that may be.
+    known = name == "readings" or readings in ([30, 30, 29, 30], [28, 30, 29])
+    assert (_why(found, wanted, least) is None) == (right and known)
+
+
+def _why(found: pd.DataFrame, wanted: pd.DataFrame, least: pd.DataFrame) -> str | None:
+    try:
+        refuse_others(found, wanted, KEY, least=least)
+    except NotYetError as error:
+        return str(error)
+    return None
