@@ -103,11 +103,17 @@ def _refuse_what_is_no_folder(path: Path) -> None:
         return
 
 
+#: A longer path is not repeated, in characters.
+_LONGEST_SHOWN = 120
+
 #: What Kafka calls the ways in.
 _WORDS = {
     "kafka_security_protocol": ("PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"),
     "kafka_sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 }
+
+#: What an address of PostgreSQL says before its "?", by the names that libpq has for it.
+_SAID = {"host", "port", "user", "dbname", "password"}
 
 #: How many workers a job may have, and partitions a topic.
 _MOST = {"parallelism": 32, "partitions": 512}
@@ -307,11 +313,21 @@ class Settings(BaseSettings):
     def _pem(cls, value: Path | None) -> Path | None:
         if value is None:
             return None
-        whole = value.expanduser().absolute()
-        if re.search(rf"['$]|{_CONTROL}", str(whole)):
-            raise ValueError("its path has a quote, a '$' or a control character in it")
-        if not whole.is_file() or not os.access(whole, os.R_OK):
-            raise ValueError(f"there is no file {_shown(whole)} that can be read")
+        if "-----BEGIN" in str(value):
+            raise ValueError("write the path of a file that holds it, and not what is in that file")
+        try:
+            whole = value.expanduser().absolute()
+            if re.search(rf"['$]|{_CONTROL}", str(whole)):
+                raise ValueError("its path has a quote, a '$' or a control character in it")
+            readable = whole.is_file() and os.access(whole, os.R_OK)
+        except RuntimeError:
+            raise ValueError("there is no home folder that its '~' would name") from None
+        except OSError:  # a name that is too long for any file
+            readable = False
+        if not readable:
+            # What is so long may be a key itself, which nobody should see.
+            name = _shown(whole) if len(str(value)) <= _LONGEST_SHOWN else "of that name"
+            raise ValueError(f"there is no file {name} that can be read")
         return whole
 
     @field_validator("prefix")
@@ -361,10 +377,10 @@ class Settings(BaseSettings):
     @classmethod
     def _host_and_port(cls, value: str | None) -> str | None:
         # Java's clients insist on the port; a quote would end the string in the SQL.
-        one = r"(\[[0-9a-fA-F:.]+\]|[^\s:,/'\"\\$;?#@&]+):[0-9]+"
+        one = r"(\[[0-9a-fA-F:.]+\]|[^\s:,/'\"\\$;?#@&]+):[0-9]{1,5}"
         if value is None:
             return None
-        ports = [int(port) for port in re.findall(r":([0-9]{1,9})(?:,|$)", value)]
+        ports = [int(port) for port in re.findall(r":([0-9]{1,5})(?:,|$)", value)]
         if not (re.fullmatch(f"{one}(,{one})*", value) and all(0 < p < 65536 for p in ports)):
             raise ValueError("write it as host:port")
         return value
@@ -387,7 +403,8 @@ class Settings(BaseSettings):
             and url.host and url.username and url.database
             # The host stands as it is in JDBC's address, and so in SQL.
             and re.fullmatch(r"[^\s:,/'\"\\$;?#@&%]+|[0-9a-fA-F:.]+", url.host)
-            and "password" not in url.query
+            # What stands before the '?' already, or in a file of ours.
+            and not _SAID.intersection(url.query)
         )  # fmt: skip
         if not good:
             # The value holds a password: never show it.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import math
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,6 +28,9 @@ PACE = 1.0
 BURST = 5
 
 _LONGEST_TEXT = 40_000
+#: A call with the longest text and fifty blocks is shorter, in bytes; it has fewer fields.
+_LONGEST_CALL = 1_000_000
+_MOST_FIELDS = 100
 _LONGEST_SECTION = 3_000
 
 #: What the page may do: nothing but its own script, style and stream.
@@ -115,11 +119,14 @@ class StandIn:
 
     async def _api(self, request: Request) -> Response:
         name = request.path_params["method"]
-        arguments = await _arguments(request)
-        self.calls[name] = self.calls.get(name, 0) + 1
         method = self._methods().get(name)
         if method is None:
             return _error("unknown_method")
+        refused = _refusal(request)
+        if refused is not None:
+            return refused
+        arguments = await _arguments(request)
+        self.calls[name] = self.calls.get(name, 0) + 1
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         given = given or str(arguments.get("token") or "")
         if not given:
@@ -232,6 +239,9 @@ class StandIn:
     # --- Failures on request --------------------------------------------------------------
 
     async def _controlled(self, request: Request) -> Response:
+        refused = _refusal(request)
+        if refused is not None:
+            return refused
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self._control.encode()):
             return _error("invalid_auth")
@@ -310,6 +320,20 @@ class StandIn:
             news.put_nowait(event)
 
 
+def _refusal(request: Request) -> Response | None:
+    """No to what no client of Slack's sends, before anything of it is read."""
+    # Only a page sends an origin with a call, and no page has to call: any that the attendee's
+    # browser visits may send a form here.
+    if "origin" in request.headers:
+        return Response("No page may call this.", status_code=403)
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not re.fullmatch("[0-9]{1,7}", length):
+        return Response("Say how long the call is.", status_code=411)
+    if int(length) > _LONGEST_CALL:
+        return Response("So long is no call.", status_code=413)
+    return None
+
+
 async def _arguments(request: Request) -> Message:
     """What a call carries, however: query, form or JSON."""
     found: Message = dict(request.query_params)
@@ -321,7 +345,9 @@ async def _arguments(request: Request) -> Message:
             body = {}
         found.update(body if isinstance(body, dict) else {})
     elif "urlencoded" in kind:
-        found.update(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        form = (await request.body()).decode("utf-8", "replace")
+        with suppress(ValueError):  # more fields than any method has
+            found.update(parse_qsl(form, max_num_fields=_MOST_FIELDS))
     for name in ("blocks", "metadata"):
         if isinstance(found.get(name), str):  # a form carries JSON in a field
             try:

@@ -93,6 +93,8 @@ def test_a_certificate(monkeypatch: pytest.MonkeyPatch, files: dict[str, Path]) 
         ("SASL_MECHANISM", "GSSAPI", "one of PLAIN, SCRAM-SHA-256"),
         ("SSL_CA", "/nowhere/ca.pem", "there is no file /nowhere/ca.pem"),
         ("SASL_PASSWORD", "hush\nhush", "line break"),
+        ("SSL_CA", "~nosuchuser/ca.pem", "no home folder that its '~' would name"),
+        ("SSL_CERTIFICATE", "-----BEGIN CERTIFICATE-----", "write the path of a file"),
     ],
 )
 def test_what_cannot_be_used_is_named(

@@ -120,6 +120,47 @@ def test_a_name_made_to_point_here_is_turned_away(local_slack: LocalSlack) -> No
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Content-Length": "7000000"}, 413),
+        ({"Content-Length": "99999999999"}, 411),
+        ({"Transfer-Encoding": "chunked"}, 411),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/chat.postMessage", "/control"])
+def test_what_no_client_sends_is_refused_unread(
+    local_slack: LocalSlack, path: str, headers: dict[str, str], status: int
+) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} | headers
+    connection = http.client.HTTPConnection("127.0.0.1", local_slack.port, timeout=10)
+    connection.putrequest("POST", path)
+    for name, value in {"Content-Length": "0", **headers}.items():
+        if name != "Content-Length" or "Transfer-Encoding" not in headers:
+            connection.putheader(name, value)
+    connection.endheaders()  # and nothing of what was announced
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+def test_a_form_of_too_many_fields_has_none(local_slack: LocalSlack) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", local_slack.port, timeout=10)
+    form = f"token={local_slack.secrets.token}&" + 200 * "x=y&"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/api/auth.test", form, headers)
+    assert b"not_authed" in connection.getresponse().read()
+    connection.close()
+
+
+def test_methods_that_there_are_not_are_not_counted(
+    client: WebClient, local_slack: LocalSlack
+) -> None:
+    assert error_of(client.api_call, api_method="chat.nonsense") == "unknown_method"
+    assert "chat.nonsense" not in local_slack.control()["calls"]
+
+
 def test_the_page_may_load_nothing_from_elsewhere(local_slack: LocalSlack) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", local_slack.port, timeout=10)
     connection.request("GET", "/")
