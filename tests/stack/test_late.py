@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pyflink.table import TableEnvironment
 
-from cpuwatch import flink, readings, results, sql, topics, workshop
+from cpuwatch import flink, readings, results, sql, topics, waiting, workshop
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.tables import create
 
@@ -110,3 +110,64 @@ def test_a_job_that_has_read_nothing_has_no_watermark(environment: TableEnvironm
     assert flink.watermark(job) is None
     with pytest.raises(CpuwatchError, match="it has none yet"):
         flink.wait_for_watermark(job, END, timeout=0.5)
+
+
+def test_where_all_fall_silent_the_watermark_goes_to_that_of_the_furthest(
+    environment: TableEnvironment,
+) -> None:
+    """As chapter 11 says; before Flink 2.2 it stood at the least one's."""
+    fleet = readings.fleet(ticks=160)
+    first = fleet["occurred_at"].min()
+    # Two hosts in two partitions; one ends two minutes before the other.
+    ends = fleet["hostname"].map({"doc": first + 40_000, "dopey": first + 159_000})
+    workshop.fresh_topic("cpu_silent", partitions=2)
+    workshop.fresh_topic("my_silent")
+    topics.produce(fleet[fleet["occurred_at"] <= ends], "cpu_silent")
+    flink.import_tables(environment, "cpu_in")
+    for statement in _SILENT:
+        flink.create_table(environment, statement)
+    flink.deploy(environment, "my_silent", _COUNTS_OF_SILENT)
+    try:
+        waiting.until(
+            lambda: len(topics.read("my_silent")) >= 6, 60,
+            lambda: f"there are {len(topics.read('my_silent'))} rows",
+        )  # fmt: skip
+    finally:
+        flink.cancel("my_silent")
+    found = topics.read("my_silent").groupby("hostname")["readings"].agg(["size", "sum"])
+    # 149 seconds are passed, so that the window from 120 to 150 stays open.
+    assert found.to_dict("index") == {
+        "doc": {"size": 2, "sum": 5 * 41},
+        "dopey": {"size": 4, "sum": 5 * 120},
+    }
+
+
+_SILENT = (
+    """
+CREATE TABLE cpu_silent WITH (
+    'topic' = 'cpu_silent',
+    'scan.watermark.idle-timeout' = '2 s'
+) LIKE cpu_in (OVERWRITING OPTIONS)
+""",
+    """
+CREATE TABLE my_silent (
+    window_start TIMESTAMP_LTZ(3),
+    hostname STRING,
+    readings BIGINT
+) WITH (
+    'connector' = 'kafka',
+    'topic' = 'my_silent',
+    'properties.bootstrap.servers' = '${kafka}',
+    'format' = 'json',
+    'json.timestamp-format.standard' = 'ISO-8601'
+)
+""",
+)
+
+_COUNTS_OF_SILENT = """
+INSERT INTO my_silent
+SELECT window_start, hostname, COUNT(*) AS readings
+FROM TABLE(TUMBLE(TABLE cpu_silent, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND))
+WHERE time_ltz IS NOT NULL
+GROUP BY window_start, window_end, hostname
+"""

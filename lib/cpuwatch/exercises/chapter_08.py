@@ -107,7 +107,7 @@ def _picture(answer: Any) -> str:
     return "Whoever sees it knows at once when doc was in trouble."
 
 
-def _across(axes: Any) -> list[np.ndarray]:
+def _across(axes: Any) -> list[Any]:
     """What `axes.hlines` has drawn: no lines of the axes, but segments of collections."""
     from matplotlib.collections import LineCollection
 
