@@ -1,4 +1,4 @@
-"""An endless stream, for an hour: what memory and disk do; it prints docs/performance.md's table.
+"""An endless stream, for an hour: what memory and disk do, as a table.
 
     .venv/bin/python tools/endless.py [MINUTES] [--rate READINGS_A_SECOND]
 

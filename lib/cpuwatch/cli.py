@@ -91,7 +91,7 @@ def up(
         bool, typer.Option(help="Take CPUWATCH_PREFIX from whoever uses it.")
     ] = False,
 ) -> None:
-    """Start Kafka, PostgreSQL, Flink and the local Slack, those that do not run yet."""
+    """Start Kafka, PostgreSQL, Flink and the stand-in for Slack, those that do not run yet."""
     from cpuwatch.stack import control
 
     start = time.monotonic()

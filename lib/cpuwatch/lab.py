@@ -22,7 +22,7 @@ import json5
 
 from cpuwatch import files, kernels, signals, waiting, web, workbook
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import ROOT, settings
+from cpuwatch.settings import ROOT, Settings, settings
 
 NOTEBOOKS = workbook.ORIGINALS
 FIRST = "00-welcome.ipynb"
@@ -126,29 +126,18 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS, present: bool = Fal
     log = config.state / "logs" / "jupyter.log"
     files.folder(log.parent)
     own = config.state / "jupyter"
-    kept = put_settings(own / "settings", theirs())
+    used = put_settings(own / "settings", theirs())
+    if present:
+        used = settings_to_present(used, own / "settings-present")
     command = [
         # Isolated: a random.py among the notebooks is none of JupyterLab's modules.
         sys.executable, "-I", "-m", "cpuwatch.labserver", "--no-browser", "--allow-root",
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={chosen}", "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
+        # As it is called in a terminal; by default it is a login shell, of which many forget PATH.
+        f"--ServerApp.terminado_settings={ {'shell_command': [os.environ.get('SHELL') or 'sh']} }",
     ]  # fmt: skip
-    environment = {
-        **kernels.environment(config.cache / "jupyter"),
-        # The token goes by the environment: arguments show in the process list.
-        "JUPYTER_TOKEN": token,
-        # Folders of our own: what else this person does with JupyterLab stays as it is.
-        "JUPYTERLAB_SETTINGS_DIR": str(
-            settings_to_present(kept, own / "settings-present") if present else kept
-        ),
-        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
-        # Where JupyterLab finds the extension that colours SQL in strings.
-        "JUPYTER_PATH": str(Path(__file__).parent),
-        # It shows Flink's page and the channel, see `labserver`.
-        "JUPYTER_CONFIG_PATH": str(_CONFIG),
-        # Each kernel explains errors from its start on, also before the first cell was run.
-        "PYTHONSTARTUP": str(Path(__file__).parent / "workshop" / "startup.py"),
-    }
+    environment = _environment(config, token, used)
     with files.owner_only():
         out = log.open("wb")
     with out:
@@ -164,6 +153,25 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS, present: bool = Fal
         server.stop()
         raise
     return server
+
+
+def _environment(config: Settings, token: str, settings_folder: Path) -> dict[str, str]:
+    return {
+        **kernels.environment(config.cache / "jupyter"),
+        # So that a terminal of JupyterLab's, and a cell with '!', know the command.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        # The token goes by the environment: arguments show in the process list.
+        "JUPYTER_TOKEN": token,
+        # Folders of our own: what else this person does with JupyterLab stays as it is.
+        "JUPYTERLAB_SETTINGS_DIR": str(settings_folder),
+        "JUPYTERLAB_WORKSPACES_DIR": str(config.state / "jupyter" / "workspaces"),
+        # Where JupyterLab finds the extension that colours SQL in strings.
+        "JUPYTER_PATH": str(Path(__file__).parent),
+        # It shows Flink's page and the channel, see `labserver`.
+        "JUPYTER_CONFIG_PATH": str(_CONFIG),
+        # Each kernel explains errors from its start on, also before the first cell was run.
+        "PYTHONSTARTUP": str(Path(__file__).parent / "workshop" / "startup.py"),
+    }
 
 
 def theirs() -> Path | None:

@@ -145,7 +145,8 @@ def read(given: str) -> list[str]:
         raise ValueError(
             f"{text} has letters that this version does not know: {', '.join(unknown)}."
         )
-    return [*said, *(FAULTS[letter] for letter in wrong)]
+    told = [FAULTS[letter] for letter in wrong]
+    return [*said, *told, *([] if set(wrong) - MILD else ["It can take part."])]
 
 
 def _system() -> str:

@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import websocket
 from book import BOOKS
 from browser_path import chromium
+from conftest import COMMAND
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from cpuwatch import flink, lab
@@ -130,6 +132,22 @@ def test_the_way_to_flink_s_page_is_for_who_is_let_in_to_jupyterlab(server: lab.
     (refused, shown), let_in = answers
     assert refused in (302, 403) and not shown
     assert let_in == (200, True)
+
+
+def test_a_terminal_knows_the_command(server: lab.Server) -> None:
+    place = urlsplit(server.base)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
+    connection.request("POST", "/api/terminals", headers={"Authorization": f"token {server.token}"})
+    name = json.loads(connection.getresponse().read())["name"]
+    connection.close()
+    address = f"ws://{place.netloc}/terminals/websocket/{name}?token={server.token}"
+    terminal = websocket.create_connection(address, timeout=60)
+    terminal.send(json.dumps(["stdin", "command -v cpuwatch; exit\r"]))
+    printed = ""
+    while '"disconnect"' not in (part := terminal.recv()):
+        printed += part
+    terminal.close()
+    assert str(COMMAND) in printed
 
 
 def test_the_filter_runs_and_its_plot_is_there(page: Page, server: lab.Server) -> None:

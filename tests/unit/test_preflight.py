@@ -98,6 +98,11 @@ def test_a_code_is_read_in_any_case_and_with_blanks_around(tmp_path: Path) -> No
     assert preflight.read(f"  {given.lower()}\n")[-1] == "It can take part."
 
 
+def test_who_lacks_a_browser_alone_can_take_part(tmp_path: Path) -> None:
+    assert preflight.read(preflight.code(tmp_path, "B"))[-1] == "It can take part."
+    assert "It can take part." not in preflight.read(preflight.code(tmp_path, "BM"))
+
+
 @pytest.mark.parametrize(
     "given", ["", "hello", "CW1.L311", "CW2.L311.4C.15M.120D.OK.07", "x" * 10**5]
 )
