@@ -24,6 +24,7 @@ from cpuwatch.flink.cluster import cancel_all, jobs
 from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Parameters
 from cpuwatch.settings import settings
+from cpuwatch.stack.place import MARK
 from cpuwatch.stack.supervisor import Supervisor
 
 COMMAND = Path(sys.executable).parent / "cpuwatch"
@@ -188,6 +189,8 @@ def state() -> Iterator[Path]:
     """A state folder of the test's own; whatever runs in it is stopped afterwards."""
     folder = new_state()
     yield folder
+    if folder.exists():
+        (folder / MARK).touch()  # whatever a test has put there
     stopped = cpuwatch("down", "--wipe", CPUWATCH_STATE=str(folder))
     shutil.rmtree(folder, ignore_errors=True)
     assert stopped.returncode == 0, stopped.stderr

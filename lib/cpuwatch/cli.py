@@ -73,8 +73,10 @@ def main() -> None:
 def _keep_trace() -> str:
     """Write the stack trace where a maintainer finds it, not where a beginner reads it."""
     from cpuwatch.settings import settings
+    from cpuwatch.stack import place
 
     try:
+        place.make(settings().state)
         path = settings().state / "logs" / "cpuwatch-error.log"
         files.folder(path.parent)
         files.write(path, traceback.format_exc(), private=True)

@@ -23,6 +23,7 @@ import json5
 from cpuwatch import files, kernels, signals, waiting, web, workbook
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, Settings, settings
+from cpuwatch.stack import place
 
 NOTEBOOKS = workbook.ORIGINALS
 FIRST = "00-welcome.ipynb"
@@ -124,6 +125,7 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS, present: bool = Fal
     token = secrets.token_urlsafe(24)
     config = settings()
     log = config.state / "logs" / "jupyter.log"
+    place.make(config.state)
     files.folder(log.parent)
     own = config.state / "jupyter"
     used = put_settings(own / "settings", theirs())

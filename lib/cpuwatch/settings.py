@@ -269,6 +269,21 @@ class Settings(BaseSettings):
                 )
         return value
 
+    @field_validator("state")
+    @classmethod
+    def _of_its_own(cls, value: Path) -> Path:
+        # It is closed to everybody else, and wiped.
+        real = Path(os.path.realpath(value))
+        for what, precious in {"your home": "~", "the checkout": str(ROOT)}.items():
+            place = Path(os.path.realpath(os.path.expanduser(precious)))
+            if real in (place, *place.parents):
+                raise ValueError(
+                    f"{_shown(value)} is {what}, or holds it, and 'cpuwatch down --wipe' would"
+                    " delete that; set CPUWATCH_STATE to a folder of its own, for example"
+                    " /var/tmp/cpuwatch"
+                )
+        return value
+
     @field_validator(
         "kafka", "kafka_sasl_username", "kafka_sasl_password", "postgres", "password", "flink",
         "flink_token", "slack_bot_token", "slack_channel",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from cpuwatch.stack import (
     kafka,
     neighbours,
     passwords,
+    place,
     ports,
     postgres,
     seen,
@@ -131,7 +131,8 @@ def up(tell: Tell = lambda _: None, show: bool = True, take_over: bool = False) 
 @contextmanager
 def _locked(config: Settings) -> Iterator[None]:
     make_state(config)
-    with files.only_one(config.state / "up.lock"):
+    with files.only_one(config.state / place.LOCK):
+        place.make(config.state)  # somebody may have wiped it while we waited
         yield
 
 
@@ -142,6 +143,11 @@ def down(wipe: bool = False) -> bool:
     -------
     bool
         Whether there was anything to stop.
+
+    Raises
+    ------
+    CpuwatchError
+        If what `CPUWATCH_STATE` names is no state folder of ours.
     """
     config = settings()
     supervisor = Supervisor(config.state)
@@ -149,16 +155,13 @@ def down(wipe: bool = False) -> bool:
     was_there = config.state.exists()
     if not was_there and not supervisor.strays():
         return False
-    with files.only_one(config.state / "up.lock"):
+    if was_there:
+        place.check(config.state)
+    with files.only_one(config.state / place.LOCK):
         had = supervisor.is_running() or bool(supervisor.strays())
         supervisor.stop()
         if wipe or not was_there:
-            for child in config.state.iterdir():
-                if child.is_dir() and not child.is_symlink():
-                    shutil.rmtree(child)
-                else:
-                    child.unlink()
-            config.state.rmdir()
+            place.wipe(config.state)
             neighbours.take_leave(config, supervisor)
     return had
 
@@ -234,13 +237,13 @@ def make_state(config: Settings) -> None:
     """Make the state folder, or say why it cannot be."""
     try:
         above = [one for one in config.state.parents if not one.exists()]
-        found = files.folder(config.state).stat()
+        place.make(config.state)
         if os.geteuid() == 0:
             # PostgreSQL, which runs as another user, has to pass through what is ours above.
             home = config.state.parent
             for one in {*above, *([home] if home == ROOTS_HOME else [])}:
                 one.chmod(0o711)
-        if found.st_uid == os.geteuid() and found.st_mode & 0o067:
+        if config.state.stat().st_mode & 0o067:
             # As an earlier version left it, or somebody else made it.
             files.close(config.state)
         free = failures.free(config.state)
@@ -249,11 +252,6 @@ def make_state(config: Settings) -> None:
             f"The state folder {config.state} cannot be made ({error.strerror}). Set CPUWATCH_STATE"
             " to a folder that you may write to."
         ) from error
-    if found.st_uid != os.geteuid():
-        raise CpuwatchError(
-            f"The state folder {config.state} belongs to another user. Set CPUWATCH_STATE to a"
-            " folder of your own."
-        )
     if free < _LEAST_DISK:
         raise CpuwatchError(
             f"The disk that holds {config.state} is nearly full: {free // 1024**2} MB are free, and"
