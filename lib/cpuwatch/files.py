@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import secrets
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cpuwatch.errors import CpuwatchError
 
+#: After so many seconds nobody is writing on what is not whole.
+_ABANDONED = 3600.0
+
 
 def write(path: Path, content: str | bytes, private: bool = False) -> None:
     """Write a file whole or not at all: whoever reads it finds the old content or the new.
+
+    Several may write at the same time: the last one's content stays.
 
     Parameters
     ----------
@@ -22,15 +30,63 @@ def write(path: Path, content: str | bytes, private: bool = False) -> None:
     content
         Text is written as UTF-8.
     private
-        Whether nobody else may read it; it never stands there open, not even for a moment.
+        Whether nobody else may read it; it never stands there open, not even for a moment. What is
+        private cannot be had again elsewhere: a power loss leaves the old content or the new, too.
     """
     data = content.encode() if isinstance(content, str) else content
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)  # left by a process that was killed
+    _tidy(path)
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     mode = 0o600 if private else 0o666  # less the umask
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-    os.replace(new, path)
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+            if private:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _tidy(path: Path) -> None:
+    """Remove what writers of a file have left that were killed."""
+    left = re.compile(rf"{re.escape(path.name)}\.([0-9a-f]{{8}}\.)?new")
+    for name in os.listdir(path.parent):
+        if left.fullmatch(name):
+            with suppress(OSError):
+                found = path.with_name(name)
+                if found.stat().st_mtime < time.time() - _ABANDONED:
+                    found.unlink()
+
+
+def secret(path: Path, make: Callable[[], str], is_whole: Callable[[str], object] = bool) -> str:
+    """What a private file holds, which is made once, by one: also where it was damaged.
+
+    Parameters
+    ----------
+    path
+        The file; made with its folder if it is not there.
+    make
+        Makes the content.
+    is_whole
+        Whether content is of use, or what a power loss has left.
+    """
+    found = _read(path)
+    if not is_whole(found):
+        with only_one(path.with_name(f"{path.name}.lock")):
+            found = _read(path)
+            if not is_whole(found):
+                found = make()
+                write(path, found, private=True)
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
 
 
 @contextmanager

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import ROOT
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     path = tmp_path / "memory.json"
     files.write(path, "ö")
     assert path.read_bytes() == "ö".encode()
-    (tmp_path / "memory.json.new").write_text("half of it, by one that was killed")
+    for name in ("memory.json.new", "memory.json.0123abcd.new"):
+        (tmp_path / name).write_text("half of it, by one that was killed")
+        os.utime(tmp_path / name, (0, 0))
     files.write(path, b"new")
     assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
 
@@ -28,6 +34,81 @@ def test_what_cannot_be_written_leaves_the_old(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         files.write(path, "\ud800")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+_WRITE = """
+import sys
+from pathlib import Path
+from cpuwatch import files
+for number in range(400):
+    files.write(Path(sys.argv[1]), sys.argv[2] * 20_000)
+"""
+
+
+def test_several_write_at_the_same_time_and_each_reads_a_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "memory.json"
+    files.write(path, "0" * 20_000)
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WRITE, str(path), letter],
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
+        )
+        for letter in "ab"
+    ]
+    torn = 0
+    while any(writer.poll() is None for writer in writers):
+        found = path.read_text()
+        torn += found != found[:1] * 20_000
+    assert torn == 0
+    for writer in writers:
+        assert (writer.communicate()[1], writer.returncode) == (b"", 0)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_somebody_else_is_writing_just_now_stays(tmp_path: Path) -> None:
+    others = [tmp_path / name for name in ("a.0123abcd.new", "b.0123abcd.new", "a.new.txt")]
+    for other in others:
+        other.write_text("half of it")
+    os.utime(others[1], (0, 0))  # another file's: its own writer removes it
+    files.write(tmp_path / "a", "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a", *others])
+
+
+def test_a_private_file_is_on_the_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    replace = os.replace
+
+    def noted(old: Path, new: Path) -> None:
+        done.append("replaced")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", lambda _: done.append("on the disk"))
+    monkeypatch.setattr(os, "replace", noted)
+    files.write(tmp_path / "secret", "s", private=True)
+    files.write(tmp_path / "figure", "f")
+    assert done == ["on the disk", "replaced", "replaced"]
+
+
+@pytest.mark.parametrize("left", [None, b"", b"\xff\xfe"])
+def test_a_secret_is_made_once_whoever_asks_first(tmp_path: Path, left: bytes | None) -> None:
+    path = tmp_path / "keys" / "token"
+    if left is not None:
+        files.folder(path.parent)
+        path.write_bytes(left)
+    made = iter(range(100))
+
+    def make() -> str:
+        number = next(made)
+        time.sleep(0.05)
+        return f"token {number}"
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: files.secret(path, make), range(8)))
+    assert found == {"token 0"} == {path.read_text()}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_private_file_is_nobody_elses(tmp_path: Path) -> None:

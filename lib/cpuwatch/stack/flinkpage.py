@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from secrets import token_urlsafe
@@ -17,13 +18,13 @@ PORTS = {"flink_page": 8081}
 #: Its name among supervisor's programs.
 NAME = "flinkpage"
 
+_TOKEN = re.compile("[!-~]+")
+
 
 def token_in(keys: Path) -> str:
     """What lets into the page: made once, kept in a 0600 file alone."""
-    path = keys / "page-token"
-    if not path.exists():
-        files.write(files.folder(keys) / path.name, token_urlsafe(24), private=True)
-    return path.read_text()
+    # An empty one would let in everybody.
+    return files.secret(keys / "page-token", lambda: token_urlsafe(24), _TOKEN.fullmatch)
 
 
 def cookie(port: int) -> str:

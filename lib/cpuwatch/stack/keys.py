@@ -23,6 +23,9 @@ PKCS12 = "flink.p12"
 #: Java wants one. It guards nothing: that only its owner can read the file does.
 PASSWORD = "cpuwatch"
 
+#: How a store begins, in DER.
+_SEQUENCE = 0x30
+
 #: The newest TLS, and what goes with it; by itself Flink speaks the one before. Java has AES by
 #: the processor's own instructions only in what its second compiler has made, which most of our
 #: Java never gets to: without it ChaCha20 is three times as fast, and it is as safe.
@@ -39,7 +42,7 @@ _UNTIL = datetime.datetime(2050, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 def make(folder: Path) -> None:
-    """Make the key, unless it is there.
+    """Make the key, unless it is there and whole.
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ def make(folder: Path) -> None:
         Where its two files are; made if it is not there, for its owner alone.
     """
     files.folder(folder)
-    if (folder / PEM).exists() and (folder / PKCS12).exists():
+    if _is_whole(folder):
         return
     # A third of a second to import, which most starts can spare.
     from cryptography import x509
@@ -88,9 +91,20 @@ def make(folder: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    (folder / PEM).unlink(missing_ok=True)
     files.write(folder / PKCS12, _without_mac(java), private=True)
     pem = certificate.public_bytes(serialization.Encoding.PEM)
     files.write(folder / PEM, plain + pem, private=True)  # the last one: both are there
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether both files are there, and hold what a power loss would have left out."""
+    try:
+        pem, store = (folder / PEM).read_bytes(), (folder / PKCS12).read_bytes()
+    except FileNotFoundError:
+        return False
+    ends = len(store) > 1 and store[0] == _SEQUENCE and _content(store, 0)[1] == len(store)
+    return ends and pem.endswith(b"-----END CERTIFICATE-----\n")
 
 
 def _without_mac(pkcs12: bytes) -> bytes:

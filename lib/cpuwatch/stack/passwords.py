@@ -16,12 +16,15 @@ def server(host: str, port: str, database: str, user: str) -> str:
 def read(pgpass: Path) -> dict[str, str]:
     """The passwords in the file, each by `host:port:database:user` as they stand there."""
     known = {}
-    if pgpass.exists():
-        # Not splitlines: to that a form feed in a password would be an end of a line.
-        for line in pgpass.read_text(encoding="utf-8").split("\n"):
-            found = re.fullmatch(r"((?:(?:\\.|[^:\\])*:){3}(?:\\.|[^:\\])*):(.*)", line)
-            if found:
-                known[found[1]] = re.sub(r"\\(.)", r"\1", found[2])
+    try:
+        text = pgpass.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return {}  # none, or damaged
+    # Not splitlines: to that a form feed in a password would be an end of a line.
+    for line in text.split("\n"):
+        found = re.fullmatch(r"((?:(?:\\.|[^:\\])*:){3}(?:\\.|[^:\\])*):(.*)", line)
+        if found:
+            known[found[1]] = re.sub(r"\\(.)", r"\1", found[2])
     return known
 
 

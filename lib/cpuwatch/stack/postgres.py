@@ -30,6 +30,12 @@ PORTS = {"postgres": 5432}
 
 USER = DATABASE = "cpuwatch"
 
+#: What to do where the embedded server's password is not the one that it knows.
+PUT_BACK = (
+    "put that file back as it was. If nobody has it any more, 'cpuwatch down --wipe' and"
+    " 'cpuwatch up' begin with nothing."
+)
+
 # As pgpass names the embedded server: its port may change from day to day.
 EMBEDDED = f"127.0.0.1:*:{DATABASE}:{USER}"
 
@@ -107,9 +113,20 @@ def unprivileged_user() -> str:
 
 
 def password(pgpass: Path) -> str:
-    """The embedded database's password: made once, kept in a 0600 file alone."""
+    """The embedded database's password: made once, kept in a 0600 file alone.
+
+    Raises
+    ------
+    CpuwatchError
+        If it was lost, and the database that is there knows it.
+    """
     known = passwords.read(pgpass)
-    if EMBEDDED not in known:
+    if not known.get(EMBEDDED):
+        data = pgpass.parent / "postgres" / "data"
+        if (data / "PG_VERSION").exists():
+            raise CpuwatchError(
+                f"The password of the database in {data} is no more in {pgpass}: {PUT_BACK}"
+            )
         known[EMBEDDED] = secrets.token_urlsafe(18)
         passwords.write(pgpass, known)
     return known[EMBEDDED]
@@ -310,7 +327,7 @@ def knock(config: Settings) -> Any:
     if not config.outside("postgres"):
         return connect(
             host="127.0.0.1", port=config.port("postgres"), user=USER, dbname=DATABASE,
-            password=password(config.pgpass), connect_timeout=2,
+            password=_known(config), connect_timeout=2,
         )  # fmt: skip
     url = config.postgres_url
     return psycopg2.connect(
@@ -323,7 +340,15 @@ def _answers(config: Settings) -> bool:
     if config.outside("postgres"):
         return refusal(config) is None
     data = config.state / "postgres" / "data"
-    return answers(config.port("postgres"), password(config.pgpass), data)
+    return answers(config.port("postgres"), _known(config), data)
+
+
+def _known(config: Settings) -> str:
+    """The embedded server's password, as far as we know it: a wrong one is refused with a reason.
+
+    Without one, libpq would look for another file.
+    """
+    return passwords.read(config.pgpass).get(EMBEDDED) or "lost"
 
 
 SERVICE = Service(

@@ -11,7 +11,7 @@ import psutil
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
-from cpuwatch.stack import failures, ports
+from cpuwatch.stack import failures, ports, postgres
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -73,8 +73,7 @@ def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str,
     if _OTHER_PASSWORD in reason:
         return Seen(
             f"{who}runs, but refuses the password in {config.pgpass} ({reason})",
-            "Put that file back as it was. If nobody has it any more, 'cpuwatch down --wipe' and"
-            " 'cpuwatch up' begin with nothing.",
+            postgres.PUT_BACK[0].upper() + postgres.PUT_BACK[1:],
         )
     return Seen(
         f"{who}runs, but does not answer ({reason})" if pids else f"does not answer ({reason})",

@@ -43,12 +43,23 @@ class Secrets(NamedTuple):
 
 def secrets_in(folder: Path) -> Secrets:
     """The stand-in's secrets: made once, kept in a 0600 file alone."""
-    path = folder / "secrets.json"
-    if not path.exists():
-        files.folder(folder)
-        made = Secrets("xoxb-standin-" + token_urlsafe(24), token_urlsafe(24))
-        files.write(path, json.dumps(made._asdict()), private=True)
-    return Secrets(**json.loads(path.read_text()))
+
+    def made() -> str:
+        new = Secrets("xoxb-standin-" + token_urlsafe(24), token_urlsafe(24))
+        return json.dumps(new._asdict())
+
+    found = _secrets(files.secret(folder / "secrets.json", made, _secrets))
+    assert found is not None, "it is whole"
+    return found
+
+
+def _secrets(text: str) -> Secrets | None:
+    """The secrets in a text; None if they are not all there."""
+    try:
+        found = Secrets(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
+    return found if all(isinstance(one, str) and one for one in found) else None
 
 
 def prepare(folder: Path, ports: dict[str, int], marker: str) -> list[Program]:

@@ -243,7 +243,7 @@ class StandIn:
         if refused is not None:
             return refused
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self._control.encode()):
+        if not given or not hmac.compare_digest(given.encode(), self._control.encode()):
             return _error("invalid_auth")
         wanted = await _arguments(request)
         if wanted.pop("heal", False):

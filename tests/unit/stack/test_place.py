@@ -19,6 +19,7 @@ from cpuwatch.stack.supervisor import Supervisor
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(control, "_start", lambda *_: None)  # nothing here needs a service
     settings.cache_clear()
     yield tmp_path / "state"
     settings.cache_clear()
