@@ -112,6 +112,12 @@ def unprivileged_user() -> str:
     )
 
 
+def user_id() -> int:
+    """The number of the user that PostgreSQL runs as."""
+    ours = os.geteuid()
+    return pwd.getpwnam(unprivileged_user()).pw_uid if ours == 0 else ours
+
+
 def password(pgpass: Path) -> str:
     """The embedded database's password: made once, kept in a 0600 file alone.
 

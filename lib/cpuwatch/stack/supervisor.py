@@ -23,7 +23,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from cpuwatch import files, waiting
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.stack import failures
+from cpuwatch.stack import failures, postgres
 from cpuwatch.stack.program import Program
 
 #: A unix socket's path may hold about 100 characters, and supervisor adds some of its own.
@@ -246,9 +246,11 @@ class Supervisor:
             except (OSError, HTTPException, Fault):
                 pass
         elif process is not None:
-            process.terminate()  # it does not answer, or not yet
+            with suppress(psutil.Error):
+                process.terminate()  # it does not answer, or not yet
         if process is not None and not _ends(process, patience):
-            process.kill()
+            with suppress(psutil.Error):
+                process.kill()
             _ends(process, 5)
         self.end_strays()
         self._pid_file.unlink(missing_ok=True)
@@ -265,7 +267,7 @@ class Supervisor:
     def process(self) -> psutil.Process | None:
         """Supervisor's own process, whether it answers or not; None if there is none."""
         for process in psutil.process_iter():
-            if self._is_supervisor(_command(process)):
+            if self._is_supervisor(_command(process)) and _is_of(process, os.geteuid()):
                 return process
         return None
 
@@ -277,17 +279,20 @@ class Supervisor:
         """Processes of this stack, recognised by their own arguments, alive right now.
 
         They outlive a supervisor that was killed. PostgreSQL's server carries its
-        data folder, the Java processes carry the marker.
+        data folder, the Java processes carry the marker. Another user's process may
+        carry the same, since all can read them: it is none of ours.
         """
         data = {str(self.state / "postgres" / name) for name in ("data", "data.new")}
         found = []
         for process in psutil.process_iter():
             command = _command(process)
-            if (
-                self.marker in command
-                or ("-D" in command and data.intersection(command))
-                or self._is_supervisor(command)
-            ):
+            if self.marker in command or self._is_supervisor(command):
+                ours = _is_of(process, os.geteuid())
+            elif "-D" in command and data.intersection(command):
+                ours = _is_of(process, postgres.user_id())
+            else:
+                continue
+            if ours:
                 found.append(process)
         return found
 
@@ -295,18 +300,14 @@ class Supervisor:
         """End what is left of this stack: politely, then not."""
         strays = self.strays()
         for process in strays:
-            try:
+            with suppress(psutil.Error):
                 # For PostgreSQL INT is the quick, clean end; Java takes TERM.
-                postgres = Path(process.name()).name == "postgres"
-                process.send_signal(2 if postgres else 15)
-            except psutil.NoSuchProcess:
-                pass
+                is_postgres = Path(process.name()).name == "postgres"
+                process.send_signal(2 if is_postgres else 15)
         _, alive = psutil.wait_procs(strays, timeout=10)
         for process in alive:
-            try:
+            with suppress(psutil.Error):
                 process.kill()
-            except psutil.NoSuchProcess:
-                pass
         psutil.wait_procs(alive, timeout=5)
 
 
@@ -366,3 +367,12 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def _is_of(process: psutil.Process, user: int) -> bool:
+    """Whether a process is that user's, and was started by it."""
+    try:
+        found = process.uids()
+    except psutil.Error:
+        return False
+    return bool(found.real == found.effective == user)
