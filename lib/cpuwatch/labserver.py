@@ -21,7 +21,7 @@ from tornado.iostream import StreamClosedError
 from cpuwatch import labpaths
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import flinkpage
+from cpuwatch.stack import flinkpage, listeners
 
 #: What of the answer's headers goes on; the rest is between that server and us.
 _PASSED_ON = (
@@ -44,6 +44,11 @@ _HEADERS = {
 _PATIENCE = 25.0
 
 _PIECE = 65536
+
+_NO_ANSWER = (
+    "The services of the workshop do not answer. Run the first cell of a notebook, or"
+    " 'cpuwatch up' in a terminal, and load this page anew."
+)
 
 
 class PageHandler(JupyterHandler):
@@ -86,6 +91,8 @@ class PageHandler(JupyterHandler):
             port, headers = self.source(settings())
         except CpuwatchError as error:
             return await self._say(404, str(error))
+        if not listeners.may_be_ours(settings(), port):
+            return await self._say(502, _NO_ANSWER)
         writer = None
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -97,11 +104,7 @@ class PageHandler(JupyterHandler):
         except (OSError, ValueError, EOFError, asyncio.TimeoutError, asyncio.LimitOverrunError):
             if writer is not None:
                 writer.close()
-            return await self._say(
-                502,
-                "The services of the workshop do not answer. Run the first cell of a notebook, or"
-                " 'cpuwatch up' in a terminal, and load this page anew.",
-            )
+            return await self._say(502, _NO_ANSWER)
         try:
             self._head(head.decode("latin-1"))
             while piece := await reader.read(_PIECE):

@@ -9,6 +9,7 @@ from secrets import token_urlsafe
 
 from cpuwatch import files, web
 from cpuwatch.settings import Settings
+from cpuwatch.stack import listeners
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
@@ -62,8 +63,11 @@ def prepare(config: Settings, ports: dict[str, int], marker: str) -> list[Progra
 
 
 def answers(config: Settings) -> bool:
-    """Whether it answers there, and knows the token."""
-    name = cookie(config.port("flink_page"))
+    """Whether it answers there, and knows the token; another user's program is not asked."""
+    port = config.port("flink_page")
+    if not listeners.may_be_ours(config, port):
+        return False
+    name = cookie(port)
     headers = {"Cookie": f"{name}={token_in(config.keys)}"}
     try:
         web.ask(config.flink_page, "/overview", headers=headers, timeout=2.0)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import libpq_version
 
 from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
@@ -270,6 +271,9 @@ def _plainly_named(binaries: Path) -> Iterator[Path]:
         yield copy / "bin"
 
 
+#: The first libpq that can be told how a server has to ask.
+_KNOWS_REQUIRE_AUTH = 160000
+
 #: One at a time: each takes variables away for a moment.
 _CONNECTING = threading.Lock()
 
@@ -290,6 +294,9 @@ def connect(**told: Any) -> Any:
     psycopg2's connection
     """
     plain = {"sslmode": "disable", "gssencmode": "disable"}  # what this server speaks
+    if libpq_version() >= _KNOWS_REQUIRE_AUTH:
+        # Whoever listens in its place, while it is stopped, may ask for the password itself.
+        plain["require_auth"] = "scram-sha-256"
     with _CONNECTING:
         theirs = {name: os.environ.pop(name) for name in list(os.environ) if name[:2] == "PG"}
         try:

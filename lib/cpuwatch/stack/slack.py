@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpuwatch import files
 from cpuwatch.settings import Settings
+from cpuwatch.stack import listeners
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
@@ -165,6 +166,13 @@ def _test_the_real(token: str) -> Any:
 def _answers(config: Settings) -> bool:
     if config.slack_bot_token is not None:
         return answers(REAL, config.slack_bot_token.get_secret_value())
+    return standin_answers(config)
+
+
+def standin_answers(config: Settings) -> bool:
+    """Whether this stack's stand-in answers; another user's program is not asked."""
+    if not listeners.may_be_ours(config, config.port("slack")):
+        return False
     token = secrets_in(config.slack_folder).token
     return answers(config.slack_address + "/api/", token)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cpuwatch import labpaths, naming
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.stack.slack import answers, secrets_in
+from cpuwatch.stack import listeners
+from cpuwatch.stack.slack import secrets_in, standin_answers
 
 # The server's process runs through here, too, and has no use for pandas or requests.
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def own_channel() -> str:
 def is_running() -> bool:
     """Whether this stack's stand-in answers."""
     try:
-        address = _address() + "api/"
+        _address()
     except CpuwatchError:
         return False
-    return answers(address, secrets_in(settings().slack_folder).token)
+    return standin_answers(settings())
 
 
 def messages(channel: str | None = None) -> pd.DataFrame:
@@ -181,6 +182,8 @@ def _ask(path: str, body: dict[str, Any]) -> dict[str, Any]:
     secret = secrets.control if path == "control" else secrets.token
     headers = {"Authorization": f"Bearer {secret}"}
     try:
+        if not listeners.may_be_ours(config, config.port("slack")):
+            raise OSError("another user's program listens there")
         answer = web.ask(_address(), path, "POST", body, headers, timeout=60)
     except (OSError, ValueError) as error:
         raise CpuwatchError(
