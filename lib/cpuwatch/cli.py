@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import shlex
 import sys
 import time
@@ -275,17 +276,16 @@ def _is_loud(sentence: str) -> bool:
 
 @contextmanager
 def _stack(quiet: bool) -> Iterator[None]:
-    """The stack for the length of a `with`; left as it was found."""
+    """The stack for the length of a `with`; left as it was found, or as others need it by then."""
     from cpuwatch.stack import control
 
-    before = any(service.pids for service in control.status())
+    visit = secrets.token_hex(8)
     try:
         with telling(quiet) as tell:
-            control.up(tell, show=not quiet)
+            control.up(tell, show=not quiet, visit=visit)
         yield
     finally:
-        if not before:
-            control.down()
+        control.down(visit=visit)
 
 
 def _show_step(name: str, text: str, seconds: float) -> None:

@@ -31,6 +31,7 @@ from cpuwatch.stack import (
     postgres,
     seen,
     slack,
+    visits,
 )
 from cpuwatch.stack.logs import Watch
 from cpuwatch.stack.program import Program
@@ -69,7 +70,12 @@ class Status:
     pids: list[int]
 
 
-def up(tell: Tell = lambda _: None, show: bool = True, take_over: bool = False) -> list[Status]:
+def up(
+    tell: Tell = lambda _: None,
+    show: bool = True,
+    take_over: bool = False,
+    visit: str | None = None,
+) -> list[Status]:
     """Start what is embedded and not running, and wait until every service answers.
 
     What runs is never ended unasked, whatever its probe says: jobs and a class's work hang on
@@ -89,6 +95,8 @@ def up(tell: Tell = lambda _: None, show: bool = True, take_over: bool = False) 
         Whether downloads may draw a progress bar.
     take_over
         Whether to take the prefix, if one is set, from whoever uses it.
+    visit
+        A text of the caller's own, who needs the services for a while: `down` takes it.
 
     Returns
     -------
@@ -105,6 +113,9 @@ def up(tell: Tell = lambda _: None, show: bool = True, take_over: bool = False) 
     with files.owner_only(), _locked(config):
         write_passwords(config)
         supervisor = Supervisor(config.state)
+        visits.end(config.state)
+        if visit is not None and not supervisor.strays():
+            visits.begin(config.state, visit)
         wanted = [service for service in SERVICES if not config.outside(service.name)]
         # First, so that nobody waits for the embedded ones in vain.
         for service in SERVICES:
@@ -136,8 +147,15 @@ def _locked(config: Settings) -> Iterator[None]:
         yield
 
 
-def down(wipe: bool = False) -> bool:
+def down(wipe: bool = False, visit: str | None = None) -> bool:
     """Stop the embedded services; with `wipe`, forget their data as well.
+
+    Parameters
+    ----------
+    wipe
+        Whether to forget their data.
+    visit
+        Stop them only if `up` has started them for this, and nobody else has called it since.
 
     Returns
     -------
@@ -151,6 +169,8 @@ def down(wipe: bool = False) -> bool:
     """
     config = settings()
     supervisor = Supervisor(config.state)
+    if visit is not None and not visits.is_alone(config.state, visit):
+        return False
     # Somebody may have deleted the folder under what runs.
     was_there = config.state.exists()
     if not was_there and not supervisor.strays():
@@ -158,6 +178,9 @@ def down(wipe: bool = False) -> bool:
     if was_there:
         place.check(config.state)
     with files.only_one(config.state / place.LOCK):
+        if visit is not None and not visits.is_alone(config.state, visit):
+            return False  # somebody came while we waited
+        visits.end(config.state)
         had = supervisor.is_running() or bool(supervisor.strays())
         supervisor.stop()
         if wipe or not was_there:
