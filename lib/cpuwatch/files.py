@@ -18,7 +18,9 @@ from cpuwatch.errors import CpuwatchError
 _ABANDONED = 3600.0
 
 
-def write(path: Path, content: str | bytes, private: bool = False) -> None:
+def write(
+    path: Path, content: str | bytes, private: bool = False, owner: int | None = None
+) -> None:
     """Write a file whole or not at all: whoever reads it finds the old content or the new.
 
     Several may write at the same time: the last one's content stays.
@@ -32,6 +34,8 @@ def write(path: Path, content: str | bytes, private: bool = False) -> None:
     private
         Whether nobody else may read it; it never stands there open, not even for a moment. What is
         private cannot be had again elsewhere: a power loss leaves the old content or the new, too.
+    owner
+        The number of the user who gets it; only root can give a file away.
     """
     data = content.encode() if isinstance(content, str) else content
     _tidy(path)
@@ -40,6 +44,9 @@ def write(path: Path, content: str | bytes, private: bool = False) -> None:
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
+            if owner is not None:
+                # Of the open file: in a folder of that user's the name may lead elsewhere by now.
+                os.fchown(file.fileno(), owner, -1)
             if private:
                 file.flush()
                 os.fsync(file.fileno())
@@ -115,12 +122,26 @@ def folder(path: Path) -> Path:
 
 
 def close(top: Path) -> None:
-    """Take what is this user's in a folder, and the folder itself, away from everybody else."""
-    for path in (top, *top.rglob("*")):
-        with suppress(FileNotFoundError):  # whoever runs may tidy up meanwhile
-            found = path.lstat()
-            if found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode):
-                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+    """Take what is this user's in a folder, and the folder itself, away from everybody else.
+
+    What lies in another user's folder is left alone: that one could put a link in its place.
+    """
+    if not _close(top):
+        return
+    for place, folders, names in os.walk(top):
+        for name in names:
+            _close(Path(place, name))
+        folders[:] = [name for name in folders if _close(Path(place, name))]
+
+
+def _close(path: Path) -> bool:
+    """Close one to everybody else; whether it is this user's, and no link."""
+    with suppress(FileNotFoundError):  # whoever runs may tidy up meanwhile
+        found = path.lstat()
+        if found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode):
+            path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+            return True
+    return False
 
 
 def is_ours(path: Path) -> bool:

@@ -116,6 +116,50 @@ def test_a_private_file_is_nobody_elses(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_is_given_away_is_the_file_that_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("root's")
+    replace = os.replace
+
+    def swapped(new: Path, path: Path) -> None:
+        """Who owns the folder is quick."""
+        replace(new, tmp_path / "elsewhere")
+        path.symlink_to(precious)
+
+    monkeypatch.setattr(os, "replace", swapped)
+    files.write(tmp_path / "script", "exec server\n", private=True, owner=65534)
+    assert precious.stat().st_uid == 0
+    given = (tmp_path / "elsewhere").stat()
+    assert (given.st_uid, given.st_gid, stat.S_IMODE(given.st_mode)) == (65534, 0, 0o600)
+
+
+def test_a_folder_is_closed_and_what_is_anothers_in_it_left_alone(tmp_path: Path) -> None:
+    top, elsewhere = tmp_path / "top", tmp_path / "elsewhere"
+    for folder in (top / "ours", top / "theirs", elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("")
+        (folder / "file").chmod(0o644)
+        folder.chmod(0o755)
+    (top / "ours" / "link").symlink_to(elsewhere)
+    if os.geteuid() == 0:
+        os.chown(top / "theirs", 65534, 65534)
+    files.close(top)
+    modes = {
+        str(path.relative_to(tmp_path)): stat.S_IMODE(path.stat().st_mode)
+        for path in (top, top / "ours", top / "ours" / "file", elsewhere, elsewhere / "file")
+    }
+    assert modes == {
+        "top": 0o700, "top/ours": 0o700, "top/ours/file": 0o600,
+        "elsewhere": 0o755, "elsewhere/file": 0o644,
+    }  # fmt: skip
+    if os.geteuid() == 0:
+        # There could be a link in its place by now.
+        assert stat.S_IMODE((top / "theirs" / "file").stat().st_mode) == 0o644
+
+
 def test_who_comes_second_is_told_and_may_come_in_later(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "lock"
     with files.only_one(path, "One is enough."):  # noqa: SIM117

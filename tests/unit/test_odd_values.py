@@ -373,6 +373,8 @@ def test_initdb_runs_from_a_folder_with_a_name_for_a_shell(place: Path) -> None:
     user = postgres.unprivileged_user() if os.geteuid() == 0 else None
     folder = place / "database $HOME"
     folder.mkdir()
+    if user is not None:
+        shutil.chown(folder, user)
     postgres.create(folder, folder / "data", binaries, user, "secret")
     assert (folder / "data" / "PG_VERSION").exists()
 

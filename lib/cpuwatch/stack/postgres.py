@@ -51,6 +51,9 @@ def _package() -> Path:
 _PACKAGE = _package()
 _INSTALL = "pginstall18"
 
+#: In a copy of it: which one it is, once it is whole.
+_DONE = "complete"
+
 # A teaching database holds seven rows: keep it small. No unix socket, TCP on loopback alone.
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -188,30 +191,40 @@ def binaries_for(folder: Path, user: str | None) -> Path:
     # give it a copy, with the libraries that it looks for three folders up.
     copy = folder / "package"
     wanted = copy / _PACKAGE.name / _INSTALL / "bin"
-    done = copy / "complete"
-    if not done.exists() or done.read_text() != str(_PACKAGE.stat().st_mtime_ns):
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(_PACKAGE / _INSTALL, copy / _PACKAGE.name / _INSTALL)
+    version = str(_PACKAGE.stat().st_mtime_ns)
+    done = copy / _DONE
+    if not done.is_file() or done.read_text() != version:
+        # Made where that user cannot come: in a folder of its own each name may lead elsewhere.
+        new = folder.with_name(f"{folder.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        shutil.copytree(_PACKAGE / _INSTALL, new / _PACKAGE.name / _INSTALL)
         libraries = _PACKAGE.with_name(_PACKAGE.name + ".libs")
         if libraries.exists():
-            shutil.copytree(libraries, copy / libraries.name)
-        for path in (copy, *copy.rglob("*")):
-            if not path.is_symlink():
-                shutil.chown(path, user)
-                path.chmod(path.stat().st_mode & 0o700)
-        done.write_text(str(_PACKAGE.stat().st_mtime_ns))
+            shutil.copytree(libraries, new / libraries.name)
+        (new / _DONE).write_text(version)
+        for path in (*new.rglob("*"), new):  # itself last: until then nobody else comes in
+            path.chmod(path.stat().st_mode & 0o700)
+            shutil.chown(path, user)
+        _remove(copy)
+        new.rename(copy)
     return wanted
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, or what somebody has put in its place."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)  # it follows no link
 
 
 def create(folder: Path, data: Path, binaries: Path, user: str | None, secret: str) -> None:
     """Create the database cluster, with its one user and that one's password."""
-    # Made beside and renamed, so that an interrupted run leaves nothing half made.
+    # Made beside and renamed, so that an interrupted run leaves nothing half made; and by its
+    # user alone: where that one can write, a name may lead root elsewhere.
     new = folder / "data.new"
-    shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(data, ignore_errors=True)
-    new.mkdir(mode=0o700)
-    if user is not None:
-        shutil.chown(new, user, group_of(user))
+    for old in (new, data):
+        _remove(old)
     run_as = {} if user is None else {"user": user, "group": group_of(user), "extra_groups": []}
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
 
@@ -235,9 +248,8 @@ def create(folder: Path, data: Path, binaries: Path, user: str | None, secret: s
     statements = (f"ALTER ROLE {USER} PASSWORD {quoted(secret)};", f"CREATE DATABASE {DATABASE};")
     run(binaries / "postgres", "--single", "-D", str(new), "postgres",
         input="\n".join([*statements, ""]))  # fmt: skip
-    (new / "pg_hba.conf").write_text(
-        "# Written by cpuwatch up.\nhost all all 127.0.0.1/32 scram-sha-256\n"
-    )
+    run(Path("/bin/sh"), "-c", 'cat > "$0"', str(new / "pg_hba.conf"),
+        input="# Written by cpuwatch up.\nhost all all 127.0.0.1/32 scram-sha-256\n")  # fmt: skip
     new.rename(data)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import configparser
 import hashlib
 import os
+import pwd
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -134,9 +134,8 @@ class Supervisor:
         }
         for program in programs:
             script = self.state / program.script / f"{program.name}.sh"
-            files.write(script, os.fsencode(_script(program)), private=True)
-            if program.user is not None:
-                shutil.chown(script, program.user)
+            owner = None if program.user is None else pwd.getpwnam(program.user).pw_uid
+            files.write(script, os.fsencode(_script(program)), private=True, owner=owner)
             parser[f"program:{program.name}"] = _section(program)
         with self.configuration.open("w", encoding="ascii") as file:
             file.write("; Written by cpuwatch up.\n")
