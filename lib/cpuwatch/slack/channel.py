@@ -33,7 +33,7 @@ from tenacity import (
 from cpuwatch import standin
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.slack import notices
+from cpuwatch.slack import unseen, wording
 from cpuwatch.slack.errors import RefusedError, Stopped, UnreachableError
 from cpuwatch.slack.notices import Notice
 from cpuwatch.stack.slack import REAL, client, secrets_in
@@ -107,7 +107,7 @@ class Channel:
         Stopped
             If somebody asked to stop.
         """
-        if notice.ts is not None and notice.said == notices.text(notice):
+        if notice.ts is not None and notice.said == wording.text(notice):
             return  # a repeat
         self._patiently(lambda: self._deliver_once(notice))
 
@@ -117,11 +117,11 @@ class Channel:
                 self._look_for(notice)
             except RefusedError:
                 pass  # we may not read there: rather twice than never
-        said = notices.text(notice)
+        said = wording.text(notice)
         content = {
             "text": said,
-            "blocks": notices.blocks(notice),
-            "metadata": notices.metadata(notice),
+            "blocks": wording.blocks(notice),
+            "metadata": unseen.metadata(notice),
         }
         if notice.ts is not None:
             try:
@@ -147,7 +147,7 @@ class Channel:
     def _look_for(self, notice: Notice) -> None:
         """Adopt the message that an unanswered post may have left in the channel."""
         for message in self._history(1):
-            found = notices.recognise(message)
+            found = unseen.recognise(message)
             if found is not None and found.id == notice.id:
                 notice.ts, notice.said = found.ts, found.said
                 self.recognised += 1
@@ -169,7 +169,7 @@ class Channel:
             found[:] = [
                 notice
                 for message in self._history(_PAGES)
-                if (notice := notices.recognise(message)) is not None
+                if (notice := unseen.recognise(message)) is not None
             ]
 
         self._patiently(read)

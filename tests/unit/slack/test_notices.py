@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slack_parts import closed, opened
 
 from cpuwatch.settings import Settings
-from cpuwatch.slack import notices
+from cpuwatch.slack import notices, unseen, wording
 from cpuwatch.slack.notices import Notice, RollUp
 
 
@@ -19,7 +19,7 @@ def told(*records: dict[str, Any]) -> list[str]:
     rolled = RollUp()
     for record in records:
         rolled.apply(record)
-    return [notices.text(notice) for notice in rolled.notices.values()]
+    return [wording.text(notice) for notice in rolled.notices.values()]
 
 
 def test_the_text_alone_says_it_all() -> None:
@@ -69,8 +69,8 @@ def test_what_is_no_transition_is_refused(record: dict[str, Any]) -> None:
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=50))
 def test_no_name_can_ping_or_link_or_grow_too_long(host: str, cpu: str) -> None:
     notice = RollUp().apply(opened(host, cpu))
-    parts = [notices.text(notice)]
-    for block in notices.blocks(notice):
+    parts = [wording.text(notice)]
+    for block in wording.blocks(notice):
         parts += [one["text"] for one in (block.get("fields") or [block["text"]])]
     for part in parts:
         assert "<" not in part and ">" not in part
@@ -87,22 +87,22 @@ def test_a_message_is_recognised_by_what_it_carries_unseen() -> None:
     rolled = RollUp()
     notice = rolled.apply(opened("<doc>", "cpu1"))
     rolled.apply(closed("<doc>", "cpu1"))
-    message = {"ts": "1.5", "metadata": notices.metadata(notice)}
-    found = notices.recognise(message)
+    message = {"ts": "1.5", "metadata": unseen.metadata(notice)}
+    found = unseen.recognise(message)
     assert found is not None and found.ts == "1.5"
     assert (found.id, found.episodes) == (notice.id, notice.episodes)
-    assert found.said == notices.text(notice)
-    assert notices.recognise({"ts": "1", "text": "hello"}) is None
-    assert notices.recognise({"ts": "1", "metadata": {"event_type": "cpu_alert"}}) is None
+    assert found.said == wording.text(notice)
+    assert unseen.recognise({"ts": "1", "text": "hello"}) is None
+    assert unseen.recognise({"ts": "1", "metadata": {"event_type": "cpu_alert"}}) is None
 
 
 def test_what_a_message_carries_unseen_stays_small() -> None:
     rolled = RollUp()
     for number in range(200):
         notice = rolled.apply(opened("doc", f"cpu{number:03}"))
-    unseen = notices.metadata(notice)
-    assert len(str(unseen)) < 4000
-    found = notices.recognise({"ts": "1", "metadata": unseen})
+    carried = unseen.metadata(notice)
+    assert len(str(carried)) < 4000
+    found = unseen.recognise({"ts": "1", "metadata": carried})
     assert found is not None and list(found.episodes)[-1].startswith("doc/cpu199/")
 
 

@@ -1,0 +1,53 @@
+"""What a message carries unseen, by which a restarted notifier recognises it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from cpuwatch.settings import settings
+from cpuwatch.slack.notices import Notice
+from cpuwatch.slack.wording import text
+
+#: By this type a message's metadata is recognised as the notifier's own.
+EVENT_TYPE = "cpu_alert"
+
+#: So many bytes of memory go into a message's metadata; Slack has a limit, and names it nowhere.
+_MOST_REMEMBERED = 3000
+
+
+def metadata(notice: Notice) -> dict[str, Any]:
+    """What the message carries unseen, so that a restarted notifier recognises it."""
+    remembered = notice.as_dict()
+    del remembered["ts"], remembered["said"]
+    # The newest are the likeliest to come again.
+    while len(orjson.dumps(remembered)) > _MOST_REMEMBERED and len(remembered["episodes"]) > 1:
+        del remembered["episodes"][0]
+    ours = settings().prefix
+    return {
+        "event_type": EVENT_TYPE,
+        "event_payload": {
+            # Others may tell the same channel of hosts of the same names.
+            **({"prefix": ours} if ours else {}),
+            "id": notice.id,
+            "state": "open" if notice.is_open else "closed",
+            "notice": orjson.dumps(remembered).decode(),
+        },
+    }
+
+
+def recognise(message: dict[str, Any]) -> Notice | None:
+    """The notice that a message of the channel tells of; None if it is none of ours."""
+    found = message.get("metadata") or {}
+    if found.get("event_type") != EVENT_TYPE:
+        return None
+    try:
+        if found["event_payload"].get("prefix") != settings().prefix:
+            return None
+        notice = Notice.from_dict(orjson.loads(found["event_payload"]["notice"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    notice.ts = str(message["ts"])
+    notice.said = text(notice)
+    return notice
