@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from cpuwatch.words import iso, moment
+import orjson
+
+from cpuwatch.words import iso, moment, shorten, shown
+
+#: No name is longer, in characters: the pipeline's own have at most 300, and an id holds two.
+_LONGEST = 1000
+
+#: What is raised by what is not as it should be; a number may be too large for a float, and a
+#: moment too early or too late for a year that Python knows.
+_ODD = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 @dataclass
@@ -19,6 +30,21 @@ class Episode:
     closed: str | None
     peak_avg: float
     as_of: str
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Episode:
+        """An episode from a transition, or from what is kept; any of `_ODD` if it is none."""
+        until = found.get("closed")
+        if until != until:
+            until = None  # pandas has NaT for nothing
+        return cls(
+            id=_text(found["id"]),
+            cpu=_text(found["cpu"]),
+            opened=_moment(found["opened"]),
+            closed=None if until is None else _moment(until),
+            peak_avg=_number(found["peak_avg"]),
+            as_of=_moment(found.get("as_of") or found["opened"]),
+        )
 
 
 @dataclass
@@ -59,9 +85,16 @@ class Notice:
         """Whether a cpu is still over the threshold."""
         return any(episode.closed is None for episode in self.episodes.values())
 
-    def as_dict(self) -> dict[str, Any]:
-        """Itself as JSON can hold it; see `from_dict`."""
-        return {
+    def as_dict(self, most: int | None = None) -> dict[str, Any]:
+        """Itself as JSON can hold it; see `from_dict`.
+
+        Parameters
+        ----------
+        most
+            So many bytes it has as JSON at most: the oldest episodes are left out, and the newest
+            never. By default it has all.
+        """
+        found: dict[str, Any] = {
             "id": self.id,
             "hostname": self.hostname,
             "allowed_top": self.allowed_top,
@@ -70,15 +103,36 @@ class Notice:
             "said": self.said,
             "topic": self.topic,
         }
+        if most is not None:
+            room = most - len(orjson.dumps({**found, "episodes": []}))
+            found["episodes"] = _newest(found["episodes"], room)
+        return found
 
     @classmethod
-    def from_dict(cls, found: dict[str, Any]) -> Notice:
-        """A notice from what `as_dict` made of it."""
-        episodes = {one["id"]: Episode(**one) for one in found["episodes"]}
-        return cls(
-            found["id"], found["hostname"], float(found["allowed_top"]), episodes,
-            found.get("ts"), found.get("said"), topic=found.get("topic", ""),
-        )  # fmt: skip
+    def from_dict(cls, found: Any) -> Notice:
+        """A notice from what `as_dict` made of it.
+
+        Raises
+        ------
+        ValueError
+            If it is none.
+        """
+        try:
+            episodes = [Episode.from_dict(one) for one in found["episodes"]]
+            if not episodes:
+                raise ValueError("it has no episode")
+            ts, said = found.get("ts"), found.get("said")
+            if ts is not None:
+                _number(_text(ts))
+            if not isinstance(said, (str, type(None))):
+                raise ValueError(f"{shown(said)} is no text")
+            return cls(
+                _text(found["id"]), _text(found["hostname"]), _number(found["allowed_top"]),
+                {one.id: one for one in episodes}, ts, said,
+                topic=str(found.get("topic") or ""),
+            )  # fmt: skip
+        except _ODD as error:
+            raise ValueError(f"no notice: {_reason(error)}") from None
 
 
 class RollUp:
@@ -118,21 +172,11 @@ class RollUp:
         ValueError
             If the record is no transition.
         """
-        until = record.get("closed")
-        if until != until:
-            until = None  # pandas has NaT for nothing
         try:
-            episode = Episode(
-                id=_text(record["id"]),
-                cpu=_text(record["cpu"]),
-                opened=iso(moment(record["opened"])),
-                closed=None if until is None else iso(moment(until)),
-                peak_avg=float(record["peak_avg"]),
-                as_of=iso(moment(record.get("as_of") or record["opened"])),
-            )
-            hostname, allowed_top = _text(record["hostname"]), float(record["allowed_top"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no transition: {error!r}") from None
+            episode = Episode.from_dict(record)
+            hostname, allowed_top = _text(record["hostname"]), _number(record["allowed_top"])
+        except _ODD as error:
+            raise ValueError(f"no transition: {_reason(error)}") from None
         notice = self._by_episode.get(episode.id)
         if notice is None:
             notice = self._latest.get(hostname)
@@ -168,7 +212,35 @@ def count_messages(records: Iterable[dict[str, Any]]) -> int:
     return len(rolled.notices)
 
 
+def _newest(episodes: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
+    """The last of some episodes, at least one, and as many as fit into so many bytes of JSON."""
+    for count, one in enumerate(reversed(episodes)):
+        room -= len(orjson.dumps(one)) + 1  # a comma
+        if room < 0 and count:
+            return episodes[-count:]
+    return episodes
+
+
+def _reason(error: Exception) -> str:
+    return shorten(repr(error), 200)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is no text")
+        raise ValueError(f"{shown(value)} is no text")
+    if len(value) > _LONGEST:
+        raise ValueError(f"{shown(value)} has more than {_LONGEST:,} characters")
     return value
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise ValueError(f"{shown(value)} is no number")
+    return number
+
+
+def _moment(value: object) -> str:
+    if not isinstance(value, (str, datetime)):
+        raise ValueError(f"{shown(value)} is no moment")
+    return iso(moment(value))

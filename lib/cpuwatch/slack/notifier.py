@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import orjson
 from confluent_kafka import (
@@ -38,6 +40,9 @@ _LINGER = 0.3
 
 #: So many finished notices are remembered.
 _REMEMBERED = 1000
+
+#: So many bytes of a notice go to the dead letters: larger records than some more no broker takes.
+_MOST_KEPT = 500_000
 
 #: How often to look whether the topic is still the same one, in seconds.
 _LOOK = 2.0
@@ -168,7 +173,7 @@ class Notifier:
         changed: dict[str, Notice] = {}
         # A host's cpus may have been averaged by several workers, of which one is ahead.
         records = [(topics.decode(message.value()) or {}, message) for message in batch]
-        for record, message in sorted(records, key=lambda one: str(one[0].get("as_of", ""))):
+        for record, message in sorted(records, key=lambda one: _as_of(one[0])):
             try:
                 notice = self._rolled.apply(record)
             except ValueError as error:
@@ -187,7 +192,8 @@ class Notifier:
         try:
             self.channel.deliver(notice)
         except RefusedError as refused:
-            self._keep_undelivered(refused.code, {"remedy": refused.remedy, **notice.as_dict()})
+            kept = notice.as_dict(_MOST_KEPT)
+            self._keep_undelivered(refused.code, {"remedy": refused.remedy, **kept})
             self._tell(f"{notice.hostname}: {refused}")
             return
         cpus = len(notice.episodes)
@@ -259,12 +265,21 @@ def _topic_id(topic: str) -> str:
 
 
 def _read(memory: Path) -> list[Notice]:
+    """What the file keeps; of what is damaged the channel and the topic know the rest."""
     try:
-        return [Notice.from_dict(one) for one in orjson.loads(memory.read_bytes())]
-    except FileNotFoundError:
+        kept = orjson.loads(memory.read_bytes())
+    except (OSError, ValueError):
         return []
-    except (OSError, KeyError, TypeError, ValueError):
-        return []  # damaged: the channel and the topic know the rest
+    found = []
+    for one in kept if isinstance(kept, list) else []:
+        with suppress(ValueError):
+            found.append(Notice.from_dict(one))
+    return found
+
+
+def _as_of(record: dict[str, Any]) -> str:
+    value = record.get("as_of")
+    return value if isinstance(value, str) else ""
 
 
 def _beginning(value: bytes | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,11 +20,9 @@ _MOST_REMEMBERED = 3000
 
 def metadata(notice: Notice) -> dict[str, Any]:
     """What the message carries unseen, so that a restarted notifier recognises it."""
-    remembered = notice.as_dict()
-    del remembered["ts"], remembered["said"]
     # The newest are the likeliest to come again.
-    while len(orjson.dumps(remembered)) > _MOST_REMEMBERED and len(remembered["episodes"]) > 1:
-        del remembered["episodes"][0]
+    remembered = replace(notice, ts=None, said=None).as_dict(_MOST_REMEMBERED)
+    del remembered["ts"], remembered["said"]
     ours = settings().prefix
     return {
         "event_type": EVENT_TYPE,
@@ -39,15 +38,15 @@ def metadata(notice: Notice) -> dict[str, Any]:
 
 def recognise(message: dict[str, Any]) -> Notice | None:
     """The notice that a message of the channel tells of; None if it is none of ours."""
-    found = message.get("metadata") or {}
-    if found.get("event_type") != EVENT_TYPE:
-        return None
     try:
-        if found["event_payload"].get("prefix") != settings().prefix:
+        found = message.get("metadata") or {}
+        if found.get("event_type") != EVENT_TYPE:
             return None
-        notice = Notice.from_dict(orjson.loads(found["event_payload"]["notice"]))
+        carried = found["event_payload"]
+        if carried.get("prefix") != settings().prefix:
+            return None
+        notice = Notice.from_dict({**orjson.loads(carried["notice"]), "ts": message["ts"]})
+        notice.said = text(notice)
     except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    notice.ts = str(message["ts"])
-    notice.said = text(notice)
+        return None  # whoever wrote it
     return notice
