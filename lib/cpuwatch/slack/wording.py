@@ -12,20 +12,30 @@ _MOST_CPUS = 16
 
 _LONGEST_NAME = 80
 
+#: So many characters Slack takes in a section, and in a field of one. A name may become five times
+#: as long when it is escaped.
+_LONGEST_SECTION, _LONGEST_FIELD = 3000, 2000
+
 
 def text(notice: Notice) -> str:
     """What a notice says, in one line that needs no colour, icon or block to be understood."""
+    still, back = _cpus(notice, True), _cpus(notice, False)
+    room = _LONGEST_SECTION - len(_sentence(notice, "-", "-"))
+    shown = _listed(still, room // 2 if back else room)
+    return _sentence(notice, shown, _listed(back, room - len(shown)))
+
+
+def _sentence(notice: Notice, still: str, back: str) -> str:
     host, top = _name(notice.hostname), f"{notice.allowed_top:g}%"
     since, until, length = _span(notice)
     peak = max(episode.peak_avg for episode in notice.episodes.values())
     if not notice.is_open:
         return (
-            f"✔ {host} is back under its threshold of {top}: {_cpus(notice, False)} had averages"
+            f"✔ {host} is back under its threshold of {top}: {back} had averages"
             f" of up to {peak:.1f}%, from {since} to {until} UTC ({length})."
         )
-    back = _cpus(notice, False)
     return (
-        f"▲ {host} is over its threshold of {top}: {_cpus(notice, True)} with averages of up to"
+        f"▲ {host} is over its threshold of {top}: {still} with averages of up to"
         f" {peak:.1f}%, since {since} UTC, for {length} so far."
         + (f" Back already: {back}." if back else "")
     )
@@ -35,16 +45,16 @@ def blocks(notice: Notice) -> list[dict[str, Any]]:
     """The same as a table for the eye; `text` alone says it all."""
     since, until, length = _span(notice)
     peak = max(episode.peak_avg for episode in notice.episodes.values())
-    still = _cpus(notice, True)
+    cpus = _cpus(notice, True) or _cpus(notice, False)
     rows = {
         "Host": _name(notice.hostname),
-        "CPUs": still or _cpus(notice, False),
+        "CPUs": _listed(cpus, _LONGEST_FIELD - len(_field("CPUs", ""))),
         "Highest average": f"{peak:.1f}%",
         "Threshold": f"{notice.allowed_top:g}%",
         "Since": f"{since} UTC",
         "For": f"{length} so far" if notice.is_open else f"{length}, until {until} UTC",
     }
-    fields = [_mrkdwn(f"*{name}*\n{value}") for name, value in rows.items()]
+    fields = [_mrkdwn(_field(name, value)) for name, value in rows.items()]
     return [
         {"type": "section", "text": _mrkdwn(text(notice))},
         {"type": "section", "fields": fields},
@@ -61,14 +71,24 @@ def _name(value: str) -> str:
     return escape(printable(value[:_LONGEST_NAME]) + more)
 
 
-def _cpus(notice: Notice, still: bool) -> str:
-    chosen = [one for one in notice.episodes.values() if (one.closed is None) == still]
+def _cpus(notice: Notice, still: bool) -> list[str]:
+    """The names of the cpus that are still over, or of those that are back."""
+    chosen = {one.cpu for one in notice.episodes.values() if (one.closed is None) == still}
     over = {one.cpu for one in notice.episodes.values() if one.closed is None}
     # A cpu that is over again is not back.
-    names = sorted({one.cpu for one in chosen} if still else {one.cpu for one in chosen} - over)
-    shown = ", ".join(_name(name) for name in names[:_MOST_CPUS])
-    more = len(names) - _MOST_CPUS
-    return shown + (f" and {more} more" if more > 0 else "")
+    return sorted(chosen if still else chosen - over)
+
+
+def _listed(names: list[str], room: int) -> str:
+    """The first of some names in so many characters, and how many more there are."""
+    most = min(len(names), _MOST_CPUS)
+    escaped = [_name(name) for name in names[:most]]
+    while True:
+        more = len(names) - most
+        found = ", ".join(escaped[:most]) + (f" and {more} more" if more else "")
+        if len(found) <= room or most <= 1:
+            return found
+        most -= 1
 
 
 def _span(notice: Notice) -> tuple[str, str, str]:
@@ -82,6 +102,10 @@ def _span(notice: Notice) -> tuple[str, str, str]:
         f"{end:%H:%M:%S}" if same_day else f"{end:%Y-%m-%d %H:%M:%S}",
         length(int((end - start).total_seconds())),
     )
+
+
+def _field(name: str, value: str) -> str:
+    return f"*{name}*\n{value}"
 
 
 def _mrkdwn(value: str) -> dict[str, Any]:

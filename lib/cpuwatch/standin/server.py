@@ -32,6 +32,7 @@ _LONGEST_TEXT = 40_000
 _LONGEST_CALL = 1_000_000
 _MOST_FIELDS = 100
 _LONGEST_SECTION = 3_000
+_LONGEST_FIELD, _MOST_FIELDS = 2_000, 10
 
 #: What the page may do: nothing but its own script, style and stream.
 _PAGE_POLICY = (
@@ -367,14 +368,30 @@ def _problem(arguments: Message) -> str | None:
         return "no_text"
     if len(str(text or "")) > _LONGEST_TEXT:
         return "msg_too_long"
-    if blocks is not None:
-        if not isinstance(blocks, list) or len(blocks) > 50:
-            return "invalid_blocks"
-        for block in blocks:
-            inner = block.get("text") if isinstance(block, dict) else None
-            if isinstance(inner, dict) and len(str(inner.get("text"))) > _LONGEST_SECTION:
-                return "invalid_blocks"
+    if blocks is not None and not _are_fine(blocks):
+        return "invalid_blocks"
     return None
+
+
+def _are_fine(blocks: object) -> bool:
+    """Whether blocks are within Slack's limits."""
+    if not isinstance(blocks, list) or len(blocks) > 50:
+        return False
+    for block in blocks:
+        if not isinstance(block, dict):
+            return False
+        fields = block.get("fields") or []
+        if not isinstance(fields, list) or len(fields) > _MOST_FIELDS:
+            return False
+        if _is_longer(block.get("text"), _LONGEST_SECTION):
+            return False
+        if any(_is_longer(field, _LONGEST_FIELD) for field in fields):
+            return False
+    return True
+
+
+def _is_longer(inner: object, most: int) -> bool:
+    return isinstance(inner, dict) and len(str(inner.get("text"))) > most
 
 
 def _shown(message: Message, metadata: bool) -> Message:

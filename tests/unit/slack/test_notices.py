@@ -83,6 +83,40 @@ def test_names_of_many_cpus_are_cut() -> None:
     assert "and 184 more" in texts[0] and len(texts[0]) < 500
 
 
+def told_of(part: str) -> int:
+    """How many cpus a part of a message tells of: those that it names, and how many more."""
+    return len(re.findall(r"cpu\d", part)) + sum(map(int, re.findall(r"and (\d+) more", part)))
+
+
+@pytest.mark.parametrize("back", [0, 1, 16])
+@pytest.mark.parametrize(
+    "name",
+    ["&" * 80, "<" * 80, "🖥" * 80, "x" * 75, "a&" * 40],
+    ids=["and", "tag", "wide", "plain", "mixed"],
+)
+def test_no_list_of_names_is_longer_than_slack_takes(name: str, back: int) -> None:
+    rolled, host = RollUp(), "<>" * 40
+    names = [f"cpu{number:02}{name}" for number in range(16 + back)]
+    for cpu in names:
+        notice = rolled.apply(opened(host, cpu))
+    for cpu in names[:back]:
+        rolled.apply(closed(host, cpu))
+    for still in (16, 0):
+        section, table = wording.blocks(notice)
+        text, fields = section["text"]["text"], [one["text"] for one in table["fields"]]
+        assert len(text) <= 3000 and max(map(len, fields)) <= 2000
+        assert text == wording.text(notice) and told_of(text) == 16 + back
+        assert told_of(fields[1]) == (still or 16 + back)
+        assert not [one for one in (text, *fields) if re.search(r"&(?!amp;|lt;|gt;)", one)]
+        for cpu in names:
+            rolled.apply(closed(host, cpu))
+
+
+def test_names_that_fit_are_all_told() -> None:
+    (text,) = told(*(opened("doc", f"{number:02}" + "x" * 78) for number in range(16)))
+    assert "more" not in text and "15xxx" in text
+
+
 def test_a_message_is_recognised_by_what_it_carries_unseen() -> None:
     rolled = RollUp()
     notice = rolled.apply(opened("<doc>", "cpu1"))

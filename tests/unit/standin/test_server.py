@@ -7,9 +7,11 @@ import math
 from typing import Any
 
 import pytest
-from slack_parts import CHANNEL_ID, LocalSlack
+from slack_parts import CHANNEL_ID, LocalSlack, opened
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+
+from cpuwatch.slack.notices import RollUp
 
 pytest_plugins = ["slack_parts"]
 
@@ -68,6 +70,28 @@ def test_errors_have_slacks_shape(client: WebClient, local_slack: LocalSlack) ->
     assert error_of(stranger.auth_test) == "invalid_auth"
     nobody = WebClient(base_url=local_slack.address)
     assert error_of(nobody.auth_test) == "not_authed"
+
+
+def test_blocks_have_slacks_limits(client: WebClient) -> None:
+    def posted(**block: Any) -> None:
+        client.chat_postMessage(
+            channel="cpu-alerts", text="x", blocks=[{"type": "section", **block}]
+        )
+
+    def text(length: int) -> dict[str, str]:
+        return {"type": "mrkdwn", "text": "x" * length}
+
+    posted(text=text(3000), fields=[text(2000)] * 10)
+    for block in ({"text": text(3001)}, {"fields": [text(2001)]}, {"fields": [text(1)] * 11}):
+        assert error_of(posted, **block) == "invalid_blocks"
+
+
+def test_the_longest_names_are_taken(local_slack: LocalSlack) -> None:
+    rolled = RollUp()
+    for number in range(40):
+        notice = rolled.apply(opened("&" * 80, f"{number:02}" + "&" * 78))
+    local_slack.channel().deliver(notice)
+    assert "and 34 more" in local_slack.texts()[0]
 
 
 def test_the_rate_limit_is_429_with_retry_after(client: WebClient, local_slack: LocalSlack) -> None:
