@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,19 @@ def wait_until(condition: Callable[[], object], what: str, patience: float = 60.
     while not condition():
         assert time.monotonic() < deadline, f"waited {patience:.0f} s for {what}"
         time.sleep(0.02)
+
+
+class Hurried(threading.Event):
+    """Nobody sets it; who waits for it waits a hundredth of the time, and is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waits.append(timeout)
+        return super().wait(timeout / 100)
 
 
 class LocalSlack:

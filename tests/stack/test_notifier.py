@@ -7,17 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
-import types
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from conftest import files_in
-from slack_parts import CHANNEL_ID, LocalSlack, closed, opened, send, wait_until
+from slack_parts import CHANNEL_ID, Hurried, LocalSlack, closed, opened, send, wait_until
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry import builtin_handlers
 
 from cpuwatch import topics
 from cpuwatch.settings import settings
@@ -105,29 +103,22 @@ def test_offsets_are_committed_only_after_slack_said_ok(scene: Scene) -> None:
     assert scene.deliver().records == 0
 
 
-def test_two_hundred_alerts_pass_the_rate_limit_and_none_is_lost(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The pace is Slack's, the clock runs 100 times faster: for the stand-in and for the SDK.
-    pause = threading.Event()
-    fast = types.SimpleNamespace(sleep=lambda seconds: pause.wait(seconds / 100))
-    monkeypatch.setattr(builtin_handlers, "time", fast)
+def test_two_hundred_alerts_pass_the_rate_limit_and_none_is_lost(scene: Scene) -> None:
+    # The pace is Slack's, the clock runs 100 times faster: for the stand-in and for who waits.
     scene.slack.control(pace=0.01, burst=1)
     hosts = [f"host{number:03}" for number in range(200)]
     send(scene.topic, *(opened(name) for name in hosts))
-    done = scene.deliver(scene.slack.channel(patience=60))
+    done = scene.deliver(scene.slack.channel(patience=60, stop=Hurried()))
     assert done.channel.posted == 200 and done.undelivered == 0
     assert sorted(one.split("/")[0] for one in scene.slack.ids()) == hosts
     calls = scene.slack.control()["calls"]["chat.postMessage"]
     assert calls > 200, "the limit was never met"
 
 
-def test_a_storm_of_429_is_sat_out(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    fast = types.SimpleNamespace(sleep=lambda _seconds: None)
-    monkeypatch.setattr(builtin_handlers, "time", fast)
-    scene.slack.control(storm=True, times=30)  # more than the SDK's own patience
+def test_a_storm_of_429_is_sat_out(scene: Scene) -> None:
+    scene.slack.control(storm=True, times=30)
     send(scene.topic, opened("doc"))
-    scene.deliver()
+    scene.deliver(scene.slack.channel(patience=60, stop=Hurried()))
     assert len(scene.slack.messages()) == 1
 
 

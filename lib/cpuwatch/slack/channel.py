@@ -12,20 +12,10 @@ from typing import Any
 from urllib.error import URLError
 
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.builtin_handlers import (
-    ConnectionErrorRetryHandler,
-    RateLimitErrorRetryHandler,
-    ServerErrorRetryHandler,
-)
 from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
-    sleep_using_event,
-    stop_after_delay,
-    stop_any,
-    stop_never,
-    stop_when_event_set,
     wait_exponential,
     wait_random,
 )
@@ -47,7 +37,19 @@ _PAGES, _PAGE = 5, 200
 
 #: Slack's word for 'try again'; every other error is a refusal.
 _PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout",
-            "ratelimited", "rate_limited", "team_added_to_org"}  # fmt: skip
+            "team_added_to_org"}  # fmt: skip
+
+#: Too many calls. Slack says how many seconds to wait, and takes about a message a second.
+_LIMITED = {"ratelimited", "rate_limited"}
+
+#: It is asked again after so many seconds at the latest, however many it asks for.
+_LONGEST_WAIT = 300
+
+#: A wait that is no longer, in seconds, is told of only if it comes so often for one message.
+_USUAL_WAIT, _USUAL_WAITS = 5, 5
+
+#: How long to wait where Slack does not say it: ever longer; not all who wait come back at once.
+_BACKOFF, _APART = wait_exponential(multiplier=0.2, max=15), wait_random(0, 0.2)
 
 #: The message is there no more, or may not be changed any more: post another.
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
@@ -85,15 +87,8 @@ class Channel:
         self._stop = stop or threading.Event()
         self._patience = patience
         self._id: str | None = None
-        limited = RateLimitErrorRetryHandler(max_retry_count=20)
-        # A post that failed half-way may have been taken: the SDK would post it again, so
-        # these two serve only for what can be done twice without harm.
-        self._safe = client(
-            token, address, timeout,
-            [limited, ConnectionErrorRetryHandler(max_retry_count=2),
-             ServerErrorRetryHandler(max_retry_count=2)],
-        )  # fmt: skip
-        self._posting = client(token, address, timeout, [limited])
+        self._told = False
+        self._client = client(token, address, timeout)
 
     def deliver(self, notice: Notice) -> None:
         """Post the notice, or update its message, until Slack says ok.
@@ -125,7 +120,7 @@ class Channel:
         }
         if notice.ts is not None:
             try:
-                answer = _call(self._safe.chat_update, channel=self._channel_id(), ts=notice.ts,
+                answer = _call(self._client.chat_update, channel=self._channel_id(), ts=notice.ts,
                                **content)  # fmt: skip
                 self.updated += 1
             except RefusedError as refused:
@@ -134,7 +129,7 @@ class Channel:
                 notice.ts = None
         if notice.ts is None:
             try:
-                answer = _call(self._posting.chat_postMessage, channel=self._id or self.name,
+                answer = _call(self._client.chat_postMessage, channel=self._id or self.name,
                                mrkdwn=False, unfurl_links=False, unfurl_media=False,
                                **content)  # fmt: skip
             except UnreachableError as error:
@@ -179,7 +174,7 @@ class Channel:
         messages: list[dict[str, Any]] = []
         cursor = None
         for _ in range(pages):
-            answer = _call(self._safe.conversations_history, channel=self._channel_id(),
+            answer = _call(self._client.conversations_history, channel=self._channel_id(),
                            include_all_metadata=True, limit=_PAGE, cursor=cursor)  # fmt: skip
             messages += answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
@@ -194,7 +189,7 @@ class Channel:
             self._id = name
         cursor = None
         while self._id is None:
-            answer = _call(self._safe.conversations_list, limit=_PAGE, cursor=cursor,
+            answer = _call(self._client.conversations_list, limit=_PAGE, cursor=cursor,
                            types="public_channel")  # fmt: skip
             for channel in answer["channels"]:
                 if channel["name"] == name:
@@ -205,17 +200,14 @@ class Channel:
         return self._id
 
     def _patiently(self, work: Callable[[], None]) -> None:
-        """Do it until Slack answers, ever more slowly."""
-        tired = stop_any(
-            stop_when_event_set(self._stop),
-            stop_never if self._patience is None else stop_after_delay(self._patience),
-        )
+        """Do it until Slack answers, ever more slowly, and never sooner than Slack asks."""
+        self._told = False
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type(UnreachableError),
-                wait=wait_exponential(multiplier=0.2, max=15) + wait_random(0, 0.2),
-                sleep=sleep_using_event(self._stop),
-                stop=tired,
+                wait=lambda state: max(_BACKOFF(state), _asked(state)) + _APART(state),
+                sleep=self._sleep,
+                stop=self._is_tired,
                 before_sleep=self._tell,
                 reraise=True,
             ):
@@ -226,9 +218,27 @@ class Channel:
                 raise Stopped from None
             raise
 
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def _is_tired(self, state: RetryCallState) -> bool:
+        if self._stop.is_set() or self._patience is None:
+            return self._stop.is_set()
+        # What Slack asks for may be longer than the patience: then it is in vain.
+        return (state.seconds_since_start or 0.0) + _asked(state) >= self._patience
+
     def _tell(self, state: RetryCallState) -> None:
-        if state.attempt_number == 1 and state.outcome is not None:
+        usual = 0 < _asked(state) <= _USUAL_WAIT and state.attempt_number < _USUAL_WAITS
+        if state.outcome is not None and not usual and not self._told:
+            self._told = True
             self.on_trouble(str(state.outcome.exception()))
+
+
+def _asked(state: RetryCallState) -> float:
+    """How long Slack has just asked to wait, in seconds; 0 if it did not."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    return (isinstance(error, UnreachableError) and error.wait) or 0.0
 
 
 def _call(method: Any, **arguments: Any) -> dict[str, Any]:
@@ -241,15 +251,26 @@ def _call(method: Any, **arguments: Any) -> dict[str, Any]:
         status = int(getattr(error.response, "status_code", 0) or 0)
         data = getattr(error.response, "data", error.response)
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
+        if status == 429 or code in _LIMITED:
+            raise UnreachableError(code, False, _retry_after(error.response)) from None
         if status >= 500 or not code or code in _PASSING:
-            limited = status == 429 or code in ("ratelimited", "rate_limited")
-            raise UnreachableError(code or f"HTTP status {status}", doubtful=not limited) from None
+            raise UnreachableError(code or f"HTTP status {status}", doubtful=True) from None
         raise RefusedError(code) from None
     except (SlackClientError, HTTPException, OSError) as error:
         reason: object = error.reason if isinstance(error, URLError) else error
         refused = isinstance(reason, ConnectionRefusedError)
         what = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         raise UnreachableError(what, doubtful=not refused) from None
+
+
+def _retry_after(response: Any) -> float:
+    """How long Slack asks to wait, in seconds; 1 if it says nothing that we understand."""
+    headers = getattr(response, "headers", None) or {}
+    said = [value for name, value in headers.items() if name.lower() == "retry-after"]
+    try:
+        return min(max(int(said[0]), 1), _LONGEST_WAIT)
+    except (IndexError, TypeError, ValueError):
+        return 1
 
 
 def connect(

@@ -32,14 +32,15 @@ class RefusedError(CpuwatchError):
 
 
 class UnreachableError(CpuwatchError):
-    """Slack does not answer, or is ill; it may be well again later."""
+    """Slack does not answer, is ill, or asks to wait; it may take it later."""
 
-    def __init__(self, reason: str, doubtful: bool) -> None:
+    def __init__(self, reason: str, doubtful: bool, wait: float | None = None) -> None:
         self.doubtful = doubtful  #: whether Slack may have done it all the same
-        super().__init__(
-            f"Slack does not answer properly ({reason}). Nothing is lost: the alerts wait in"
-            " their topic."
-        )
+        self.wait = wait  #: how long it asks to wait, in seconds; None if it does not ask
+        what = f"does not answer properly ({reason})"
+        if wait is not None:
+            what = f"takes no more for now, and asks to wait for {wait:.0f} s"
+        super().__init__(f"Slack {what}. Nothing is lost: the alerts wait in their topic.")
 
 
 class Stopped(Exception):  # noqa: N818

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 from secrets import token_urlsafe
@@ -20,7 +19,6 @@ from cpuwatch.stack.service import Service
 # The stand-in's process runs through here, too, and has no use for any client.
 if TYPE_CHECKING:
     from slack_sdk import WebClient
-    from slack_sdk.http_retry import RetryHandler
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {"slack": 8090}
@@ -101,10 +99,11 @@ def notifier(environment: dict[str, str], marker: str, stays: bool) -> Program:
     return Program(NOTIFIER, command, environment, order=40, autostart=stays)
 
 
-def client(
-    token: str, address: str, timeout: int, handlers: Sequence[RetryHandler] = ()
-) -> WebClient:
-    """Slack's own client, which says nothing, for the real Slack or the stand-in.
+def client(token: str, address: str, timeout: int) -> WebClient:
+    """Slack's own client, which says nothing and tries nothing again.
+
+    It is for the real Slack or the stand-in. Whoever wants to try again does so: the client would
+    sleep as long as Slack likes, and nobody could end that.
 
     Parameters
     ----------
@@ -114,16 +113,12 @@ def client(
         Where the methods are: ends in /api/.
     timeout
         How long one call may take, in seconds.
-    handlers
-        What is tried again; nothing by default.
     """
     from slack_sdk import WebClient
 
     quiet = logging.getLogger("cpuwatch.slack")
     quiet.setLevel(logging.CRITICAL)  # whatever a level elsewhere: headers hold the token
-    made = WebClient(
-        token, base_url=address, timeout=timeout, retry_handlers=list(handlers), logger=quiet
-    )
+    made = WebClient(token, base_url=address, timeout=timeout, retry_handlers=[], logger=quiet)
     if address != REAL:
         made.proxy = None  # no proxy from the environment leads to this machine
     return made
