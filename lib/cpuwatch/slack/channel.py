@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
 
-from slack_sdk.errors import SlackApiError, SlackClientError
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -24,9 +21,10 @@ from cpuwatch import standin
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.slack import unseen, wording
+from cpuwatch.slack.calls import call
 from cpuwatch.slack.errors import RefusedError, Stopped, UnreachableError
 from cpuwatch.slack.notices import Notice
-from cpuwatch.stack.slack import REAL, client, secrets_in
+from cpuwatch.stack.slack import REAL, client, secrets_in, sign_in
 from cpuwatch.standin.store import channel_id
 
 #: How long one call may take, in seconds.
@@ -34,16 +32,6 @@ _TIMEOUT = 10
 
 #: How far back in the channel a notifier that starts looks for its own messages.
 _PAGES, _PAGE = 5, 200
-
-#: Slack's word for 'try again'; every other error is a refusal.
-_PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout",
-            "team_added_to_org"}  # fmt: skip
-
-#: Too many calls. Slack says how many seconds to wait, and takes about a message a second.
-_LIMITED = {"ratelimited", "rate_limited"}
-
-#: It is asked again after so many seconds at the latest, however many it asks for.
-_LONGEST_WAIT = 300
 
 #: A wait that is no longer, in seconds, is told of only if it comes so often for one message.
 _USUAL_WAIT, _USUAL_WAITS = 5, 5
@@ -66,6 +54,10 @@ class Channel:
         Ends waiting.
     patience
         For how long a message is tried, in seconds; for ever by default.
+    timeout
+        How long one call may take, in seconds.
+    sign
+        By which its own messages are told from others'; see `unseen`.
     """
 
     def __init__(
@@ -76,6 +68,7 @@ class Channel:
         stop: threading.Event | None = None,
         patience: float | None = None,
         timeout: int = _TIMEOUT,
+        sign: str | None = None,
     ) -> None:
         self.name = channel
         self.address = address
@@ -87,6 +80,7 @@ class Channel:
         self._stop = stop or threading.Event()
         self._patience = patience
         self._id: str | None = None
+        self._sign = sign
         self._told = False
         self._client = client(token, address, timeout)
 
@@ -116,11 +110,11 @@ class Channel:
         content = {
             "text": said,
             "blocks": wording.blocks(notice),
-            "metadata": unseen.metadata(notice),
+            "metadata": unseen.metadata(notice, self._sign),
         }
         if notice.ts is not None:
             try:
-                answer = _call(self._client.chat_update, channel=self._channel_id(), ts=notice.ts,
+                answer = call(self._client.chat_update, channel=self._channel_id(), ts=notice.ts,
                                **content)  # fmt: skip
                 self.updated += 1
             except RefusedError as refused:
@@ -129,7 +123,7 @@ class Channel:
                 notice.ts = None
         if notice.ts is None:
             try:
-                answer = _call(self._client.chat_postMessage, channel=self._id or self.name,
+                answer = call(self._client.chat_postMessage, channel=self._id or self.name,
                                mrkdwn=False, unfurl_links=False, unfurl_media=False,
                                **content)  # fmt: skip
             except UnreachableError as error:
@@ -142,7 +136,7 @@ class Channel:
     def _look_for(self, notice: Notice) -> None:
         """Adopt the message that an unanswered post may have left in the channel."""
         for message in self._history(1):
-            found = unseen.recognise(message)
+            found = unseen.recognise(message, self._sign)
             if found is not None and found.id == notice.id:
                 notice.ts, notice.said = found.ts, found.said
                 self.recognised += 1
@@ -164,7 +158,7 @@ class Channel:
             found[:] = [
                 notice
                 for message in self._history(_PAGES)
-                if (notice := unseen.recognise(message)) is not None
+                if (notice := unseen.recognise(message, self._sign)) is not None
             ]
 
         self._patiently(read)
@@ -174,7 +168,7 @@ class Channel:
         messages: list[dict[str, Any]] = []
         cursor = None
         for _ in range(pages):
-            answer = _call(self._client.conversations_history, channel=self._channel_id(),
+            answer = call(self._client.conversations_history, channel=self._channel_id(),
                            include_all_metadata=True, limit=_PAGE, cursor=cursor)  # fmt: skip
             messages += answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
@@ -189,7 +183,7 @@ class Channel:
             self._id = name
         cursor = None
         while self._id is None:
-            answer = _call(self._client.conversations_list, limit=_PAGE, cursor=cursor,
+            answer = call(self._client.conversations_list, limit=_PAGE, cursor=cursor,
                            types="public_channel")  # fmt: skip
             for channel in answer["channels"]:
                 if channel["name"] == name:
@@ -241,38 +235,6 @@ def _asked(state: RetryCallState) -> float:
     return (isinstance(error, UnreachableError) and error.wait) or 0.0
 
 
-def _call(method: Any, **arguments: Any) -> dict[str, Any]:
-    """Call one of the client's methods; what goes wrong becomes one of our two errors."""
-    try:
-        data = method(**arguments).data
-        return dict(data) if isinstance(data, dict) else {}
-    except SlackApiError as error:
-        # None of what is raised here may show the arguments or headers: no chaining.
-        status = int(getattr(error.response, "status_code", 0) or 0)
-        data = getattr(error.response, "data", error.response)
-        code = str(data.get("error", "")) if isinstance(data, dict) else ""
-        if status == 429 or code in _LIMITED:
-            raise UnreachableError(code, False, _retry_after(error.response)) from None
-        if status >= 500 or not code or code in _PASSING:
-            raise UnreachableError(code or f"HTTP status {status}", doubtful=True) from None
-        raise RefusedError(code) from None
-    except (SlackClientError, HTTPException, OSError) as error:
-        reason: object = error.reason if isinstance(error, URLError) else error
-        refused = isinstance(reason, ConnectionRefusedError)
-        what = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        raise UnreachableError(what, doubtful=not refused) from None
-
-
-def _retry_after(response: Any) -> float:
-    """How long Slack asks to wait, in seconds; 1 if it says nothing that we understand."""
-    headers = getattr(response, "headers", None) or {}
-    said = [value for name, value in headers.items() if name.lower() == "retry-after"]
-    try:
-        return min(max(int(said[0]), 1), _LONGEST_WAIT)
-    except (IndexError, TypeError, ValueError):
-        return 1
-
-
 def connect(
     stop: threading.Event | None = None, patience: float | None = None, channel: str | None = None
 ) -> Channel:
@@ -291,6 +253,8 @@ def connect(
         If a token is set without a channel, or the stack was never started.
     """
     config = settings()
+    # A prefix is one person's on all machines; without one a stack is told by what it has drawn.
+    sign = None if config.prefix else sign_in(config.slack_folder)
     if config.slack_bot_token is not None and channel is None:
         if config.slack_channel is None:
             raise CpuwatchError(
@@ -298,10 +262,10 @@ def connect(
                 " channel's id (C…), in the environment or .env."
             )
         token = config.slack_bot_token.get_secret_value()
-        return Channel(token, config.slack_channel, REAL, stop, patience)
+        return Channel(token, config.slack_channel, REAL, stop, patience, sign=sign)
     address = f"http://127.0.0.1:{config.port('slack')}/api/"
     token = secrets_in(config.slack_folder).token
     own = standin.own_channel()
     if config.prefix is not None:
         own = channel_id(own) or own  # it is in no list of the stand-in's, so its id has to do
-    return Channel(token, channel or own, address, stop, patience)
+    return Channel(token, channel or own, address, stop, patience, sign=sign)

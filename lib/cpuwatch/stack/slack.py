@@ -7,7 +7,7 @@ import logging
 import sys
 from http.client import HTTPException
 from pathlib import Path
-from secrets import token_urlsafe
+from secrets import token_hex, token_urlsafe
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cpuwatch import files
@@ -59,6 +59,15 @@ def _secrets(text: str) -> Secrets | None:
     except (ValueError, TypeError):
         return None
     return found if all(isinstance(one, str) and one for one in found) else None
+
+
+def sign_in(folder: Path) -> str:
+    """What a stack signs its messages with: drawn at random once, no secret, kept in a file."""
+    path = folder / "sign"
+    if not path.exists():
+        files.folder(folder)
+        files.write(path, token_hex(8), private=True)
+    return path.read_text(encoding="ascii")
 
 
 def prepare(folder: Path, ports: dict[str, int], marker: str) -> list[Program]:

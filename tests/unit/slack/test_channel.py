@@ -1,21 +1,81 @@
-"""What the notifier does while Slack asks it to wait."""
+"""The talk to Slack: what is ours in the channel, and what is done while Slack asks to wait."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from slack_parts import Hurried, LocalSlack, opened
+from slack_parts import CHANNEL_ID, Hurried, LocalSlack, opened
 from slack_sdk.errors import SlackApiError
 
+from cpuwatch.settings import settings
 from cpuwatch.slack import channel
+from cpuwatch.slack.calls import call
+from cpuwatch.slack.channel import Channel
 from cpuwatch.slack.errors import RefusedError, Stopped, UnreachableError
 from cpuwatch.slack.notices import Notice, RollUp
+from cpuwatch.stack.slack import client as slack_client
 
 pytest_plugins = ["slack_parts"]
+
+
+@pytest.fixture
+def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Channel]]:
+    """Lets somebody connect to one real Slack, with a state folder and perhaps a prefix."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-somebodys")
+    monkeypatch.setenv("SLACK_CHANNEL", CHANNEL_ID)
+
+    def connected(name: str, slack: LocalSlack, prefix: str = "") -> Channel:
+        monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / name))
+        monkeypatch.setenv("CPUWATCH_PREFIX", prefix)
+        settings.cache_clear()
+        found = channel.connect()
+        assert (found.address, found.name) == (channel.REAL, CHANNEL_ID)
+        found.address = slack.address
+        found._client = slack_client(slack.secrets.token, slack.address, 10)
+        return found
+
+    yield connected
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_two_stacks_in_one_channel_take_no_message_of_each_other_for_their_own(
+    local_slack: LocalSlack, stacks: Callable[..., Channel]
+) -> None:
+    stacks("anna", local_slack).deliver(notice())
+    ben = stacks("ben", local_slack)
+    assert ben.notices() == []
+    lost = notice()
+    lost.doubtful = True  # as after a post that nobody answered
+    ben.deliver(lost)
+    assert len(local_slack.messages()) == 2 and ben.recognised == 0
+    # A notifier that starts again has the same sign, and a message carries nothing more of it.
+    assert len(stacks("anna", local_slack).notices()) == len(stacks("ben", local_slack).notices())
+    assert local_slack.ids() == [lost.id] * 2
+    shown = str(local_slack.messages())
+    assert "anna" not in shown and str(Path.home()) not in shown
+
+
+def test_a_prefix_tells_whose_a_message_is_on_all_machines(
+    local_slack: LocalSlack, stacks: Callable[..., Channel]
+) -> None:
+    stacks("shared", local_slack, "anna").deliver(notice())
+    assert stacks("shared", local_slack, "ben").notices() == []
+    assert stacks("shared", local_slack).notices() == []
+    assert len(stacks("another machine", local_slack, "anna").notices()) == 1
+
+
+def test_a_message_of_an_earlier_version_counts_as_ours(
+    local_slack: LocalSlack, stacks: Callable[..., Channel]
+) -> None:
+    local_slack.channel().deliver(notice())  # without a sign
+    assert len(stacks("anna", local_slack).notices()) == 1
 
 
 def notice(host: str = "doc") -> Notice:
@@ -86,7 +146,7 @@ def test_how_long_slack_asks_to_wait(headers: dict[str, str], wait: int, data: A
         raise SlackApiError("no", SimpleNamespace(status_code=429, headers=headers, data=data))
 
     with pytest.raises(UnreachableError) as caught:
-        channel._call(limited)
+        call(limited)
     assert caught.value.wait == wait and not caught.value.doubtful
 
 
@@ -99,7 +159,7 @@ def test_other_errors_ask_for_no_wait() -> None:
         return fail
 
     with pytest.raises(UnreachableError) as caught:
-        channel._call(failing(503, ""))
+        call(failing(503, ""))
     assert caught.value.wait is None and caught.value.doubtful
     with pytest.raises(RefusedError):
-        channel._call(failing(200, "is_archived"))
+        call(failing(200, "is_archived"))
