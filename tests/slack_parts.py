@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from cpuwatch import topics, web
+from cpuwatch.settings import settings
 from cpuwatch.slack.channel import Channel
+from cpuwatch.slack.notices import Notice
 from cpuwatch.stack import ports, slack
 from cpuwatch.standin.store import CHANNELS
 
@@ -106,6 +109,36 @@ def local_slack(one_slack: LocalSlack) -> LocalSlack:
         one_slack.start()
     one_slack.control(heal=True, clear=True, pace=0.0, burst=5)
     return one_slack
+
+
+class Told:
+    """A channel that notes what it would be told."""
+
+    posted = updated = recognised = 0
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def deliver(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
+
+class Record:
+    """A message of Kafka's, as far as the notifier looks at it."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.value = lambda: json.dumps(record).encode()
+        self.offset = self.partition = lambda: 0
+
+
+@pytest.fixture
+def no_kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One that nobody answers for: a client of it is made all the same."""
+    monkeypatch.setenv("CPUWATCH_KAFKA", "127.0.0.1:9")
+    settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings.cache_clear()
 
 
 @pytest.fixture

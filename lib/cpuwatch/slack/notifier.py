@@ -10,22 +10,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import orjson
 from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
 )
 
-from cpuwatch import files, topics
+from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.slack.channel import Channel
 from cpuwatch.slack.errors import RefusedError, Stopped
+from cpuwatch.slack.memory import keep, recall
 from cpuwatch.slack.notices import Notice, RollUp
 from cpuwatch.words import iso
 
@@ -82,6 +81,7 @@ class Notifier:
         self.records = 0  #: read
         self.undelivered = 0  #: refused for good
         self._memory = memory
+        self._forgetful = False  #: its file could not be written
         self._tell = tell
         self._stop = stop or threading.Event()
         self._group = group
@@ -232,7 +232,7 @@ class Notifier:
         """Learn what was delivered: from the channel itself, or else from the file."""
         if self._memory is None:
             return
-        kept = _read(self._memory)
+        kept = recall(self._memory)
         try:
             there = {notice.id: notice for notice in self.channel.notices()}
         except RefusedError as refused:
@@ -254,27 +254,23 @@ class Notifier:
     def _save(self) -> None:
         if self._memory is None:
             return
-        files.folder(self._memory.parent)
-        kept = [one.as_dict() for one in self._rolled.notices.values()]
-        files.write(self._memory, orjson.dumps(kept))
+        try:
+            keep(self._memory, self._rolled.notices.values())
+        except OSError as error:
+            # What was told is told: it is known here, and the offset says it as well.
+            if not self._forgetful:
+                self._tell(
+                    f"{self._memory.name} cannot be written ({error.strerror or error}): until it"
+                    " can, a notifier that dies may tell something twice. Is the disk full?"
+                )
+            self._forgetful = True
+        else:
+            self._forgetful = False
 
 
 def _topic_id(topic: str) -> str:
     """Kafka's own id of the topic; empty if it is not there."""
     return "".join(one.id for one in topics.states(topic).values())
-
-
-def _read(memory: Path) -> list[Notice]:
-    """What the file keeps; of what is damaged the channel and the topic know the rest."""
-    try:
-        kept = orjson.loads(memory.read_bytes())
-    except (OSError, ValueError):
-        return []
-    found = []
-    for one in kept if isinstance(kept, list) else []:
-        with suppress(ValueError):
-            found.append(Notice.from_dict(one))
-    return found
 
 
 def _as_of(record: dict[str, Any]) -> str:

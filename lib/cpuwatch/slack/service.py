@@ -250,6 +250,6 @@ def main() -> None:
         while not stop.is_set():
             try:
                 follow(tell, stop=stop)
-            except CpuwatchError as error:
-                tell(str(error))  # Kafka may be starting still
+            except (CpuwatchError, OSError) as error:
+                tell(str(error))  # Kafka may be starting still, or the disk is full
                 stop.wait(2)

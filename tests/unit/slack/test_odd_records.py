@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slack_parts import closed, opened
+from slack_parts import Record, Told, closed, opened
 
 from cpuwatch import topics
-from cpuwatch.settings import settings
-from cpuwatch.slack import notifier, unseen, wording
+from cpuwatch.slack import memory, unseen, wording
 from cpuwatch.slack.notices import Notice, RollUp
 from cpuwatch.slack.notifier import Notifier
+
+pytest_plugins = ["slack_parts"]
 
 DEEP = json.loads("[" * 900 + "]" * 900)
 
@@ -35,36 +35,6 @@ odd = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-
-
-class Told:
-    """A channel that notes what it would be told."""
-
-    posted = updated = recognised = 0
-
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-
-    def deliver(self, notice: Notice) -> None:
-        self.notices.append(notice)
-
-
-class Record:
-    """A message of Kafka's, as far as it is looked at."""
-
-    def __init__(self, value: bytes) -> None:
-        self.value = lambda: value
-        self.offset = self.partition = lambda: 0
-
-
-@pytest.fixture
-def no_kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One that nobody answers for: a client of it is made all the same."""
-    monkeypatch.setenv("CPUWATCH_KAFKA", "127.0.0.1:9")
-    settings.cache_clear()
-    yield
-    monkeypatch.undo()
-    settings.cache_clear()
 
 
 def told_or_refused(record: dict[str, Any]) -> Notice | None:
@@ -125,8 +95,8 @@ def test_an_odd_record_is_kept_apart_and_the_next_is_told(monkeypatch: pytest.Mo
     channel = Told()
     given = [{**opened("doc"), field: value} for field in FIELDS[:4] for value in (DEEP, 7)]
     given += [{**opened("doc"), "as_of": DEEP}, opened("happy")]
-    at_work = Notifier(channel)  # type: ignore[arg-type]
-    at_work._deliver([Record(json.dumps(one).encode()) for one in given])
+    at_work = Notifier(channel)
+    at_work._deliver([Record(one) for one in given])
     assert [one.hostname for one in channel.notices] == ["happy"]
     assert len(kept) == len(given) - 1
 
@@ -177,12 +147,12 @@ def test_no_message_raises_anything(value: Any, fields: dict[str, Any]) -> None:
 
 
 def test_one_damaged_notice_in_the_memory_takes_no_other_with_it(tmp_path: Path) -> None:
-    memory = tmp_path / "notified.json"
+    file = tmp_path / "notified.json"
     rolled = RollUp()
     kept = [rolled.apply(opened(host)).as_dict() for host in ("doc", "happy")]
     damaged = {**kept[0], "allowed_top": None}
-    memory.write_bytes(orjson.dumps([kept[0], damaged, 7, {**kept[0], "ts": "x"}, kept[1]]))
-    assert [one.hostname for one in notifier._read(memory)] == ["doc", "happy"]
+    file.write_bytes(orjson.dumps([kept[0], damaged, 7, {**kept[0], "ts": "x"}, kept[1]]))
+    assert [one.hostname for one in memory.recall(file)] == ["doc", "happy"]
 
 
 @given(odd)
@@ -191,7 +161,7 @@ def test_whatever_the_memory_holds_is_read(value: Any) -> None:
         def read_bytes(self) -> bytes:
             return json.dumps(value).encode()
 
-    assert notifier._read(Memory()) == []  # type: ignore[arg-type]
+    assert memory.recall(Memory()) == []
 
 
 def test_a_said_text_of_any_length_is_kept() -> None:
