@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError
 
 from cpuwatch import topics, web
 from cpuwatch.settings import settings
@@ -126,7 +127,8 @@ class Told:
 class Record:
     """A message of Kafka's, as far as the notifier looks at it."""
 
-    def __init__(self, record: dict[str, Any]) -> None:
+    def __init__(self, record: dict[str, Any], error: KafkaError | None = None) -> None:
+        self.error = lambda: error
         self.value = lambda: json.dumps(record).encode()
         self.offset = self.partition = lambda: 0
 

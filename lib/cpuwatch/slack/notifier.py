@@ -43,6 +43,9 @@ _REMEMBERED = 1000
 #: So many bytes of a notice go to the dead letters: larger records than some more no broker takes.
 _MOST_KEPT = 500_000
 
+#: Kafka may be silent for so long, in seconds, where somebody waits for the topic's end.
+_SILENCE = 60.0
+
 #: How often to look whether the topic is still the same one, in seconds.
 _LOOK = 2.0
 
@@ -86,6 +89,8 @@ class Notifier:
         self._stop = stop or threading.Event()
         self._group = group
         self._consumer = self._join()
+        self._heard = time.monotonic()  #: when Kafka last gave something
+        self._error = ""  #: what it said since
         self._rolled = RollUp()
         channel.on_trouble = tell
 
@@ -95,7 +100,8 @@ class Notifier:
         Raises
         ------
         CpuwatchError
-            If Kafka does not answer at the start, or Slack does not within its patience.
+            If Kafka does not answer at the start, or with `once` any more, or Slack does not
+            within its patience.
         """
         try:
             self._remember()
@@ -105,6 +111,10 @@ class Notifier:
                 batch = self._batch(waiting)
                 if batch:
                     self._deliver(batch)
+                    self._heard = time.monotonic()  # Slack may have taken its time
+                if waiting and once and time.monotonic() - self._heard > _SILENCE:
+                    why = f"{self.topic} gave nothing for {_SILENCE:.0f} seconds"
+                    raise topics.unreachable(f"{why}, {self._error}" if self._error else why)
                 if time.monotonic() - looked > _LOOK:
                     looked = time.monotonic()
                     if self._changed():
@@ -142,6 +152,7 @@ class Notifier:
         except KafkaException as error:
             raise topics.unreachable(error.args[0].str()) from error
         self._consumer.assign(parts)
+        self._heard, self._error = time.monotonic(), ""
         return waiting
 
     def _batch(self, waiting: set[int]) -> list[Message]:
@@ -151,9 +162,13 @@ class Notifier:
         while len(found) < _BATCH and not self._stop.is_set():
             for message in self._consumer.consume(_BATCH - len(found), 0.1):
                 error = message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    self._error = error.str()  # the client goes on trying
+                    continue
+                self._heard, self._error = time.monotonic(), ""
                 if error is None:
                     found.append(message)
-                elif error.code() == KafkaError._PARTITION_EOF:
+                else:
                     waiting.discard(message.partition())
             if time.monotonic() > until:
                 break

@@ -99,8 +99,8 @@ def deliver(patience: float = 60.0, tell: Tell = lambda _: None) -> int:
     Raises
     ------
     CpuwatchError
-        If Slack does not answer so long: the alerts stay in the topic. Or if a notifier is
-        at work already.
+        If Slack does not answer so long, or Kafka for a minute: the alerts stay in the topic. Or
+        if a notifier is at work already.
     """
     with alone():
         channel = connect(patience=patience)

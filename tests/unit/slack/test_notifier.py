@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 
 import orjson
 import pytest
+from confluent_kafka import KafkaError
 from slack_parts import Hurried, Record, Told, opened
 
 from cpuwatch import files, signals
-from cpuwatch.slack import service
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.slack import notifier, service
 from cpuwatch.slack.notifier import Notifier
+from cpuwatch.topics import PatientConsumer
 
 pytest_plugins = ["slack_parts"]
 
@@ -47,6 +51,46 @@ def test_a_full_disk_is_told_of_once_and_stops_no_alert(
     monkeypatch.setattr(files, "write", full)
     deliver("grumpy", "bashful")
     assert len(said) == 2 and len(committed) == 5
+
+
+@pytest.mark.usefixtures("no_kafka")
+@pytest.mark.parametrize("said", ["1/1 brokers are down", ""])
+def test_who_waits_for_the_topics_end_hears_that_kafka_is_gone(
+    monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    stop, given = threading.Event(), [[Record(opened("doc"))]]
+    gone = [Record({}, KafkaError(KafkaError._ALL_BROKERS_DOWN, said))] if said else []
+    monkeypatch.setattr(
+        PatientConsumer, "consume", lambda *_: given.pop() if given else stop.wait(0.01) or gone
+    )
+    monkeypatch.setattr(Notifier, "_begin", lambda _: {0, 1})
+    monkeypatch.setattr(Notifier, "_changed", lambda _: False)
+    monkeypatch.setattr(notifier, "_SILENCE", 1.0)
+    channel = Told()
+    in_vain = threading.Timer(30, stop.set)
+    in_vain.start()
+    with pytest.raises(CpuwatchError, match="does not answer") as caught:
+        Notifier(channel, stop=stop).run(once=True)
+    in_vain.cancel()
+    assert "cpu_alerts gave nothing for 1 seconds" in str(caught.value) and said in str(
+        caught.value
+    )
+    assert [one.hostname for one in channel.notices] == ["doc"]
+
+
+@pytest.mark.usefixtures("no_kafka")
+def test_a_slow_slack_is_no_silence_of_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [[Record({}, KafkaError(KafkaError._PARTITION_EOF))], [Record(opened("doc"))]]
+    monkeypatch.setattr(PatientConsumer, "consume", lambda *_: given.pop() if given else [])
+    monkeypatch.setattr(Notifier, "_begin", lambda _: {0})
+    monkeypatch.setattr(Notifier, "_changed", lambda _: False)
+    monkeypatch.setattr(notifier, "_BATCH", 1)
+    monkeypatch.setattr(notifier, "_SILENCE", 1.0)
+    channel = Told()
+    slow = channel.deliver
+    channel.deliver = lambda one: (time.sleep(1.5), slow(one))  # type: ignore[method-assign]
+    Notifier(channel).run(once=True)
+    assert [one.hostname for one in channel.notices] == ["doc"] and given == []
 
 
 def test_under_supervisor_a_full_disk_is_waited_for(
