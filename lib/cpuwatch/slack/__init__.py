@@ -2,7 +2,8 @@
 
 from cpuwatch import standin
 from cpuwatch.slack.notices import count_messages
-from cpuwatch.slack.service import deliver, follow, forget, is_running, start, stop, waiting
+from cpuwatch.slack.service import deliver, follow, forget, waiting
+from cpuwatch.slack.staying import is_running, start, stop
 
 __all__ = [
     "count_messages",

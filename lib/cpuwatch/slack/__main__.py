@@ -1,6 +1,6 @@
 """What supervisor runs: `python -m cpuwatch.slack`."""
 
-from cpuwatch.slack.service import main
+from cpuwatch.slack.staying import main
 
 if __name__ == "__main__":
     main()

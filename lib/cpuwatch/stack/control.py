@@ -468,15 +468,8 @@ def prepare(
     programs: list[Program] = []
     for service in wanted:
         programs += service.prepare(config, chosen, found.get(service.name, []), marker)
-    stays = slack.stays(config).exists()
-    programs.append(slack.notifier(_notifier_settings(config), marker, stays))
+    programs.append(slack.notifier(config, marker))
     supervisor.write(programs)
-
-
-def _notifier_settings(config: Settings) -> dict[str, str]:
-    """What the notifier would take from the environment, which supervisor does not pass on."""
-    found = {"CPUWATCH_STATE": str(config.state)}
-    return found if config.kafka is None else {**found, "CPUWATCH_KAFKA": config.kafka}
 
 
 def _record(config: Settings, chosen: dict[str, int]) -> None:

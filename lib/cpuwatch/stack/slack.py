@@ -92,20 +92,39 @@ def stays(config: Settings) -> Path:
     return config.slack_folder / "notifier-stays"
 
 
-def notifier(environment: dict[str, str], marker: str, stays: bool) -> Program:
-    """Describe the notifier's process, which runs only when somebody asks it to stay.
+def settings_that_stay(config: Settings) -> Path:
+    """The file with what their shell said otherwise than `.env`; no secret is among it."""
+    return config.slack_folder / "notifier-settings.json"
+
+
+def notifier(config: Settings, marker: str) -> Program:
+    """Describe the notifier's process, which runs only while somebody wants it to stay.
 
     Parameters
     ----------
-    environment
-        The settings that it needs; no secret among them.
+    config
+        The stack's settings.
     marker
         An argument by which the process is recognised as this stack's.
-    stays
-        Whether somebody has asked it to, before the stack was stopped or died.
     """
+    stay = stays(config).exists()
+    environment = _kept(settings_that_stay(config)) if stay else {}
     command = [sys.executable, "-m", "cpuwatch.slack", marker]
-    return Program(NOTIFIER, command, environment, order=40, autostart=stays)
+    return Program(
+        NOTIFIER,
+        command,
+        {**environment, "CPUWATCH_STATE": str(config.state)},
+        order=40,
+        autostart=stay,
+    )
+
+
+def _kept(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # of an earlier version, or damaged: .env says all
+    return found if isinstance(found, dict) else {}
 
 
 def client(token: str, address: str, timeout: int) -> WebClient:

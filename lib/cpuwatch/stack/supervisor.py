@@ -133,13 +133,17 @@ class Supervisor:
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
         }
         for program in programs:
-            script = self.state / program.script / f"{program.name}.sh"
-            owner = None if program.user is None else pwd.getpwnam(program.user).pw_uid
-            files.write(script, os.fsencode(_script(program)), private=True, owner=owner)
+            self.put(program)
             parser[f"program:{program.name}"] = _section(program)
         with self.configuration.open("w", encoding="ascii") as file:
             file.write("; Written by cpuwatch up.\n")
             parser.write(file)
+
+    def put(self, program: Program) -> None:
+        """Write a program's script, which counts from its next start on."""
+        script = self.state / program.script / f"{program.name}.sh"
+        owner = None if program.user is None else pwd.getpwnam(program.user).pw_uid
+        files.write(script, os.fsencode(_script(program)), private=True, owner=owner)
 
     def start(self) -> None:
         """Start supervisor, and through it all programs, detached from this process."""

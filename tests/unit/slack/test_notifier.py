@@ -17,7 +17,7 @@ from slack_parts import Hurried, Record, Told, opened
 
 from cpuwatch import files, signals
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.slack import notifier, service
+from cpuwatch.slack import notifier, service, staying
 from cpuwatch.slack.notifier import Notifier
 from cpuwatch.topics import PatientConsumer
 
@@ -111,7 +111,7 @@ def test_under_supervisor_a_full_disk_is_waited_for(
     monkeypatch.setenv("CPUWATCH_PREFIX", "")  # is set by it
     monkeypatch.setattr(signals, "stop_event", stop_event)
     monkeypatch.setattr(service, "follow", follow)
-    monkeypatch.setattr(service, "_whose", lambda: None)
-    service.main()
+    monkeypatch.setattr(staying, "whose", lambda: None)
+    staying.main()
     assert len(begun) == 3 and stop.waits == [2, 2]
     assert capsys.readouterr().out.count("No space left on device") == 2
