@@ -88,6 +88,9 @@ CPUS = tuple(f"cpu{number}" for number in range(5))
 #: cooldown, so that an episode closes before the next one opens.
 SPELL = 90
 
+#: Metrics of a job are its own again so long after it began anew, in seconds.
+STALE = 5.0
+
 #: A tick of one moment whose neighbour is further away than this, in milliseconds, has lost one.
 GAP = 5_000
 
@@ -335,6 +338,12 @@ class Chaos:
     def _set_clock_back(self) -> Fault:
         """Let a producer send readings of an hour ago: they are late, and counted as that."""
         (job,) = (one for one in self._jobs if one.name == "cpu_agg")
+        # After the last fault it may have begun anew just now, and for a while its metrics tell of
+        # the time before: then it counts from 0 again.
+        waiting.until(
+            lambda: cluster.changed(job) / 1000 < time.time() - STALE, 60,
+            "cpu_agg begins anew all the time",
+        )  # fmt: skip
         before = cluster.late(job)
         at = time.time()
         first = int(1000 * (at - 3600))

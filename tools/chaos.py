@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from chaos import FULL, LARGE, Chaos
 from disks import small_disk
 
+from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.stack import control
 from cpuwatch.stack.supervisor import Supervisor
@@ -55,8 +56,7 @@ def main() -> int:
             try:
                 kinds = list(chaos.kinds) * given.times
                 chance.shuffle(kinds)
-                for kind in kinds:
-                    chaos.inject(kind, chance)
+                broken = _inject(chaos, kinds, chance)
                 judged = chaos.end()
             finally:
                 chaos.stop()
@@ -73,7 +73,19 @@ def main() -> int:
     print("\n".join(judged.wrong))
     for one in left:
         print(f"left behind: {one.pid} {one.name()}")
-    return 0 if not (judged.lost or judged.doubled or judged.wrong or left) else 1
+    if broken:
+        print(f"Ended before its time: {broken}")
+    return 0 if not (judged.lost or judged.doubled or judged.wrong or left or broken) else 1
+
+
+def _inject(chaos: Chaos, kinds: list[str], chance: random.Random) -> str:
+    """Do all that; what it broke off at, if it did: what was until then is judged all the same."""
+    for kind in kinds:
+        try:
+            chaos.inject(kind, chance)
+        except (AssertionError, CpuwatchError) as error:
+            return f"{kind}: {error}"
+    return ""
 
 
 if __name__ == "__main__":
