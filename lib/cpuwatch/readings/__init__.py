@@ -4,7 +4,7 @@ They come from the seeded fleet (with its labelled incidents), from this machine
 CSV file.
 """
 
-from cpuwatch.readings.columns import parse_columns, parse_where
+from cpuwatch.readings.asked import parse_columns, parse_where
 from cpuwatch.readings.delays import delayed
 from cpuwatch.readings.measured import MACHINE, machine, usage_now
 from cpuwatch.readings.reading import ARRIVED, COLUMNS, END_OF_TIME, FIRST_TIME, Reading

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cpuwatch.readings.columns import PARTS, Asked
+from cpuwatch.readings.asked import Asked
+from cpuwatch.readings.columns import PARTS
 from cpuwatch.readings.table import CsvError, Text, readable
 
 _HEADER = ["epoch", "value"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from cpuwatch import words
-from cpuwatch.readings.dates import ORDERS
+from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import shorten
 
@@ -58,38 +58,11 @@ PARTS = frozenset(
     )
 )  # fmt: skip
 
-#: What people can say a column is, and how often.
-_SAYABLE = (
-    "time", "usage", "idle", "ratio", "host", "cpu", "ignore", "date", "day_first", "month_first",
-)  # fmt: skip
 _BRACKETS = str.maketrans("", "", "()[]")
 _MARKS = re.compile(r"[\s.-]+")
-_NEXT = re.compile(rf",(?=(?:{'|'.join(_SAYABLE)})=)")
 
 #: A usage that is a column a series, each of them.
 ALL_OTHERS = "*"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What people say of a file's columns.
-
-    Attributes
-    ----------
-    columns
-        For time, date, usage, idle, ratio, host or cpu the name of its column.
-    ignored
-        Columns that tell no series apart.
-    where
-        For a column the values of the rows that are wanted.
-    order
-        The order of day and month in dates, if people say it.
-    """
-
-    columns: dict[str, str] = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
-    where: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    order: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,111 +96,6 @@ class Roles:
         """The places of the named columns that are nothing of this."""
         used = {self.time, self.value, self.host, self.cpu, *self.measures}
         return [place for place, name in enumerate(self.names) if name and place not in used]
-
-
-def parse_columns(texts: Iterable[str]) -> dict[str, str | list[str]]:
-    """What `--columns time=…,usage=…` says: for each part the name of its column.
-
-    Parameters
-    ----------
-    texts
-        One for each time that it is given. A name may hold a comma.
-
-    Raises
-    ------
-    ValueError
-        If a text does not say what a column is, or says it twice.
-    """
-    found: dict[str, str | list[str]] = {}
-    ignored: list[str] = []
-    for part in (one for text in texts for one in _NEXT.split(text)):
-        what, _, name = part.partition("=")
-        what, name = what.strip().lower(), name.strip()
-        if what not in _SAYABLE or not name:
-            raise ValueError(
-                f"'{shorten(part)}' does not say what a column is: say {', '.join(_SAYABLE[:-1])}"
-                f" or {_SAYABLE[-1]}, such as time=Time,usage=Value,host=Series"
-            )
-        if what == "ignore":
-            ignored.append(name)
-        elif what in found:
-            raise ValueError(f"the column of {what} is said twice: say it once")
-        else:
-            found[what] = name
-    return found | ({"ignore": ignored} if ignored else {})
-
-
-def parse_where(texts: Iterable[str]) -> dict[str, list[str]]:
-    """What `--where metric=cpu` says, each time that it is given: columns, and their values.
-
-    Raises
-    ------
-    ValueError
-        If a text has no equals sign, or no column before it.
-    """
-    found: dict[str, list[str]] = {}
-    for text in texts:
-        column, sign, value = text.partition("=")
-        if not sign or not column.strip():
-            raise ValueError(
-                f"'{shorten(text)}' does not say which rows are wanted: say a column and its"
-                " value, such as metric=cpu"
-            )
-        found.setdefault(column.strip(), []).append(value.strip())
-    return found
-
-
-def asked(
-    columns: Mapping[str, str | Sequence[str]] | None,
-    where: Mapping[str, str | Sequence[str]] | None,
-) -> Asked:
-    """The same from Python: one name or several in each place.
-
-    Raises
-    ------
-    CsvError
-        If a key of `columns` is none, or usage is said in more than one way.
-    """
-    said: dict[str, str] = {}
-    ignored: tuple[str, ...] = ()
-    for what, name in (columns or {}).items():
-        if what == "ignore":
-            ignored = _several(name)
-        elif what in _SAYABLE and isinstance(name, str):
-            said[what] = name
-        else:
-            raise CsvError(
-                f"columns says what {shorten(str(what))} is: it can say {', '.join(_SAYABLE)}."
-            )
-    ways = [what for what in ("usage", "idle", "ratio") if what in said]
-    if len(ways) > 1:
-        raise CsvError(f"Columns say usage in {len(ways)} ways, {' and '.join(ways)}: say one.")
-    order = _order(said)
-    wanted = {key: _several(value) for key, value in (where or {}).items()}
-    return Asked(said, ignored, wanted, order)
-
-
-def _order(said: dict[str, str]) -> str | None:
-    """The order of day and month that is said; the column that it names is the time or the date."""
-    orders = [order for order in ORDERS if order in said]
-    if len(orders) > 1:
-        raise CsvError(f"Columns say dates in 2 ways, {' and '.join(orders)}: say one.")
-    if not orders:
-        return None
-    name = said.pop(orders[0])
-    known = {said[what].lower() for what in ("date", "time") if what in said}
-    if "date" in said and name.lower() not in known:
-        raise CsvError(
-            f"Columns say that {orders[0]} is '{shorten(name)}', and the date"
-            f" '{shorten(said['date'])}': say the same column."
-        )
-    if name.lower() not in known:
-        said["date" if "time" in said else "time"] = name
-    return orders[0]
-
-
-def _several(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def place(names: Sequence[str], wanted: str) -> int | None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cpuwatch.readings import columns
-from cpuwatch.readings.columns import CLOCKS, CPU, DATES, HOST, MEASURE, TIME, ZONES, Asked
+from cpuwatch.readings.asked import Asked
+from cpuwatch.readings.columns import CLOCKS, CPU, DATES, HOST, MEASURE, TIME, ZONES
 from cpuwatch.readings.dates import is_clock, is_zone, moment_ms, written
+from cpuwatch.readings.days import may_be_day
 from cpuwatch.readings.numbers import number
 from cpuwatch.readings.table import CsvError
-from cpuwatch.readings.times import is_number, iso_ms, may_be_day
+from cpuwatch.readings.times import is_number, iso_ms
 from cpuwatch.words import shorten, shown
 
 #: What a column of times holds.

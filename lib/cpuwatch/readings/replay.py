@@ -10,9 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from cpuwatch.readings import columns as roles_of
-from cpuwatch.readings import survey, unsure
-from cpuwatch.readings.columns import Asked, listed
-from cpuwatch.readings.layout import Layout, lay_out
+from cpuwatch.readings import doubts, survey, unsure
+from cpuwatch.readings.asked import Asked, asked
+from cpuwatch.readings.columns import listed
+from cpuwatch.readings.finding import lay_out
+from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.repeats import telling
 from cpuwatch.readings.rows import Reader
 from cpuwatch.readings.survey import Survey
@@ -104,7 +106,7 @@ def read_csv(
         If the file cannot be read, has no usable header, has not a single usable row, or could
         be read in more than one way, so that different series might be averaged together.
     """
-    said = roles_of.asked(columns, where)
+    said = asked(columns, where)
     text = Text(Path(path))
     layout, found = _surveyed(text, said)
     readings = of_readings()
@@ -139,7 +141,7 @@ def _surveyed(text: Text, said: Asked) -> tuple[Layout, Survey]:
     layout = lay_out(text, said)
     ignored = _ignored(layout, said)
     found = survey.look(layout, ignored, said.order)
-    if chosen := survey.choose(layout, found):
+    if chosen := doubts.choose(layout, found):
         layout = replace(layout, where=layout.where | chosen)
         found = survey.look(layout, ignored, said.order)
     return layout, found

@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from cpuwatch.readings import survey, unsure
-from cpuwatch.readings.columns import Asked, listed
+from cpuwatch.readings import doubts, unsure
+from cpuwatch.readings.asked import Asked
+from cpuwatch.readings.columns import listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import has_comma, percentage
 from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
@@ -44,15 +45,15 @@ class Reader:
             self.remarks.append(f"Skipped above the header: {listed(layout.titles, 6)}.")
         if layout.joined is not None and layout.joined.said:
             self.remarks.append(layout.joined.said)
-        idle, remarks = survey.measured(layout, found)
+        idle, remarks = doubts.measured(layout, found)
         self._idle = idle or layout.roles.idle or layout.named.idle
         self._refuse_contradiction(said, idle)
         unsure.refuse_rounded(layout, found)
         self.remarks += unsure.refuse_unsure_times(layout, found)
         self.remarks += unsure.zone_above(layout, found)
         self.remarks += remarks
-        self.remarks += survey.refuse_ratio(layout, found, said)
-        self.remarks += survey.refuse_merged(layout, found)
+        self.remarks += doubts.refuse_ratio(layout, found, said)
+        self.remarks += doubts.refuse_merged(layout, found)
         self.remarks += self._ways()
 
     def readings(self) -> Iterator[tuple[str, str, float, int]]:

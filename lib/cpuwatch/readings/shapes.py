@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cpuwatch.readings import columns
-from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, IDLE, MEASURE, PARTS, TIME, Asked
+from cpuwatch.readings.asked import Asked
+from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, IDLE, MEASURE, PARTS, TIME
 from cpuwatch.words import shorten
 
 #: Rows of a line: their fields, and the column that each of them comes from, if only one.

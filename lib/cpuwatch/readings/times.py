@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from functools import cached_property
 
 from cpuwatch.readings.dates import (
     CERTAIN,
     COMPACT,
-    DAY_MS,
     LONGEST,
-    Writing,
     compact_ms,
     day_ms,
     is_clock,
     written,
 )
+from cpuwatch.readings.days import DAYS_TO, Days, may_be_day
+from cpuwatch.readings.writing import Writing
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _ISO = re.compile(
@@ -46,17 +46,6 @@ _EXACT = Context(prec=200, rounding=ROUND_FLOOR)
 #: Times in so coarse steps are no times any more, in milliseconds: a spreadsheet rounded them.
 _COARSE_MS = 10_000
 
-#: A spreadsheet counts days since 1899-12-30. Those of 2000 to 2099 are no other times: as
-#: seconds they would all be of one day in 1970.
-_FIRST_DAY = 25_569  # 1970-01-01
-_DAYS_FROM, _DAYS_TO = 36_526, 73_051
-
-#: With so many decimals a day's part says milliseconds; with fewer than those not even seconds.
-_MS_DECIMALS, _TELLING_DECIMALS = 8, 5
-
-#: No file holds so many days; seconds since something else do.
-_MOST_DAYS = 3_660
-
 #: So large a part of the numbers are days, or none is.
 _MOST = 0.9
 
@@ -76,70 +65,6 @@ def is_number(text: str) -> bool:
     if text[4:5] == "-" and text[:4].isdigit():
         return False  # most times are ISO 8601, and this is quick
     return len(text) <= LONGEST and _NUMBER.fullmatch(text) is not None
-
-
-def may_be_day(found: float) -> bool:
-    """Whether a number may be a spreadsheet's day, with or without a part of one."""
-    return _DAYS_FROM <= found < _DAYS_TO
-
-
-@dataclass
-class Days:
-    """Whether a column's numbers are a spreadsheet's days since 1899-12-30.
-
-    Attributes
-    ----------
-    count
-        How many may be such days.
-    lowest, highest
-        Of those.
-    decimals
-        The most that one of them has.
-    first, example
-        The first of them, and the first with a part of a day.
-    uneven
-        One that is at no whole minute.
-    """
-
-    count: int = 0
-    lowest: float = float("inf")
-    highest: float = float("-inf")
-    decimals: int = 0
-    first: str = ""
-    example: str | None = None
-    uneven: str | None = None
-
-    def see(self, text: str, found: float) -> None:
-        """Look at one number in the range of such days."""
-        self.first = self.first or text
-        self.count += 1
-        self.lowest, self.highest = min(self.lowest, found), max(self.highest, found)
-        exact = Decimal(text)
-        if exact % 1 == 0:
-            return
-        self.example = self.example or text
-        self.decimals = max(self.decimals, -int(exact.normalize().as_tuple().exponent))
-        if self.uneven is None and exact * 1440 % 1:
-            self.uneven = text
-
-    @property
-    def are_certain(self) -> bool:
-        """Whether they are days, and no other count of something."""
-        return self.example is not None and self.highest - self.lowest <= _MOST_DAYS
-
-    @property
-    def rounded(self) -> str | None:
-        """One that a spreadsheet rounded to tens of seconds or worse; None if there is none."""
-        return self.uneven if self.decimals < _TELLING_DECIMALS else None
-
-    def ms(self, text: str) -> int:
-        """Epoch milliseconds, as exactly as the column's decimals say them."""
-        # What was 09:00:01 has become 46027.37501: the next whole second is meant. Those with fewer
-        # decimals are at whole minutes, and exact.
-        inexact = self.decimals >= _TELLING_DECIMALS
-        step: int = 10 ** max(0, _MS_DECIMALS - self.decimals) if inexact else 1
-        exact = (Decimal(text) - _FIRST_DAY) * DAY_MS / step
-        return int(exact.to_integral_value(ROUND_HALF_EVEN)) * step
 
 
 @dataclass
@@ -196,7 +121,7 @@ class Clock:
         self._highest[place] = max(self._highest[place], found)
         if bare[:2] == "20" and compact_ms(bare) is not None:
             self.compact[len(bare)] += 1
-        if found < _DAYS_TO and may_be_day(found):
+        if found < DAYS_TO and may_be_day(found):
             self.days.see(bare, found)
         if ("e" in bare or "E" in bare) and len(self._rounded) < 1000:
             self._rounded[bare] = self._rounded.get(bare, 0) + 1

@@ -1,0 +1,176 @@
+"""What a file's rows hold that could be misread: refused, or said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cpuwatch.readings import shapes
+from cpuwatch.readings.asked import Asked
+from cpuwatch.readings.columns import ALL_OTHERS, PARTS, listed
+from cpuwatch.readings.layout import Layout
+from cpuwatch.readings.survey import MOST, Survey
+from cpuwatch.readings.table import CsvError
+from cpuwatch.words import shorten, shown
+
+#: So few readings prove nothing about what they are a fraction of.
+_FEW = 31
+
+_COUNTERS = ("_seconds_total", "_total", "_seconds")
+
+
+def choose(layout: Layout, found: Survey) -> dict[int, tuple[str, ...]]:
+    """Of each column that says what was measured, the value that is certainly a CPU's usage.
+
+    Raises
+    ------
+    CsvError
+        If rows of different things stand in the file, and it is not certain which are wanted.
+    """
+    chosen: dict[int, tuple[str, ...]] = {}
+    mixed: dict[int, list[str]] = {}
+    for at, values in found.measures.items():
+        named = list(values)
+        if at in layout.where or (len(named) < 2 and layout.roles.names[at] != "counter"):
+            if len(layout.where.get(at, ())) > 1 and len(named) > 1:
+                mixed[at] = named
+            continue
+        sure = shapes.certain(layout.roles.names[at], named)
+        if sure is None:
+            mixed[at] = named
+        else:
+            chosen[at] = (sure,)
+    if mixed:
+        raise _mixed(layout, mixed)
+    return chosen
+
+
+def _mixed(layout: Layout, mixed: Mapping[int, list[str]]) -> CsvError:
+    names = layout.roles.names
+    what = " and ".join(
+        f"'{shorten(names[at])}' ({listed(map(_seen, values), 6)})" for at, values in mixed.items()
+    )
+    wanted = " ".join(f"--where '{shorten(names[at])}={_likely(v)}'" for at, v in mixed.items())
+    host = (
+        ""
+        if layout.roles.host is not None
+        else (
+            f" If its values are hosts, say --columns 'host={shorten(names[next(iter(mixed))])}'."
+        )
+    )
+    return CsvError(
+        f"{layout.text.path} holds rows of different things, which no average may mix: {what}."
+        f" Say which are wanted, such as by {wanted}.{host}"
+    )
+
+
+def _seen(value: str) -> str:
+    return value or "(empty)"
+
+
+def _likely(values: list[str]) -> str:
+    """The value that people most probably want."""
+    best = next((one for one in values if shapes.is_idle(one)), None)
+    best = best or next((one for one in values if "cpu" in one.lower()), values[0])
+    return shorten(best)
+
+
+def measured(layout: Layout, found: Survey) -> tuple[bool, list[str]]:
+    """Whether what was measured is the rest of 100 percent, and what to say of it.
+
+    Raises
+    ------
+    CsvError
+        If it is no usage at all.
+    """
+    idle, remarks = False, []
+    for at, values in found.measures.items():
+        if len(values) != 1:
+            continue
+        (value,) = values
+        name = layout.roles.names[at]
+        if shapes.is_idle(value):
+            idle = True
+        elif value.lower().endswith(_COUNTERS):
+            raise CsvError(
+                f"{layout.text.path}: {shorten(name)} is {shown(value)} in all rows, a counter"
+                " that only grows, and no usage: export its rate in percent, such as"
+                ' 100 - 100 * rate(…{mode="idle"}[1m]).'
+            )
+        elif name.lower() in ("unit", "units"):
+            if value and value.lower() not in ("percent", "%", "percentage", "pct"):
+                raise CsvError(
+                    f"{layout.text.path}: the {shorten(name)} of its values is {shown(value)}, and"
+                    " usage is in percent: export that."
+                )
+        elif value.lower().removeprefix("usage_") in PARTS:
+            remarks.append(
+                f"Attention: {shorten(name)} is {shown(value)} in all rows: that is a part of what"
+                " the CPU did, not all of its usage."
+            )
+    return idle, remarks
+
+
+def refuse_ratio(layout: Layout, found: Survey, said: Asked) -> list[str]:
+    """Refuse fractions of one that would be taken for percent; what to say of a few.
+
+    Parameters
+    ----------
+    layout, found
+        Of the file.
+    said
+        What people say of its columns.
+
+    Raises
+    ------
+    CsvError
+        If there are many such values, and none over 1.
+    """
+    if {"usage", "idle", "ratio"} & set(said.columns) or not found.style.is_ratio:
+        return []
+    name = layout.roles.names[layout.roles.value]
+    says_percent = any(word in name.lower() for word in ("percent", "pct", "%"))
+    column = ALL_OTHERS if layout.shape.series else shorten(name)
+    seen = (
+        f"all values of {shorten(name)} are between 0 and 1, {found.style.lowest:g} to"
+        f" {found.style.highest:g}"
+    )
+    remedy = f"if they are fractions, say --columns 'ratio={column}'"
+    what = "usage"
+    if layout.roles.idle:
+        what, remedy = "idle", "if they are fractions, export them in percent"
+    if found.rows < _FEW or says_percent:
+        return [f"Attention: {seen}: they are taken for percent; {remedy}."]
+    raise CsvError(
+        f"{layout.text.path}: {seen}, so they are probably fractions of one and not percent:"
+        f" {remedy}; if they are percent, say --columns '{what}={column}'."
+    )
+
+
+def refuse_merged(layout: Layout, found: Survey) -> list[str]:
+    """Refuse a file whose only host is made of several; what to say of columns that vary.
+
+    Raises
+    ------
+    CsvError
+        If nothing names the host, and an unused column of texts looks as if it did.
+    """
+    remarks = []
+    for at, other in found.others.items():
+        values = other.values
+        name = shorten(layout.roles.names[at])
+        names_something = other.is_text or (other.is_whole and name.lower().endswith("id"))
+        if not names_something or not 2 <= len(values) <= max(2, found.rows // 2):
+            continue
+        if layout.roles.host is None and len(values) < MOST:
+            raise CsvError(
+                f"{layout.text.path} names no host, and its rows differ in the column '{name}'"
+                f" ({listed(sorted(values), 4)}), which nothing is read from: say"
+                f" --columns 'host={name}' if that tells hosts apart, --where '{name}=…' to take"
+                f" one of them, or --columns 'ignore={name}' if it tells no series apart."
+            )
+        if len(other.pairs) > len(found.series) and len(found.series) < MOST:
+            remarks.append(
+                f"Attention: the column '{name}' varies within a host's CPU, and is not looked at"
+                f" ({listed(sorted(values), 4)}): --where '{name}=…' takes the rows of one value."
+            )
+    return remarks

@@ -1,0 +1,194 @@
+"""Which line of a file is its header, and what its columns are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+
+from cpuwatch.readings import columns, shapes, titles
+from cpuwatch.readings.asked import Asked
+from cpuwatch.readings.collectd import named
+from cpuwatch.readings.columns import ALL_OTHERS, LABELS, Roles
+from cpuwatch.readings.joined import Joined, after, join
+from cpuwatch.readings.layout import Layout, body_fields
+from cpuwatch.readings.numbers import percentage
+from cpuwatch.readings.table import CsvError, Head, RejectedError, Text, header_names
+from cpuwatch.readings.times import is_number, is_time
+
+#: So many rows are looked at to tell whether columns are series.
+_SAMPLE = 50
+
+
+def lay_out(text: Text, said: Asked) -> Layout:
+    """Find the header of a file, and what its columns are.
+
+    Parameters
+    ----------
+    text
+        The file's lines.
+    said
+        What people say of its columns.
+
+    Raises
+    ------
+    CsvError
+        If there is no header, or none with a time and a usage; or if it lacks a column that
+        people name.
+    """
+    heads = list(text.heads())
+    if not heads:
+        raise CsvError(f"{text.path} is empty: give a CSV file with a header and readings.")
+    found = _first(text, heads, said, _plain)
+    if found is None:
+        wide = _first(text, heads, said, _wide)
+        found = wide if wide is not None and _reads(wide) else _below(text, heads, said) or wide
+    if found is None:
+        raise _refusal(text, heads, said)
+    where = {
+        columns.required(text.path, found.roles.names, name): values
+        for name, values in said.where.items()
+    }
+    return replace(found, where=where)
+
+
+def _first(
+    text: Text,
+    heads: list[Head],
+    said: Asked,
+    make: Callable[[Text, Head, str, list[str], Asked], Layout | None],
+) -> Layout | None:
+    for head in heads:
+        for delimiter in head.delimiters:
+            names = header_names(head.text, delimiter)
+            found = make(text, head, delimiter, names, said) if names else None
+            if found is not None:
+                return found
+    return None
+
+
+def _below(text: Text, heads: list[Head], said: Asked) -> Layout | None:
+    """The layout of a file whose header has titles above it; None if there is no such header.
+
+    Raises
+    ------
+    CsvError
+        If a line looks like one, and what is under it is no reading.
+    """
+    above = [heads[-1].text]
+    doubtful: Layout | None = None
+    for head in titles.later(text, heads[-1]):
+        found = _first(text, [head], said, _plain) or _first(text, [head], said, _wide)
+        if found is not None and _reads(found):
+            return replace(found, titles=tuple(above))
+        doubtful = doubtful or found
+        above.append(head.text)
+    if doubtful is not None and doubtful.shape.series == {}:
+        line = doubtful.head.line
+        raise CsvError(
+            f"{text.path}: line {line} looks like the header, {columns.listed(doubtful.names)}, and"
+            " the line under it is no reading: delete the lines above the header, and those"
+            " between it and the readings."
+        )
+    return None
+
+
+def _reads(layout: Layout) -> bool:
+    """Whether the first row below the header has a time and a usage."""
+    fields: list[str] | RejectedError | None = next((row[2] for row in layout.rows()), None)
+    if fields is None or isinstance(fields, RejectedError):
+        return False
+    time, usage = fields[layout.roles.time].strip(), fields[layout.roles.value].strip()
+    return percentage(usage, comma=True) is not None and (
+        is_number(time) or is_number(time.replace(",", ".")) or is_time(time)
+    )
+
+
+def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
+    if ALL_OTHERS in said.columns.values() or not _has(names, said):
+        return None
+    if isinstance(columns.resolve(text.path, names, replace(said, ignored=())), list):
+        return None
+    joined = _joined(text, head, delimiter, names, said)
+    if isinstance(joined, CsvError):
+        raise joined
+    names, said = (names if joined is None else joined.names), after(said, joined)
+    shape = shapes.labelled(names, said, lambda: body_fields(text, head, delimiter, names, joined))
+    roles = columns.resolve(text.path, shape.names, said)
+    assert isinstance(roles, Roles), "labels only add columns"
+    return _unless_label(
+        Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
+    )
+
+
+def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
+    # Of the others one may be a label in the names of the columns.
+    times = (said.columns[what] for what in ("date", "time") if what in said.columns)
+    wanted = (*said.ignored, *times)
+    if not all(columns.place(names, one) is not None for one in wanted):
+        return None
+    found = _joined(text, head, delimiter, names, said)
+    joined = None if isinstance(found, CsvError) else found
+    names, said = (names if joined is None else joined.names), after(said, joined)
+    shape = shapes.wide(
+        names, said, lambda: islice(body_fields(text, head, delimiter, names, joined), _SAMPLE)
+    )
+    if shape is None:
+        return None
+    told = said.columns | {"time": shape.names[0]}
+    told = {what: "value" if name == ALL_OTHERS else name for what, name in told.items()}
+    roles = columns.resolve(text.path, shape.names, Asked(told, (), said.where))
+    assert isinstance(roles, Roles), "a shape has a time and a value"
+    made = Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
+    if isinstance(found, CsvError):
+        if _reads(made):
+            raise found
+        return None
+    return _unless_label(made)
+
+
+def _unless_label(layout: Layout) -> Layout | None:
+    """The layout; None if its times are in a column that names something else in most files."""
+    name = columns.fold(layout.roles.names[layout.roles.time])
+    return layout if name not in LABELS or _reads(layout) else None
+
+
+def _joined(
+    text: Text, head: Head, delimiter: str, names: list[str], said: Asked
+) -> Joined | CsvError | None:
+    return join(
+        text.path, names, said, lambda: islice(body_fields(text, head, delimiter, names), _SAMPLE)
+    )
+
+
+def _has(names: list[str], said: Asked) -> bool:
+    return all(columns.place(names, name) is not None for name in said.columns.values())
+
+
+def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
+    """Why no header is one: of all readings of them that with the fewest faults."""
+    best: list[str] = []
+    fewest = ["time", "value"]
+    line = heads[-1].line
+    for head in [*heads, *titles.tables(text, heads[-1])]:
+        for delimiter in head.delimiters:
+            names = header_names(head.text, delimiter) or []
+            if not _has(names, said):
+                missing = fewest
+            else:
+                found = columns.resolve(text.path, names, replace(said, ignored=()))
+                missing = found if isinstance(found, list) else [_unread(found)]
+            if len(missing) < len(fewest) or (
+                len(missing) == len(fewest) and len(names) > len(best)
+            ):
+                best, fewest, line = names, missing, head.line
+    for name in (*said.columns.values(), *said.ignored):
+        if name != ALL_OTHERS:
+            columns.required(text.path, best, name)
+    first = next(number for number, _ in text.lines())
+    return columns.without(text.path, best, fewest, None if line == first else line)
+
+
+def _unread(roles: Roles) -> str:
+    """What a header lacks that has a time and a usage by its names, and was not taken."""
+    return "time" if columns.fold(roles.names[roles.time]) in LABELS else "value"
