@@ -114,7 +114,9 @@ def asked(
                 f"columns says what {shorten(str(what))} is: it can say {', '.join(_SAYABLE)}."
             )
     ways = [what for what in ("usage", "idle", "ratio") if what in said]
-    if len(ways) > 1:
+    one = {said[what].lower() for what in ways}
+    # A fraction of what was idle, or of what was not, is one column.
+    if len(ways) > 1 and (len(one) > 1 or set(ways) >= {"usage", "idle"}):
         raise CsvError(f"Columns say usage in {len(ways)} ways, {' and '.join(ways)}: say one.")
     order = _order(said)
     wanted = {key: _several(value) for key, value in (where or {}).items()}

@@ -60,9 +60,10 @@ def named(text: Text, names: list[str], said: Asked) -> Named:
     within = _FOLDER.fullmatch(folder.name)
     if within is not None and folder.parent.name:
         host, cpu = readable(folder.parent.name), within.group(1) or "all"
-    told = bool({"usage", "idle", "ratio"} & set(said.columns))
-    if told:
+    if {"usage", "idle"} & set(said.columns):
         return Named(host, cpu)
+    if "ratio" in said.columns:
+        return Named(host, cpu, idle=state == "idle")
     if state == "idle" and kind != "percent":
         raise CsvError(
             f"{text.path} holds what was idle, by its name, perhaps not in percent: say"

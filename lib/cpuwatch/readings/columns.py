@@ -61,6 +61,9 @@ PARTS = frozenset(
 _BRACKETS = str.maketrans("", "", "()[]")
 _MARKS = re.compile(r"[\s.-]+")
 
+#: What one column may be at once: a fraction, and that of what was idle or was not.
+_TOGETHER = ({"ratio", "idle"}, {"ratio", "usage"})
+
 #: A usage that is a column a series, each of them.
 ALL_OTHERS = "*"
 
@@ -155,6 +158,8 @@ def resolve(path: Path, names: list[str], said: Asked) -> Roles | list[str]:
     time = told.get("time", first(names, TIME, taken))
     value = next((told[what] for what in ("usage", "idle", "ratio") if what in told), None)
     is_idle = "idle" in told
+    if value is not None and value == told.get("ratio"):
+        is_idle = is_idle or fold(names[value]) in IDLE
     if value is None:
         value = first(names, USAGE, taken)
     if value is None:
@@ -186,7 +191,7 @@ def _refuse_double(path: Path, names: Sequence[str], used: Iterable[int | None])
 def _refuse_twice(path: Path, names: Sequence[str], told: Mapping[str, int]) -> None:
     for what, at in told.items():
         for other, its in told.items():
-            if what < other and at == its:
+            if what < other and at == its and {what, other} not in _TOGETHER:
                 raise CsvError(
                     f"{path}: the column '{shorten(names[at])}' is said to be both {what} and"
                     f" {other}; say two columns."

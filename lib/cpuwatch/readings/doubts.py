@@ -110,7 +110,7 @@ def measured(layout: Layout, found: Survey) -> tuple[bool, list[str]]:
     return idle, remarks
 
 
-def refuse_ratio(layout: Layout, found: Survey, said: Asked) -> list[str]:
+def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list[str]:
     """Refuse fractions of one that would be taken for percent; what to say of a few.
 
     Parameters
@@ -119,6 +119,8 @@ def refuse_ratio(layout: Layout, found: Survey, said: Asked) -> list[str]:
         Of the file.
     said
         What people say of its columns.
+    idle
+        Whether they are of what was idle.
 
     Raises
     ------
@@ -135,9 +137,7 @@ def refuse_ratio(layout: Layout, found: Survey, said: Asked) -> list[str]:
         f" {found.style.highest:g}"
     )
     remedy = f"if they are fractions, say --columns 'ratio={column}'"
-    what = "usage"
-    if layout.roles.idle:
-        what, remedy = "idle", "if they are fractions, export them in percent"
+    what = "idle" if idle else "usage"
     if found.rows < _FEW or says_percent:
         return [f"Attention: {seen}: they are taken for percent; {remedy}."]
     raise CsvError(

@@ -10,7 +10,7 @@ from cpuwatch.readings import doubts, unsure
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import listed
 from cpuwatch.readings.layout import Layout
-from cpuwatch.readings.numbers import has_comma, percentage
+from cpuwatch.readings.percent import Percent
 from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
 from cpuwatch.readings.repeats import Repeats
 from cpuwatch.readings.survey import Survey
@@ -46,13 +46,15 @@ class Reader:
         if layout.joined is not None and layout.joined.said:
             self.remarks.append(layout.joined.said)
         idle, remarks = doubts.measured(layout, found)
-        self._idle = idle or layout.roles.idle or layout.named.idle
+        roles = layout.roles
+        is_idle = idle or roles.idle or layout.named.idle
+        self._percent = Percent(roles.names[roles.value], found.style, is_idle, roles.ratio)
         self._refuse_contradiction(said, idle)
         unsure.refuse_rounded(layout, found)
         self.remarks += unsure.refuse_unsure_times(layout, found)
         self.remarks += unsure.zone_above(layout, found)
         self.remarks += remarks
-        self.remarks += doubts.refuse_ratio(layout, found, said)
+        self.remarks += doubts.refuse_ratio(layout, found, said, is_idle)
         self.remarks += doubts.refuse_merged(layout, found)
         self.remarks += self._ways()
 
@@ -106,7 +108,7 @@ class Reader:
         if when != self._moment[0]:
             self._moment = when, self._time(when, names[roles.time])
         occurred_at = self._moment[1]
-        usage = self._usage(fields[roles.value].strip(), names[roles.value])
+        usage = self._percent.of(fields[roles.value].strip())
         named = self._layout.named
         hostname = named.host if roles.host is None else _name(fields, names, roles.host)
         cpu = named.cpu if roles.cpu is None else _name(fields, names, roles.cpu)
@@ -123,21 +125,6 @@ class Reader:
         if not FIRST_TIME <= occurred_at < END_OF_TIME:
             raise RejectedError(f"{shorten(column)} {shown(text)} is not between 1970 and 2200")
         return occurred_at
-
-    def _usage(self, text: str, column: str) -> float:
-        if not text:
-            raise RejectedError(f"{shorten(column)} '' is empty")
-        found = percentage(text, self._style.comma)
-        if found is None:
-            mixed = self._style.points and has_comma(text)
-            why = " as others are, which have a decimal point" if mixed else ""
-            raise RejectedError(f"{shorten(column)} {shown(text)} is not a number{why}")
-        highest = 1 if self._layout.roles.ratio else 100
-        if not 0 <= found <= highest:
-            raise RejectedError(f"{shorten(column)} {shorten(text)} is not between 0 and {highest}")
-        if self._layout.roles.ratio:
-            return 100 * found
-        return 100 - found if self._idle else found
 
     def _refuse_contradiction(self, said: Asked, idle: bool) -> None:
         if idle and "usage" in said.columns:
@@ -159,10 +146,7 @@ class Reader:
             said.append(f"A comma in {value} is the decimal mark.")
         if style.percents:
             said.append(f"The percent sign in {value} is left out.")
-        if layout.roles.ratio:
-            said.append(f"Usage is 100 * {value}.")
-        if self._idle:
-            said.append(f"Usage is 100 - {value}: what is there is idle.")
+        said += self._percent.way()
         for at, values in layout.where.items():
             wanted = " or ".join(shown(one) for one in values)
             said.append(f"Only rows whose {shorten(names[at])} is {wanted} are read.")
