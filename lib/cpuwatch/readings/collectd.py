@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import PARTS
+from cpuwatch.readings.meaning import PARTS
 from cpuwatch.readings.table import CsvError, Text, readable
 
 _HEADER = ["epoch", "value"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpuwatch import words
+from cpuwatch.readings import meaning
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import shorten
@@ -48,14 +49,6 @@ MEASURE = (
     "metric", "metric_name", "metricname", "__name__", "name", "_measurement", "measurement",
     "_field", "field", "mode", "cpu_mode", "state", "type", "type_instance", "plugin", "counter",
     "objectname", "statistic", "stat", "unit", "units",
-)  # fmt: skip
-
-#: A column of such values holds a part of what a CPU did, not its usage.
-PARTS = frozenset(
-    (
-        "user", "system", "nice", "iowait", "wait", "steal", "irq", "softirq", "interrupt", "guest",
-        "guest_nice", "kernel",
-    )
 )  # fmt: skip
 
 _BRACKETS = str.maketrans("", "", "()[]")
@@ -159,11 +152,11 @@ def resolve(path: Path, names: list[str], said: Asked) -> Roles | list[str]:
     value = next((told[what] for what in ("usage", "idle", "ratio") if what in told), None)
     is_idle = "idle" in told
     if value is not None and value == told.get("ratio"):
-        is_idle = is_idle or fold(names[value]) in IDLE
+        is_idle = is_idle or meaning.is_idle(names[value])
     if value is None:
         value = first(names, USAGE, taken)
     if value is None:
-        value = first(names, IDLE, taken)
+        value = _idle(names, taken)
         is_idle = value is not None
     if time is None or value is None:
         return [what for what, at in (("time", time), ("value", value)) if at is None]
@@ -176,6 +169,19 @@ def resolve(path: Path, names: list[str], said: Asked) -> Roles | list[str]:
     ignored = {required(path, names, name) for name in said.ignored}
     measures = [at for at in measures if at not in ignored]
     return Roles(names, time, value, host, cpu, is_idle, "ratio" in told, tuple(measures))
+
+
+def _idle(names: Sequence[str], taken: Sequence[int]) -> int | None:
+    """Where the one column is that says for certain that it is what a CPU did not do."""
+    found = first(names, IDLE, taken)
+    if found is not None:
+        return found
+    others = [
+        at
+        for at, name in enumerate(names)
+        if at not in taken and "{" not in name and meaning.is_idle(name)
+    ]
+    return others[0] if len(others) == 1 else None
 
 
 def _refuse_double(path: Path, names: Sequence[str], used: Iterable[int | None]) -> None:
@@ -219,10 +225,15 @@ def without(
         f"the {what} {', '.join(accepted[what][:-1])} or {accepted[what][-1]}" for what in missing
     )
     options = ",".join(f"{says[what]}=NAME" for what in missing)
-    parts = [name for name in names if fold(name).lstrip("%").removeprefix("usage_") in PARTS]
+    parts = [name for name in names if meaning.part(name) and "{" not in name]
+    of_idle = [name for name in names if meaning.says_idle(name)]
     where = "its first line" if line is None else f"line {line}"
     more = ""
-    if parts:
+    if of_idle and "value" in missing:
+        every = len(of_idle) == len(names) - 1 > 1
+        more = f"; {listed(of_idle, 3)} seem to be what was idle, which is said by --columns"
+        more += " 'idle=*'" if every else f" 'idle={shorten(of_idle[0])}'"
+    elif parts:
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
     elif list(missing) == ["value"] and len(names) > 2:
         more = "; or, if each other column is the usage of one series, --columns 'usage=*'"

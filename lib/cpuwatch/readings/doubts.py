@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cpuwatch.readings import shapes
+from cpuwatch.readings import meaning, shapes
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import ALL_OTHERS, PARTS, listed
+from cpuwatch.readings.columns import ALL_OTHERS, listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.survey import MOST, Survey
 from cpuwatch.readings.table import CsvError
-from cpuwatch.words import shorten, shown
+from cpuwatch.words import shorten
 
 #: So few readings prove nothing about what they are a fraction of.
 _FEW = 31
-
-_COUNTERS = ("_seconds_total", "_total", "_seconds")
 
 
 def choose(layout: Layout, found: Survey) -> dict[int, tuple[str, ...]]:
@@ -68,46 +66,14 @@ def _seen(value: str) -> str:
 
 
 def _likely(values: list[str]) -> str:
-    """The value that people most probably want."""
-    best = next((one for one in values if shapes.is_idle(one)), None)
-    best = best or next((one for one in values if "cpu" in one.lower()), values[0])
-    return shorten(best)
-
-
-def measured(layout: Layout, found: Survey) -> tuple[bool, list[str]]:
-    """Whether what was measured is the rest of 100 percent, and what to say of it.
-
-    Raises
-    ------
-    CsvError
-        If it is no usage at all.
-    """
-    idle, remarks = False, []
-    for at, values in found.measures.items():
-        if len(values) != 1:
-            continue
-        (value,) = values
-        name = layout.roles.names[at]
-        if shapes.is_idle(value):
-            idle = True
-        elif value.lower().endswith(_COUNTERS):
-            raise CsvError(
-                f"{layout.text.path}: {shorten(name)} is {shown(value)} in all rows, a counter"
-                " that only grows, and no usage: export its rate in percent, such as"
-                ' 100 - 100 * rate(…{mode="idle"}[1m]).'
-            )
-        elif name.lower() in ("unit", "units"):
-            if value and value.lower() not in ("percent", "%", "percentage", "pct"):
-                raise CsvError(
-                    f"{layout.text.path}: the {shorten(name)} of its values is {shown(value)}, and"
-                    " usage is in percent: export that."
-                )
-        elif value.lower().removeprefix("usage_") in PARTS:
-            remarks.append(
-                f"Attention: {shorten(name)} is {shown(value)} in all rows: that is a part of what"
-                " the CPU did, not all of its usage."
-            )
-    return idle, remarks
+    """The value that people most probably want; never one that would be taken for another thing."""
+    ranks = (
+        meaning.is_idle,
+        lambda one: "cpu" in one.lower() and not meaning.part(one) and not meaning.says_idle(one),
+        lambda one: not meaning.part(one) and not meaning.says_idle(one),
+    )
+    best = (one for rank in ranks for one in values if rank(one))
+    return shorten(next(best, values[0]))
 
 
 def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list[str]:

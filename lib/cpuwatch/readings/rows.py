@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from cpuwatch.readings import doubts, unsure
+from cpuwatch.readings import busy, doubts, unsure
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import listed
 from cpuwatch.readings.layout import Layout
@@ -45,16 +45,14 @@ class Reader:
             self.remarks.append(f"Skipped above the header: {listed(layout.titles, 6)}.")
         if layout.joined is not None and layout.joined.said:
             self.remarks.append(layout.joined.said)
-        idle, remarks = doubts.measured(layout, found)
+        idle, remarks = busy.idle(layout, found, said)
         roles = layout.roles
-        is_idle = idle or roles.idle or layout.named.idle
-        self._percent = Percent(roles.names[roles.value], found.style, is_idle, roles.ratio)
-        self._refuse_contradiction(said, idle)
+        self._percent = Percent(roles.names[roles.value], found.style, idle, roles.ratio)
         unsure.refuse_rounded(layout, found)
         self.remarks += unsure.refuse_unsure_times(layout, found)
         self.remarks += unsure.zone_above(layout, found)
         self.remarks += remarks
-        self.remarks += doubts.refuse_ratio(layout, found, said, is_idle)
+        self.remarks += doubts.refuse_ratio(layout, found, said, idle)
         self.remarks += doubts.refuse_merged(layout, found)
         self.remarks += self._ways()
 
@@ -125,14 +123,6 @@ class Reader:
         if not FIRST_TIME <= occurred_at < END_OF_TIME:
             raise RejectedError(f"{shorten(column)} {shown(text)} is not between 1970 and 2200")
         return occurred_at
-
-    def _refuse_contradiction(self, said: Asked, idle: bool) -> None:
-        if idle and "usage" in said.columns:
-            name = shorten(said.columns["usage"])
-            raise CsvError(
-                f"{self._layout.text.path}: its rows are of what is idle, and '{name}' is said to"
-                f" be usage: say --columns 'idle={name}', and usage is 100 - idle."
-            )
 
     def _ways(self) -> list[str]:
         """How values are read that could have been read in another way."""

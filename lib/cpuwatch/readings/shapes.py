@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from cpuwatch.readings import columns
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, IDLE, MEASURE, PARTS, TIME
+from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, MEASURE, TIME
+from cpuwatch.readings.meaning import PARTS, is_idle
 from cpuwatch.words import shorten
 
 #: Rows of a line: their fields, and the column that each of them comes from, if only one.
@@ -274,8 +275,3 @@ def certain(name: str, values: Sequence[str]) -> str | None:
     if all(one.startswith("usage_") for one in values):
         return next((one for one in ("usage_active", "usage_idle") if one in values), None)
     return None
-
-
-def is_idle(value: str) -> bool:
-    """Whether what was measured is the rest of 100 percent."""
-    return columns.fold(value.rpartition("\\")[2]) in IDLE

@@ -63,6 +63,8 @@ class Survey:
         The columns that nothing is read from, by their places.
     series
         The different hosts and CPUs.
+    names
+        Of hosts and of CPUs, each of them once.
     """
 
     rows: int
@@ -71,6 +73,7 @@ class Survey:
     measures: dict[int, dict[str, None]]
     others: dict[int, Other]
     series: set[str]
+    names: set[str]
 
 
 def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | None = None) -> Survey:
@@ -95,7 +98,9 @@ def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | Non
         {at: {} for at in roles.measures},
         {at: Other() for at in roles.unused() if at not in ignored},
         set(),
+        set(),
     )
+    named = [at for at in (roles.host, roles.cpu) if at is not None]
     time, value, rows = roles.time, roles.value, 0
     see_time, see_value = found.clock.see, found.style.see
     for _, _, fields, _ in layout.rows():
@@ -104,6 +109,9 @@ def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | Non
         rows += 1
         see_time(fields[time].strip())
         see_value(fields[value].strip())
+        for at in named:
+            if fields[at] not in found.names and len(found.names) < MOST:
+                found.names.add(fields[at])
         if found.measures:
             _see_measures(found, fields)
         if found.others:

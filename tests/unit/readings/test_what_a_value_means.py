@@ -85,3 +85,131 @@ def test_the_remedy_for_fractions_of_idle_is_one(tmp_path: Path, content: str) -
 def test_other_pairs_of_one_column_are_refused(tmp_path: Path, said: dict[str, str]) -> None:
     with pytest.raises(ReadingsError, match=r"say one\.|said to be both"):
         read(tmp_path, PROMETHEUS, columns=said)
+
+
+# --- What was idle --------------------------------------------------------------------------
+
+
+def metric(name: str, value: int = 97, column: str = "metric") -> str:
+    return f'time,host,{column},value\n{T0},web01,"{name}",{value}\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        metric("system.cpu.idle"),
+        metric("CPU idle time", column="name"),
+        metric("system.cpu.util[,idle]"),
+        metric("cpuidle"),
+        metric("cpuIdle"),
+        metric("CPUIdlePercent"),
+        metric("node-cpu.idle_pct"),
+        f'Time,"system.cpu.idle{{host=""web01""}}"\n{T0},97\n',
+        f"time,host,CPU Idle Time\n{T0},web01,97\n",
+        PERFMON.replace("0.97", "97"),
+    ],
+)
+def test_a_metric_that_is_what_a_cpu_had_left_is_read_so(tmp_path: Path, content: str) -> None:
+    found = read(tmp_path, content)
+    assert usages(found) == [3]
+    assert sum("what is there is idle" in one for one in found.use.remarks) == 1
+
+
+DISK = r'"(PDH-CSV 4.0) (GMT Standard Time)(0)","\\A\PhysicalDisk(_Total)\% Idle Time"'
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "where"),
+    [
+        (metric("apache.workers.idle"), "value", {}),
+        (f'{DISK}\n"01/05/2026 09:00:00.000","97"\n', "*",
+         {"counter": "PhysicalDisk\\% Idle Time"}),
+        (f"Series,Time,Value\nweb01 idle,{T0},97\ndb01 idle,{T0},97\n", "Value", {}),
+        (f"time,host,cpu,value\n{T0},web01,cpu0.idle,97\n", "value", {}),
+    ],
+)  # fmt: skip
+def test_a_name_that_says_idle_is_taken_for_usage_only_if_people_say_so(
+    tmp_path: Path, content: str, column: str, where: dict[str, str]
+) -> None:
+    with pytest.raises(ReadingsError) as error:
+        read(tmp_path, content, where=where)
+    assert f"--columns 'idle={column}'" in str(error.value)
+    assert f"--columns 'usage={column}'" in str(error.value)
+    as_idle = read(tmp_path, content, where=where, columns={"idle": column})
+    assert usages(as_idle) == [3] and not loud(as_idle)
+    as_usage = read(tmp_path, content, where=where, columns={"usage": column})
+    assert usages(as_usage) == [97] and f"'idle={column}'" in loud(as_usage)
+
+
+def test_columns_of_series_that_say_idle_are_no_quiet_usage(tmp_path: Path) -> None:
+    content = f'Time,"web01 idle","db01 idle"\n{T0},97 %,97 %\n'
+    with pytest.raises(ReadingsError, match=r"--columns 'idle=\*'"):
+        read(tmp_path, content)
+    assert usages(read(tmp_path, content, columns={"idle": "*"})) == [3]
+    assert "idle=*" in loud(read(tmp_path, content, columns={"usage": "*"}))
+
+
+def test_a_column_that_says_idle_is_no_quiet_usage(tmp_path: Path) -> None:
+    content = f"time,host,idle share\n{T0},web01,97\n"
+    with pytest.raises(ReadingsError, match="--columns 'idle=idle share'"):
+        read(tmp_path, content)
+    assert "idle" in loud(read(tmp_path, content, columns={"usage": "idle share"}))
+    assert usages(read(tmp_path, content, columns={"idle": "idle share"})) == [3]
+
+
+@pytest.mark.parametrize("name", ["cpu idle.csv", "web01-idle.csv"])
+def test_a_file_or_a_title_that_says_idle_is_a_loud_word(tmp_path: Path, name: str) -> None:
+    assert "idle=value" in loud(read(tmp_path, f"time,value\n{T0},97\n", name))
+    titled = read(tmp_path, f"Report: idle\ntime,value\n{T0},97\n")
+    assert "'Report: idle' says idle" in loud(titled)
+    assert not loud(read(tmp_path, f"time,value\n{T0},97\n", name, columns={"usage": "value"}))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (metric("system.cpu.iowait", 2), {}),
+        (metric("CPU user time", 2, "name"), {}),
+        (metric("system.cpu.util[,system]", 2), {}),
+        (metric("Processor.PrivilegedTime", 2), {}),
+        (f"Series,Time,Value\nweb01 user,{T0},2\ndb01 user,{T0},2\n", {}),
+        (f"time,host,cpu_user\n{T0},web01,2\n", {"usage": "cpu_user"}),
+    ],
+)
+def test_a_part_of_what_a_cpu_did_is_a_loud_word(
+    tmp_path: Path, content: str, said: dict[str, str]
+) -> None:
+    assert "a part of what the CPU did" in loud(read(tmp_path, content, columns=said))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        metric("system.cpu.total.norm.pct", 20),
+        metric("system.cpu.util", 20),
+        metric("middle bridle", 20),
+        f"time,host,value\n{T0},user-service-1,20\n{T0},system,20\n",
+    ],
+)
+def test_other_names_bring_no_word(tmp_path: Path, content: str) -> None:
+    found = read(tmp_path, content)
+    assert usages(found) == [20] and not found.use.remarks
+
+
+@pytest.mark.parametrize(
+    ("names", "likely"),
+    [
+        (["system.cpu.idle", "system.cpu.user"], "system.cpu.idle"),
+        (["system.cpu.user", "system.cpu.total"], "system.cpu.total"),
+        (["cpu workers idle", "cpu.load"], "cpu.load"),
+        (["mem.wait", "mem.used"], "mem.used"),
+    ],
+)
+def test_the_rows_that_a_refusal_proposes_are_read_for_what_they_are(
+    tmp_path: Path, names: list[str], likely: str
+) -> None:
+    rows = [f"{T0},web01,{name},{97 if 'idle' in name else 3}" for name in names]
+    content = "\n".join(["time,host,metric,value", *rows, ""])
+    with pytest.raises(ReadingsError, match=f"--where 'metric={likely}'"):
+        read(tmp_path, content)
+    assert usages(read(tmp_path, content, where={"metric": likely})) == [3]
