@@ -166,7 +166,8 @@ def load_and_tell(path: Path = FILE) -> tuple[dict[str, float], list[str]]:
     said = [f"A comma in {path.name} is the decimal mark."] if style.comma else []
     if style.is_ratio:
         said.append(
-            f"Attention: all thresholds in {path.name} are between 0 and 1: they are percent."
+            f"Attention: all thresholds in {path.name} are from {style.lowest:g} to"
+            f" {style.highest:g}: they are taken for percent."
         )
     return found, said
 

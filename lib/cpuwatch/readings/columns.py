@@ -205,7 +205,11 @@ def _refuse_twice(path: Path, names: Sequence[str], told: Mapping[str, int]) -> 
 
 
 def without(
-    path: Path, names: Sequence[str], missing: Sequence[str], line: int | None = None
+    path: Path,
+    names: Sequence[str],
+    missing: Sequence[str],
+    line: int | None = None,
+    ratio: bool = False,
 ) -> CsvError:
     """The refusal of a file that lacks a column for its time or its value.
 
@@ -217,6 +221,8 @@ def without(
         The columns of its header, and what is not among them.
     line
         Where the header is; None if it is the first line.
+    ratio
+        Whether a column may hold fractions of one.
     """
     accepted = {"time": TIME[:3], "value": USAGE[:3]}
     says = {"time": "time", "value": "usage"}
@@ -225,6 +231,8 @@ def without(
         f"the {what} {', '.join(accepted[what][:-1])} or {accepted[what][-1]}" for what in missing
     )
     options = ",".join(f"{says[what]}=NAME" for what in missing)
+    if ratio and "value" in missing:
+        options += ", or ratio=NAME if it goes from 0 to 1"
     parts = [name for name in names if meaning.part(name) and "{" not in name]
     of_idle = [name for name in names if meaning.says_idle(name)]
     where = "its first line" if line is None else f"line {line}"
@@ -237,6 +245,7 @@ def without(
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
     elif list(missing) == ["value"] and len(names) > 2:
         more = "; or, if each other column is the usage of one series, --columns 'usage=*'"
+        more += ", or 'ratio=*' if they go from 0 to 1" if ratio else ""
     return CsvError(
         f"{path} has {lacks} in {where}, which is {listed(names)}: name {names_it}, or say"
         f" which it is by --columns {options}{more}."

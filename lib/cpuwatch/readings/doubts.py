@@ -91,21 +91,25 @@ def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list
     Raises
     ------
     CsvError
-        If there are many such values, and none over 1.
+        If there are many such values, and none far from that.
     """
-    if {"usage", "idle", "ratio"} & set(said.columns) or not found.style.is_ratio:
+    style = found.style
+    if "ratio" in said.columns or not (style.is_ratio or style.is_mostly_ratio):
         return []
     name = layout.roles.names[layout.roles.value]
     says_percent = any(word in name.lower() for word in ("percent", "pct", "%"))
     column = ALL_OTHERS if layout.shape.series else shorten(name)
-    seen = (
-        f"all values of {shorten(name)} are between 0 and 1, {found.style.lowest:g} to"
-        f" {found.style.highest:g}"
-    )
-    remedy = f"if they are fractions, say --columns 'ratio={column}'"
+    many = "all" if style.is_ratio else f"{style.small:,} of {style.plain:,}"
+    beyond = "" if style.lowest >= 0 and style.highest <= 1 else ", or hardly beyond"
+    span = f"{beyond}, {style.lowest:g} to {style.highest:g}" if style.is_ratio else ""
+    seen = f"{many} values of {shorten(name)} are between 0 and 1{span}"
+    also = f",idle={column}" if "idle" in said.columns else ""
+    remedy = f"if they are fractions, say --columns 'ratio={column}{also}'"
     what = "idle" if idle else "usage"
-    if found.rows < _FEW or says_percent:
-        return [f"Attention: {seen}: they are taken for percent; {remedy}."]
+    told = bool({"usage", "idle"} & set(said.columns))
+    if told or found.rows < _FEW or says_percent or not style.is_ratio:
+        taken = "they are taken for percent" + (", as you say" if told else "")
+        return [f"Attention: {seen}: {taken}; {remedy}."]
     raise CsvError(
         f"{layout.text.path}: {seen}, so they are probably fractions of one and not percent:"
         f" {remedy}; if they are percent, say --columns '{what}={column}'."

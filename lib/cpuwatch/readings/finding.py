@@ -12,7 +12,7 @@ from cpuwatch.readings.collectd import named
 from cpuwatch.readings.columns import ALL_OTHERS, LABELS, Roles
 from cpuwatch.readings.joined import Joined, after, join
 from cpuwatch.readings.layout import Layout, body_fields
-from cpuwatch.readings.numbers import percentage
+from cpuwatch.readings.numbers import Style, percentage
 from cpuwatch.readings.table import CsvError, Head, RejectedError, Text, header_names
 from cpuwatch.readings.times import is_number, is_time
 
@@ -169,7 +169,7 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
     """Why no header is one: of all readings of them that with the fewest faults."""
     best: list[str] = []
     fewest = ["time", "value"]
-    line = heads[-1].line
+    line, ratio = heads[-1].line, False
     for head in [*heads, *titles.tables(text, heads[-1])]:
         for delimiter in head.delimiters:
             names = header_names(head.text, delimiter) or []
@@ -182,11 +182,21 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
                 len(missing) == len(fewest) and len(names) > len(best)
             ):
                 best, fewest, line = names, missing, head.line
+                ratio = _may_be_ratio(text, head, delimiter, names)
     for name in (*said.columns.values(), *said.ignored):
         if name != ALL_OTHERS:
             columns.required(text.path, best, name)
     first = next(number for number, _ in text.lines())
-    return columns.without(text.path, best, fewest, None if line == first else line)
+    return columns.without(text.path, best, fewest, None if line == first else line, ratio)
+
+
+def _may_be_ratio(text: Text, head: Head, delimiter: str, names: list[str]) -> bool:
+    """Whether a column of the first rows may hold fractions of one."""
+    styles = [Style() for _ in names]
+    for fields in islice(body_fields(text, head, delimiter, names), _SAMPLE):
+        for style, value in zip(styles, fields, strict=False):
+            style.see(value.strip())
+    return any(style.is_ratio for style in styles)
 
 
 def _unread(roles: Roles) -> str:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]{1,2})?")
 _LONGEST = 400
 
+#: So far beyond 0 and 1 fractions of one may lie, and so large a part of a column be fractions.
+_BEYOND = 0.05
+_MOSTLY = 0.9
+
 
 def number(text: str) -> float | None:
     """The number that a text is, or None: digits 0 to 9 with a decimal point, finite."""
@@ -31,8 +35,8 @@ class Style:
         How many have a decimal point, have a decimal comma, end in a percent sign, do not.
     highest, lowest
         Of those that are numbers.
-    fractions
-        Whether any is no whole number.
+    small
+        How many are between 0 and 1, and neither.
     """
 
     points: int = 0
@@ -41,7 +45,7 @@ class Style:
     plain: int = 0
     highest: float = float("-inf")
     lowest: float = float("inf")
-    fractions: bool = False
+    small: int = 0
 
     def see(self, text: str) -> None:
         """Look at one value, without blanks around it."""
@@ -58,8 +62,8 @@ class Style:
             self.highest = found
         if found < self.lowest:
             self.lowest = found
-        if found % 1:
-            self.fractions = True
+        if 0 < found < 1:
+            self.small += 1
 
     def _odd(self, text: str) -> float | None:
         bare = _without_percent(text)
@@ -85,7 +89,15 @@ class Style:
     @property
     def is_ratio(self) -> bool:
         """Whether these may be fractions of one, and not percentages."""
-        return self.fractions and not self.percents and self.lowest >= 0 and self.highest <= 1
+        # What is computed may lie a little beyond.
+        near = self.lowest >= -_BEYOND and self.highest <= 1 + 2 * _BEYOND
+        return self.small > 0 and not self.percents and near
+
+    @property
+    def is_mostly_ratio(self) -> bool:
+        """Whether nearly all of these may be fractions of one, and a few are certainly none."""
+        share = self.small > _MOSTLY * (self.plain + self.percents)
+        return share and not self.percents and not self.is_ratio
 
 
 def percentage(text: str, comma: bool) -> float | None:

@@ -126,7 +126,9 @@ def test_fractions_of_one_are_no_quiet_result(tmp_path: Path) -> None:
     assert as_ratio.readings.table()["usage"].iloc[-1] == pytest.approx(99)
     as_percent = read(tmp_path, fractions(60), columns={"usage": "cpu_usage"})
     assert as_percent.readings.table()["usage"].iloc[-1] == 0.99
-    assert as_percent.use.remarks == []
+    assert "taken for percent, as you say; if they are fractions, say --columns 'ratio=" in said(
+        as_percent
+    )
     idle = [line.replace("cpu_usage", "idle") for line in fractions(60)]
     with pytest.raises(ReadingsError, match="idle=idle"):
         read(tmp_path, idle)

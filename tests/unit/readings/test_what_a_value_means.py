@@ -213,3 +213,52 @@ def test_the_rows_that_a_refusal_proposes_are_read_for_what_they_are(
     with pytest.raises(ReadingsError, match=f"--where 'metric={likely}'"):
         read(tmp_path, content)
     assert usages(read(tmp_path, content, where={"metric": likely})) == [3]
+
+
+# --- Percent or fractions -------------------------------------------------------------------
+
+OF_ONE = many("time,host,value", "{t},web01,0.9", 39)
+
+
+@pytest.mark.parametrize("odd", ["1.0003", "-0.0003", "1.1", "-0.05"])
+def test_a_value_a_hair_beyond_hides_no_fractions(tmp_path: Path, odd: str) -> None:
+    with pytest.raises(ReadingsError, match="'ratio=value'"):
+        read(tmp_path, f"{OF_ONE}{START - 1},web01,{odd}\n")
+
+
+def test_another_hosts_percent_hides_no_fractions(tmp_path: Path) -> None:
+    found = read(tmp_path, f"{OF_ONE}{START},db01,97\n")
+    assert "39 of 40 values of value are between 0 and 1: they are taken for percent" in loud(found)
+    half = "".join(f"{START + at},db01,97\n" for at in range(39))
+    assert not loud(read(tmp_path, OF_ONE + half))
+
+
+METRICBEAT = many("@timestamp,host.name,system.cpu.total.norm.pct", "{t},web01,0.97")
+SERIES = many("Time,alpha,beta", "{t},0.97,0.2")
+FREE = many("time,host,Free", "{t},web01,0.97")
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "remedy", "usage"),
+    [
+        (METRICBEAT, {"usage": "system.cpu.total.norm.pct"},
+         {"ratio": "system.cpu.total.norm.pct"}, [97]),
+        (SERIES, {"usage": "*"}, {"ratio": "*"}, [20, 97]),
+        (FREE, {"idle": "Free"}, {"ratio": "Free", "idle": "Free"}, [3]),
+    ],
+)  # fmt: skip
+def test_who_says_the_column_is_still_told_of_fractions(
+    tmp_path: Path, content: str, said: dict[str, str], remedy: dict[str, str], usage: list[float]
+) -> None:
+    with pytest.raises(ReadingsError, match=r"or ratio=NAME if it goes from 0 to 1"):
+        read(tmp_path, content)
+    options = ",".join(f"{what}={name}" for what, name in remedy.items())
+    assert f"taken for percent, as you say; if they are fractions, say --columns '{options}'" in (
+        loud(read(tmp_path, content, columns=said))
+    )
+    assert usages(read(tmp_path, content, columns=remedy)) == usage
+
+
+def test_columns_of_series_that_hold_fractions_are_refused_with_that_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ReadingsError, match=r"'usage=\*', or 'ratio=\*' if they go from 0 to 1"):
+        read(tmp_path, SERIES)
