@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from cpuwatch.readings import busy, doubts, unsure
+from cpuwatch.readings.another import refuse_header
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import listed
 from cpuwatch.readings.layout import Layout
@@ -14,7 +15,7 @@ from cpuwatch.readings.percent import Percent
 from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
 from cpuwatch.readings.repeats import Repeats
 from cpuwatch.readings.survey import Survey
-from cpuwatch.readings.table import CsvError, RejectedError, header_names, readable
+from cpuwatch.readings.table import RejectedError, readable
 from cpuwatch.readings.times import UNITS
 from cpuwatch.spool import Spool
 from cpuwatch.words import cut, shorten, shown
@@ -65,27 +66,13 @@ class Reader:
                     raise fields
                 found = reading(fields)
             except RejectedError as reason:
-                self._refuse_another_table(number, line)
+                refuse_header(self._layout, number, line)
                 why = f"{reason} (column {shorten(origin)})" if origin else str(reason)
                 self.reasons[_VALUES.sub("…", why)] += 1
                 self._rejected.add([(number, why, readable(cut(line, _KEPT)))])
                 continue
             see(found[0], found[1], found[3])
             yield found
-
-    def _refuse_another_table(self, number: int, line: str) -> None:
-        """Raise CsvError if a line is a header, and another than the file's own."""
-        layout = self._layout
-        if len(line) > _KEPT or line.strip() == layout.head.text.strip():
-            return
-        names = header_names(line, layout.delimiter) or []
-        at = layout.time_place
-        own = header_names(layout.head.text, layout.delimiter) or []
-        if at < min(len(names), len(own)) and names[at].lower() == own[at].lower():
-            raise CsvError(
-                f"{layout.text.path}, line {number}, begins another table, of other columns: give"
-                " each table a file of its own."
-            )
 
     def with_rest(self) -> Iterator[tuple[str, str, int, list[str]]]:
         """The same without usage, and with what the unused columns hold."""

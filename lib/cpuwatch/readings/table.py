@@ -126,8 +126,10 @@ class Text:
         # Not str.splitlines, which also splits at characters that a field may hold.
         with self._readable(), self._open() as file:
             for number, line in enumerate(file, 1):
-                if number > after and line.strip():
-                    yield number, line.rstrip("\n")
+                # Files that were put together have a mark wherever one of them begins.
+                line = line.rstrip("\n").lstrip("\ufeff")
+                if number > after and line and not line.isspace():
+                    yield number, line
 
     def heads(self) -> Iterator[Head]:
         """The lines that may be the header: comments at the beginning, and the first after them."""
