@@ -8,7 +8,8 @@ from cpuwatch.readings import meaning, shapes
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import ALL_OTHERS, listed
 from cpuwatch.readings.layout import Layout
-from cpuwatch.readings.survey import MOST, Survey
+from cpuwatch.readings.other import is_id
+from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import shorten
 
@@ -128,19 +129,20 @@ def refuse_merged(layout: Layout, found: Survey) -> list[str]:
     for at, other in found.others.items():
         values = other.values
         name = shorten(layout.roles.names[at])
-        names_something = other.is_text or (other.is_whole and name.lower().endswith("id"))
-        if not names_something or not 2 <= len(values) <= max(2, found.rows // 2):
+        if not other.names_something(name, found.rows, layout.roles.host is not None):
             continue
-        if layout.roles.host is None and len(values) < MOST:
+        if layout.roles.host is None and (other.is_text or is_id(name)):
             raise CsvError(
                 f"{layout.text.path} names no host, and its rows differ in the column '{name}'"
                 f" ({listed(sorted(values), 4)}), which nothing is read from: say"
                 f" --columns 'host={name}' if that tells hosts apart, --where '{name}=…' to take"
                 f" one of them, or --columns 'ignore={name}' if it tells no series apart."
             )
-        if len(other.pairs) > len(found.series) and len(found.series) < MOST:
+        if other.varying.found:
             remarks.append(
                 f"Attention: the column '{name}' varies within a host's CPU, and is not looked at"
-                f" ({listed(sorted(values), 4)}): --where '{name}=…' takes the rows of one value."
+                f" ({listed(sorted(values), 4)}): --columns 'cpu={name}' reads the rows of each"
+                f" value apart, --where '{name}=…' those of one, --columns 'ignore={name}' says"
+                " that it tells no series apart."
             )
     return remarks

@@ -82,8 +82,9 @@ def _grade(groups: list[list[str]]) -> tuple[int, int, int] | None:
     if not told:
         return None
     different = {value for values in groups for value in values}
-    all_numbers = all(number(value) is not None for value in different)
-    if all_numbers and any(not value.strip().lstrip("+-").isdigit() for value in different):
+    numbers = [found for value in different if (found := number(value)) is not None]
+    all_numbers = len(numbers) == len(different)
+    if all_numbers and any(found % 1 for found in numbers):
         return None  # measured
     if len(groups) > 1 and len(different) == sum(map(len, groups)):
         return None  # each row has its own

@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cpuwatch.readings.columns import Roles
 from cpuwatch.readings.layout import Layout
-from cpuwatch.readings.numbers import Style, number
+from cpuwatch.readings.numbers import Style
+from cpuwatch.readings.other import MOST, Other
 from cpuwatch.readings.table import RejectedError
-from cpuwatch.readings.times import Clock, is_time
+from cpuwatch.readings.times import Clock
 from cpuwatch.readings.writing import Writing
-
-#: So many different values of a column are kept.
-MOST = 2000
-
-
-@dataclass
-class Other:
-    """A column that nothing is read from.
-
-    Attributes
-    ----------
-    values
-        The different ones.
-    pairs
-        Those of each series.
-    is_text
-        Whether they are neither numbers nor times.
-    is_whole
-        Whether they are whole numbers.
-    """
-
-    values: set[str] = field(default_factory=set)
-    pairs: set[tuple[str, str]] = field(default_factory=set)
-    is_text: bool = True
-    is_whole: bool = True
-
-    def see(self, series: str, value: str) -> None:
-        """Look at one value."""
-        if not value or not (self.is_text or self.is_whole) or len(self.values) >= MOST:
-            return
-        if value not in self.values:
-            self.values.add(value)
-            self.is_whole = self.is_whole and value.isdigit()
-            self.is_text = self.is_text and number(value) is None and not is_time(value)
-        self.pairs.add((series, value))
 
 
 @dataclass
@@ -61,8 +27,6 @@ class Survey:
         For the place of each column that says what was measured: its values.
     others
         The columns that nothing is read from, by their places.
-    series
-        The different hosts and CPUs.
     names
         Of hosts and of CPUs, each of them once.
     """
@@ -72,7 +36,6 @@ class Survey:
     style: Style
     measures: dict[int, dict[str, None]]
     others: dict[int, Other]
-    series: set[str]
     names: set[str]
 
 
@@ -97,7 +60,6 @@ def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | Non
         Style(),
         {at: {} for at in roles.measures},
         {at: Other() for at in roles.unused() if at not in ignored},
-        set(),
         set(),
     )
     named = [at for at in (roles.host, roles.cpu) if at is not None]
@@ -130,8 +92,6 @@ def _see_measures(found: Survey, fields: list[str]) -> None:
 def _see_others(found: Survey, roles: Roles, fields: list[str]) -> None:
     host = "" if roles.host is None else fields[roles.host]
     cpu = "" if roles.cpu is None else fields[roles.cpu]
-    series = f"{host}\0{cpu}"
-    if len(found.series) < MOST:
-        found.series.add(series)
+    series = hash((host, cpu))
     for at, other in found.others.items():
         other.see(series, fields[at].strip())
