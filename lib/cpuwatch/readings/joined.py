@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,11 @@ from cpuwatch.words import shorten, shown
 
 #: What a column of times holds.
 _DATE, _CLOCK, _MOMENT, _DAY, _PART = "date", "clock", "moment", "day", "part of a day"
+_DIGITS = "clock without marks"
+
+#: A time of day without marks, HHMM or HHMMSS.
+_DIGITS_OF_CLOCK = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?")
+_TWO = re.compile("..")
 
 _HALVES = frozenset(("am", "pm", ""))
 
@@ -57,12 +63,22 @@ class Joined:
 def _together(parts: list[str], has_clock: bool) -> str:
     date, rest = parts[0], parts[1:]
     if has_clock:
-        if number(rest[0].replace(",", ".")) is not None:
+        part = number(rest[0].replace(",", "."))
+        if part is not None and 0 <= part < 1 and _is_day(date):
             return date + rest[0].lstrip("0")  # a spreadsheet's day, and a part of one
+        rest[0] = _with_marks(rest[0])
         its = written(date)
         if its is not None and its.has_clock and its.clock == 0:
             date = date.replace("T", " ").split(" ")[0].rstrip(",")
     return " ".join([date, *rest])
+
+
+def _with_marks(clock: str) -> str:
+    return ":".join(_TWO.findall(clock)) if _DIGITS_OF_CLOCK.fullmatch(clock) else clock
+
+
+def _is_day(text: str) -> bool:
+    return is_number(text) and may_be_day(float(text))
 
 
 def join(
@@ -107,6 +123,8 @@ def join(
     if len(told) == 2:
         return _made(path, names, said, rows, told["date"], told["time"])
     has = kind(main)
+    if has == _DIGITS and (day := named(DATES, _DATE)) is not None:
+        return _made(path, names, said, rows, day, main)
     if has == _CLOCK:
         date = named(DATES, _DATE)
         if date is None and "time" not in told:
@@ -119,6 +137,8 @@ def join(
     if has == _PART and (day := named(DATES, _DAY)) is not None:
         return _made(path, names, said, rows, day, main)
     clock = named(CLOCKS, _CLOCK if has == _DATE else _PART) if has in (_DATE, _DAY) else None
+    if has == _DATE and clock is None:
+        clock = named(CLOCKS, _DIGITS)
     if has == _DATE and clock is None and (unknown := of_kind(_CLOCK)) is not None:
         return _no_clock(path, names[main], unknown)
     return _made(path, names, said, rows, main, clock)
@@ -148,6 +168,8 @@ def _kind_of(text: str) -> str | None:
     if is_number(bare):
         if len(text) == 8 and (its := written(f"{text} 00:00")) and moment_ms(its, True):
             return _DATE
+        if _DIGITS_OF_CLOCK.fullmatch(text):
+            return _DIGITS
         if 0 <= float(bare) < 1:
             return _PART
         return _DAY if may_be_day(float(bare)) and bare.isdigit() else _MOMENT
@@ -180,8 +202,10 @@ def _made(
             f"{path}: the column '{shorten(names[date])}' is said to be both date and time; say"
             " two columns, or time alone."
         )
+    if clock is not None:
+        _refuse_digits(path, names[clock], rows, date, clock)
     last = date if clock is None else clock
-    texts = [row[last].strip() for row in rows if last < len(row)]
+    texts = [_with_marks(row[last].strip()) for row in rows if last < len(row)]
     half = _halves(names, said, rows) if any(map(_lacks_half, texts)) else None
     zone = _zone(path, names, said, rows) if any(map(_lacks_zone, texts)) else None
     if isinstance(zone, CsvError):
@@ -196,6 +220,17 @@ def _made(
     told = [f"'{shorten(names[at])}'" for at in used]
     remark = f"{' and '.join(told)} together are the time." if len(told) > 1 else ""
     return Joined(date, clock, half, zone, new, names[date], remark)
+
+
+def _refuse_digits(path: Path, name: str, rows: list[list[str]], date: int, clock: int) -> None:
+    """Raise CsvError if a time of day is a number, and it is not certain which one it is."""
+    for row in rows:
+        day, text = (row[at].strip() if at < len(row) else "" for at in (date, clock))
+        if is_number(text) and not _is_day(day) and not _DIGITS_OF_CLOCK.fullmatch(text):
+            raise CsvError(
+                f"{path}: the time of day {shown(text)} in '{shorten(name)}' is a number, of which"
+                " it is not certain what it means: write it as 09:30 or 09:30:00."
+            )
 
 
 def _lacks_half(text: str) -> bool:

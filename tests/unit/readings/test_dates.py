@@ -278,6 +278,12 @@ def test_a_number_that_is_no_such_date_is_rejected_alone(tmp_path: Path) -> None
         (["series;date;time;value", '{host="a"};2026-01-05;09:00:00;5'], {}, [NINE]),
         (["time,date,usage", "2026-01-05 09:00:00,2026-01-04,5"], {}, [NINE]),
         (["timestamp,time,usage", "09:00:00,2026-01-05T09:00:00Z,5"], {}, [NINE]),
+        (["Date,Time,usage", "20260105,0900,5"], {}, [NINE]),
+        (["Date,Time,usage", "20260105,0900,5"], {"date": "Date", "time": "Time"}, [NINE]),
+        (["Date,Time,usage", "20260105,090000,5"], {"date": "Date", "time": "Time"}, [NINE]),
+        (["Date,Time,tz,usage", "20260105,1000,+01:00,5"], {}, [NINE]),
+        (["Date,Clock,usage", "05.01.2026,0900,5"], {}, [NINE]),
+        (["Day,Time,usage", "2026-01-05,0000,5"], {}, ["2026-01-05T00:00:00.000"]),
     ],
 )  # fmt: skip
 def test_a_date_and_a_time_of_day_are_one_time(
@@ -317,6 +323,10 @@ def test_half_a_time_is_no_midnight(tmp_path: Path, row: str) -> None:
         (["date,time,usage", "2026-01-05,09:00:00,5"], {"date": "date", "time": "date"}, "both"),
         (["date,time,usage", "2026-01-05,09:00:00,5"], {"date": "day"}, "no column 'day'"),
         (["date,usage,hm", "2026-01-05,5,09:00"], {}, "'date=date,time=hm'.*'ignore=hm'"),
+        (["Date,Time,usage", "20260105,930,5"], {"date": "Date", "time": "Time"}, "'930' in"),
+        (["Date,Time,usage", "20260105,33000,5"], {"date": "Date", "time": "Time"}, "as 09:30"),
+        (["Date,Time,usage", "2026-01-05,0.375,5"], {"date": "Date", "time": "Time"}, "as 09:30"),
+        (["Date,Time,usage", "20260105,2400,5"], {"date": "Date", "time": "Time"}, "as 09:30"),
     ],
 )  # fmt: skip
 def test_a_time_in_parts_that_is_not_certain_is_refused(
