@@ -76,10 +76,10 @@ def _named(layout: Layout, found: Survey, said: Asked, its: bool) -> list[str]:
     """What the names of series, of the column, of the file and of titles say beside."""
     roles = layout.roles
     remarks = []
-    of_idle = next(filter(says_idle, sorted(found.names)), None)
+    of_idle = next(filter(says_idle, sorted(found.hosts | found.cpus)), None)
     if of_idle is not None and not its:
         remarks += _doubtful(layout, said, f"the name {shown(of_idle)} says idle")
-    of_part = next(filter(part_at_end, sorted(found.names)), None)
+    of_part = next(filter(part_at_end, sorted(found.hosts | found.cpus)), None)
     if of_part is not None:
         remarks.append(_part(f"there is a series {shown(of_part)}"))
     column = roles.names[roles.value]

@@ -16,26 +16,36 @@ from cpuwatch.words import shorten
 #: Above its times CloudWatch says what the other columns' names are.
 LABELS = ("label", "full_label")
 
-#: The names by which a column is known, in the order in which they are preferred. The first
-#: three of time and usage are those that are recommended.
+#: The names that are recommended.
+_RECOMMENDED = {
+    "time": ("occurred_at", "timestamp", "time"),
+    "value": ("usage", "value", "cpu_usage"),
+}
+
+#: The names by which a column is known, in the order in which they are preferred: before a usage
+#: of anything that of a CPU, and any value last.
 TIME = (
     "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time", "date",
     "epoch", "ts", "clock", "timestamp_utc", "time_utc", "datetime_utc", "timestamp_ms",
     "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__", *LABELS,
 )  # fmt: skip
-USAGE = (
-    "usage", "value", "cpu_usage", "_value", "usage_active", "usage_percent", "cpu_usage_percent",
-    "cpu_percent", "cpu_utilization", "cpuutilization", "cpu_usage_%", "%cpu", "cpu%", "cpu_%",
-    "cpu_pct", "usage_%", "usage%", "usage_pct", "value_%", "percent_processor_time",
-    "utilization", "average", "mean", "__value__",
+_CPU_USAGE = (
+    "cpu_usage", "usage_active", "cpu_usage_percent", "cpu_percent", "cpu_utilization",
+    "cpuutilization", "cpu_usage_%", "%cpu", "cpu%", "cpu_%", "cpu_pct", "percent_processor_time",
 )  # fmt: skip
+_ANY_USAGE = (
+    "usage", "usage_percent", "usage_%", "usage%", "usage_pct", "utilization",
+)  # fmt: skip
+_ANY_VALUE = ("value", "_value", "value_%", "average", "mean", "__value__")
+USAGE = (*_CPU_USAGE, *_ANY_USAGE, *_ANY_VALUE)
 IDLE = (
     "idle", "%idle", "usage_idle", "cpu_idle", "idle_percent", "percent_idle", "pct_idle",
     "percent_idle_time", "%_idle_time", "idle_%", "idle%", "cpu_idle_%", "%_idle",
 )  # fmt: skip
 HOST = (
-    "hostname", "host", "instance", "instanceid", "instance_id", "host_name", "server", "node",
-    "nodename", "machine", "computer", "computername", "vm", "series",
+    "hostname", "host", "host_name", "server", "node", "nodename", "machine", "computer",
+    "computername", "vm", "instance", "instanceid", "instance_id", "instancename",
+    "instance_name", "series",
 )  # fmt: skip
 CPU = ("cpu", "core", "cpu_id", "cpuid", "cpu_core", "processor")
 
@@ -48,7 +58,7 @@ ZONES = ("timezone", "time_zone", "tz", "zone", "utc_offset", "gmt_offset", "tz_
 MEASURE = (
     "metric", "metric_name", "metricname", "__name__", "name", "_measurement", "measurement",
     "_field", "field", "mode", "cpu_mode", "state", "type", "type_instance", "plugin", "counter",
-    "objectname", "statistic", "stat", "unit", "units",
+    "objectname", "countername", "counter_name", "statistic", "stat", "unit", "units",
 )  # fmt: skip
 
 _BRACKETS = str.maketrans("", "", "()[]")
@@ -185,12 +195,12 @@ def _idle(names: Sequence[str], taken: Sequence[int]) -> int | None:
 
 
 def _refuse_double(path: Path, names: Sequence[str], used: Iterable[int | None]) -> None:
-    folded = [name.lower() for name in names]
+    folded = [fold(name) for name in names]
     for at in used:
         if at is not None and folded.count(folded[at]) > 1:
             raise CsvError(
                 f"{path} has more than one column '{shorten(names[at])}': give them different"
-                " names, or leave one out."
+                " names, leave one out, or say by --columns which one is meant."
             )
 
 
@@ -202,6 +212,15 @@ def _refuse_twice(path: Path, names: Sequence[str], told: Mapping[str, int]) -> 
                     f"{path}: the column '{shorten(names[at])}' is said to be both {what} and"
                     f" {other}; say two columns."
                 )
+
+
+def rivals(roles: Roles, said: Asked) -> list[int]:
+    """The places of other columns that may be the usage as well as the one that is taken."""
+    if {"usage", "idle", "ratio"} & set(said.columns):
+        return []
+    taken = fold(roles.names[roles.value])
+    kind = next((kind for kind in (_CPU_USAGE, _ANY_USAGE, _ANY_VALUE) if taken in kind), ())
+    return [at for at in roles.unused() if fold(roles.names[at]) in kind]
 
 
 def without(
@@ -224,7 +243,7 @@ def without(
     ratio
         Whether a column may hold fractions of one.
     """
-    accepted = {"time": TIME[:3], "value": USAGE[:3]}
+    accepted = _RECOMMENDED
     says = {"time": "time", "value": "usage"}
     lacks = " and ".join(f"no {what} column" for what in missing)
     names_it = " and ".join(

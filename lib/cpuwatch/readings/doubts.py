@@ -70,11 +70,15 @@ def _likely(values: list[str]) -> str:
     """The value that people most probably want; never one that would be taken for another thing."""
     ranks = (
         meaning.is_idle,
-        lambda one: "cpu" in one.lower() and not meaning.part(one) and not meaning.says_idle(one),
+        lambda one: _of_cpu(one) and not meaning.part(one) and not meaning.says_idle(one),
         lambda one: not meaning.part(one) and not meaning.says_idle(one),
     )
     best = (one for rank in ranks for one in values if rank(one))
     return shorten(next(best, values[0]))
+
+
+def _of_cpu(value: str) -> bool:
+    return any(word in value.lower() for word in ("cpu", "processor"))
 
 
 def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list[str]:

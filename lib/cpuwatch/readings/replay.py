@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cpuwatch.readings import columns as roles_of
-from cpuwatch.readings import doubts, survey, unsure
+from cpuwatch.readings import doubts, rivals, survey, unsure
 from cpuwatch.readings.asked import Asked, asked
 from cpuwatch.readings.columns import listed
 from cpuwatch.readings.finding import lay_out
@@ -140,10 +140,14 @@ def _surveyed(text: Text, said: Asked) -> tuple[Layout, Survey]:
     """The file's layout, and what its rows hold: those of one certain thing, if there are more."""
     layout = lay_out(text, said)
     ignored = _ignored(layout, said)
-    found = survey.look(layout, ignored, said.order)
+    usages = [at for at in roles_of.rivals(layout.roles, said) if at not in ignored]
+    found = survey.look(layout, ignored, said.order, usages)
     if chosen := doubts.choose(layout, found):
         layout = replace(layout, where=layout.where | chosen)
-        found = survey.look(layout, ignored, said.order)
+        found = survey.look(layout, ignored, said.order, usages)
+    if roles := rivals.of_cpus(layout, found, said):
+        layout = replace(layout, roles=roles)
+        found = survey.look(layout, ignored, said.order, usages)
     return layout, found
 
 

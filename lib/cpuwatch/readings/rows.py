@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from cpuwatch.readings import busy, doubts, unsure
+from cpuwatch.readings import busy, doubts, rivals, unsure
 from cpuwatch.readings.another import refuse_header
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import listed
@@ -46,6 +46,8 @@ class Reader:
             self.remarks.append(f"Skipped above the header: {listed(layout.titles, 6)}.")
         if layout.joined is not None and layout.joined.said:
             self.remarks.append(layout.joined.said)
+        rivals.refuse_two(layout, found)
+        self.remarks += rivals.refuse_swapped(layout, found, said)
         idle, remarks = busy.idle(layout, found, said)
         roles = layout.roles
         self._percent = Percent(roles.names[roles.value], found.style, idle, roles.ratio)

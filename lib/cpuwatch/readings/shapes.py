@@ -44,7 +44,7 @@ _THINGS = PARTS | frozenset(
 )  # fmt: skip
 _WORDS = re.compile(r"[^a-z]+")
 _HOSTLIKE = re.compile(r"[A-Za-z][\w.-]*[0-9][\w.:-]*|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?")
-_CPULIKE = re.compile(r"(?:cpu|core)[ _-]?[0-9]+|cpu[ _-]total|all|_total", re.IGNORECASE)
+CPULIKE = re.compile(r"(?:cpu|core)[ _-]?[0-9]+|cpu[ _-]total|all|_total", re.IGNORECASE)
 _PERCENT = re.compile(r"[0-9.,+-]+\s?%")
 
 
@@ -179,7 +179,7 @@ def wide(names: list[str], said: Asked, sample: Callable[[], Iterator[list[str]]
     others = [at for at, name in enumerate(names) if name and at != time and at not in ignored]
     tags = _series_labels([names[at] for at in others], minutes is not None)
     asked = ALL_OTHERS in said.columns.values()
-    if tags is None and others and all(_CPULIKE.fullmatch(names[at]) for at in others):
+    if tags is None and others and all(CPULIKE.fullmatch(names[at]) for at in others):
         tags = [{"cpu": names[at]} for at in others]
     if tags is None and (asked or _surely_series(names, others, sample)):
         tags = [{"series": names[at]} for at in others]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cpuwatch.readings.columns import Roles
@@ -27,8 +28,11 @@ class Survey:
         For the place of each column that says what was measured: its values.
     others
         The columns that nothing is read from, by their places.
-    names
-        Of hosts and of CPUs, each of them once.
+    hosts, cpus
+        Their names, each of them once.
+    rivals
+        The places of columns that may be the usage as well, and whether their values differ from
+        those that are taken.
     """
 
     rows: int
@@ -36,10 +40,17 @@ class Survey:
     style: Style
     measures: dict[int, dict[str, None]]
     others: dict[int, Other]
-    names: set[str]
+    hosts: set[str]
+    cpus: set[str]
+    rivals: dict[int, bool]
 
 
-def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | None = None) -> Survey:
+def look(
+    layout: Layout,
+    ignored: frozenset[int] = frozenset(),
+    order: str | None = None,
+    rivals: Iterable[int] = (),
+) -> Survey:
     """Look at every row.
 
     Parameters
@@ -50,6 +61,8 @@ def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | Non
         The places of columns that tell nothing.
     order
         The order of day and month in dates, if people say it.
+    rivals
+        The places of columns that may be the usage as well.
     """
     roles, minutes = layout.roles, layout.shape.minutes
     if minutes is not None:
@@ -61,8 +74,14 @@ def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | Non
         {at: {} for at in roles.measures},
         {at: Other() for at in roles.unused() if at not in ignored},
         set(),
+        set(),
+        dict.fromkeys(rivals, False),
     )
-    named = [at for at in (roles.host, roles.cpu) if at is not None]
+    named = [
+        (at, names)
+        for at, names in ((roles.host, found.hosts), (roles.cpu, found.cpus))
+        if at is not None
+    ]
     time, value, rows = roles.time, roles.value, 0
     see_time, see_value = found.clock.see, found.style.see
     for _, _, fields, _ in layout.rows():
@@ -71,9 +90,12 @@ def look(layout: Layout, ignored: frozenset[int] = frozenset(), order: str | Non
         rows += 1
         see_time(fields[time].strip())
         see_value(fields[value].strip())
-        for at in named:
-            if fields[at] not in found.names and len(found.names) < MOST:
-                found.names.add(fields[at])
+        for at, names in named:
+            if fields[at] not in names and len(names) < MOST:
+                names.add(fields[at])
+        for at in found.rivals:
+            if fields[at].strip() != fields[value].strip():
+                found.rivals[at] = True
         if found.measures:
             _see_measures(found, fields)
         if found.others:

@@ -1,0 +1,91 @@
+"""Columns whose names say the same, or what their values do not: a CPU, a host, a usage."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from cpuwatch.readings.asked import Asked
+from cpuwatch.readings.columns import HOST, Roles, fold, listed
+from cpuwatch.readings.layout import Layout
+from cpuwatch.readings.numbers import percentage
+from cpuwatch.readings.shapes import CPULIKE
+from cpuwatch.readings.survey import Survey
+from cpuwatch.readings.table import CsvError
+from cpuwatch.words import shorten, shown
+
+#: A CPU's number, perhaps within a node, as Windows has it.
+_NUMBER = re.compile(r"[0-9]{1,4}(?:,(?:[0-9]{1,4}|_total))?", re.IGNORECASE)
+
+
+def of_cpus(layout: Layout, found: Survey, said: Asked) -> Roles | None:
+    """The roles of columns of which one has a host's name, and names CPUs; None if there is none.
+
+    Parameters
+    ----------
+    layout, found
+        Of the file.
+    said
+        What people say of its columns.
+    """
+    roles = layout.roles
+    if roles.cpu is not None:
+        return None
+    for at, other in found.others.items():
+        if fold(roles.names[at]) in HOST and other.values and all(map(_is_cpu, other.values)):
+            return replace(roles, cpu=at)
+    hosts = found.hosts
+    named = any(CPULIKE.fullmatch(host.strip()) for host in hosts)
+    if "host" not in said.columns and named and all(map(_is_cpu, hosts)):
+        return replace(roles, host=None, cpu=roles.host)
+    return None
+
+
+def _is_cpu(value: str) -> bool:
+    value = value.strip()
+    return (CPULIKE.fullmatch(value) or _NUMBER.fullmatch(value)) is not None
+
+
+def refuse_swapped(layout: Layout, found: Survey, said: Asked) -> list[str]:
+    """Refuse a CPU's column that holds percentages; what to say of hosts that look like CPUs.
+
+    Raises
+    ------
+    CsvError
+        If nobody says that this column names CPUs.
+    """
+    roles = layout.roles
+    if roles.cpu is None:
+        return []
+    name = shorten(roles.names[roles.cpu])
+    if "cpu" not in said.columns:
+        for value in sorted(found.cpus):
+            number = percentage(value.strip(), found.style.comma)
+            if number is not None and number % 1:
+                raise CsvError(
+                    f"{layout.text.path}: the column '{name}' holds {shown(value)}, which hardly"
+                    f" names a CPU: say --columns 'usage={name}' if that is usage, or"
+                    f" --columns 'cpu={name}' if it is a name."
+                )
+    hosts = sorted(found.hosts)
+    if "host" in said.columns or not any(CPULIKE.fullmatch(host.strip()) for host in hosts):
+        return []
+    if roles.host is None or not all(map(_is_cpu, hosts)):
+        return []
+    host = shorten(roles.names[roles.host])
+    return [
+        f"Attention: the hosts of '{host}' look like CPUs ({listed(hosts, 4)}): if they are, say"
+        f" --columns 'host={name},cpu={host}'."
+    ]
+
+
+def refuse_two(layout: Layout, found: Survey) -> None:
+    """Raise CsvError if two columns may be the usage, and differ."""
+    names = layout.roles.names
+    for at in found.rivals:
+        if found.rivals[at]:
+            one, other = shorten(names[layout.roles.value]), shorten(names[at])
+            raise CsvError(
+                f"{layout.text.path} has two columns that may be the usage, '{one}' and '{other}',"
+                f" and they differ: say --columns 'usage={one}' or --columns 'usage={other}'."
+            )

@@ -1,0 +1,107 @@
+"""Columns whose names would do for the same thing: the right one is taken, or the file refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cpuwatch.readings import CsvReadings, ReadingsError, read_csv
+
+T0, T1 = "2026-01-05T09:00:00Z", "2026-01-05T09:00:10Z"
+
+
+def read(folder: Path, header: str, *rows: str, **said: dict[str, str]) -> CsvReadings:
+    path = folder / "mine.csv"
+    path.write_text("\n".join([header, *rows, ""]))
+    return read_csv(path, True, **said)
+
+
+def series(found: CsvReadings) -> list[tuple[str, str, float]]:
+    return found.readings.ask("SELECT hostname, cpu, usage FROM rows ORDER BY rowid")
+
+
+def loud(found: CsvReadings) -> str:
+    return " ".join(one for one in found.use.remarks if one.startswith("Attention"))
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "wanted"),
+    [
+        ("Time,Computer,Instance,Value", [f"{T0},WEB01,_Total,20", f"{T0},WEB01,0,97"],
+         [("WEB01", "_Total", 20), ("WEB01", "0", 97)]),
+        ("Time,Instance,Computer,Value", [f"{T0},_Total,WEB01,20", f"{T0},_Total,DB01,97"],
+         [("WEB01", "_Total", 20), ("DB01", "_Total", 97)]),
+        ("Time,Computer,InstanceName,Value", [f'{T0},WEB01,"0,1",20'], [("WEB01", "0,1", 20)]),
+        ("Time,Instance,Value", [f"{T0},_Total,20", f"{T0},0,97"],
+         [("mine", "_Total", 20), ("mine", "0", 97)]),
+        ("Time,Series,Value", [f"{T0},cpu0,20"], [("mine", "cpu0", 20)]),
+        ("Time,Instance,Value", [f"{T0},0,20"], [("0", "cpu1", 20)]),
+        ("Time,Instance,CPU,Value", [f"{T0},10.0.0.1:9100,0,20"], [("10.0.0.1:9100", "0", 20)]),
+        ("Time,Instance,Server,Value", [f"{T0},i-0a1,web01,20"], [("web01", "cpu1", 20)]),
+    ],
+)  # fmt: skip
+def test_a_host_is_what_hosts_are_called(
+    tmp_path: Path, header: str, rows: list[str], wanted: list[tuple[str, str, float]]
+) -> None:
+    found = read(tmp_path, header, *rows)
+    assert series(found) == wanted and not loud(found)
+
+
+def test_hosts_that_look_like_cpus_are_a_loud_word(tmp_path: Path) -> None:
+    rows = "Time,Computer,Instance,Value", f"{T0},WEB01,_Total,20"
+    found = read(tmp_path, *rows, columns={"cpu": "Computer"})
+    assert "say --columns 'host=Computer,cpu=Instance'" in loud(found)
+    followed = read(tmp_path, *rows, columns={"host": "Computer", "cpu": "Instance"})
+    assert series(followed) == [("WEB01", "_Total", 20)] and not loud(followed)
+
+
+def test_a_cpu_that_is_called_by_a_percentage_is_refused(tmp_path: Path) -> None:
+    rows = "time,host,cpu,idle", f"{T0},web01,22.5,77.5", f"{T1},web01,97,3"
+    with pytest.raises(ReadingsError, match=r"'cpu' holds '22\.5'.*'usage=cpu'.*'cpu=cpu'"):
+        read(tmp_path, *rows)
+    assert series(read(tmp_path, *rows, columns={"usage": "cpu"}))[0] == ("web01", "cpu1", 22.5)
+    assert series(read(tmp_path, *rows, columns={"cpu": "cpu"}))[0] == ("web01", "22.5", 22.5)
+    whole = read(tmp_path, "time,host,cpu,idle", f"{T0},web01,0.0,77.5")
+    assert series(whole) == [("web01", "0.0", 22.5)]
+
+
+@pytest.mark.parametrize(
+    ("names", "usage"),
+    [
+        ("cpu_percent,usage", 12),
+        ("usage,cpu_percent", 95),
+        ("cpu_usage,value", 12),
+        ("CPUUtilization,Average", 12),
+        ("mean,cpu%", 95),
+        ("value,usage", 95),
+    ],
+)
+def test_usage_of_a_cpu_comes_before_any_other(tmp_path: Path, names: str, usage: int) -> None:
+    ((_, _, found),) = series(read(tmp_path, f"time,host,{names}", f"{T0},web01,12,95"))
+    assert found == usage
+
+
+@pytest.mark.parametrize(
+    "names", ["value,mean", "average,mean", "usage,utilization", "cpu_usage,cpu_percent"]
+)
+def test_two_usages_that_differ_are_refused(tmp_path: Path, names: str) -> None:
+    one, other = names.split(",")
+    header = f"time,host,{names}"
+    with pytest.raises(ReadingsError, match="two columns that may be the usage") as error:
+        read(tmp_path, header, f"{T0},web01,12,12", f"{T1},web01,12,95")
+    assert f"'usage={one}'" in str(error.value) and f"'usage={other}'" in str(error.value)
+    for name, usage in ((one, 12), (other, 95)):
+        found = read(tmp_path, header, f"{T0},web01,12,95", columns={"usage": name})
+        assert series(found) == [("web01", "cpu1", usage)]
+    assert len(read(tmp_path, header, f"{T0},web01,12,12").readings) == 1
+    assert len(read(tmp_path, header, f"{T0},a,1,9", columns={"ignore": other}).readings) == 1
+
+
+@pytest.mark.parametrize("names", ["CPU Usage,cpu-usage", "value,Value", "cpu.usage,CPU_usage"])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, names: str) -> None:
+    with pytest.raises(ReadingsError, match=r"more than one column.*say by --columns which"):
+        read(tmp_path, f"time,host,{names}", f"{T0},web01,12,95")
+    second = names.split(",")[1]
+    found = read(tmp_path, f"time,host,{names}", f"{T0},web01,12,95", columns={"usage": second})
+    assert series(found) == [("web01", "cpu1", 95)]
