@@ -11,6 +11,7 @@ from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.collectd import named
 from cpuwatch.readings.columns import ALL_OTHERS, LABELS, Roles
 from cpuwatch.readings.joined import Joined, after, join
+from cpuwatch.readings.labelled import has_holder, labelled
 from cpuwatch.readings.layout import Layout, body_fields
 from cpuwatch.readings.numbers import Style, percentage
 from cpuwatch.readings.table import CsvError, Head, RejectedError, Text, header_names
@@ -105,15 +106,28 @@ def _reads(layout: Layout) -> bool:
 
 
 def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
-    if ALL_OTHERS in said.columns.values() or not _has(names, said):
+    if ALL_OTHERS in said.columns.values():
         return None
-    if isinstance(columns.resolve(text.path, names, replace(said, ignored=())), list):
+    # Of the names that people say one may be that of a label.
+    of_columns = {
+        what: name
+        for what, name in said.columns.items()
+        if columns.place(names, name) is not None or what in ("date", "time")
+    }
+    known = replace(said, columns=of_columns, ignored=())
+    if not _has(names, known) or not (of_columns == said.columns or has_holder(names)):
+        return None
+    if isinstance(columns.resolve(text.path, names, known), list):
         return None
     joined = _joined(text, head, delimiter, names, said)
     if isinstance(joined, CsvError):
         raise joined
     names, said = (names if joined is None else joined.names), after(said, joined)
-    shape = shapes.labelled(names, said, lambda: body_fields(text, head, delimiter, names, joined))
+    shape = labelled(
+        text.path, names, said, lambda: body_fields(text, head, delimiter, names, joined)
+    )
+    if not _has(shape.names, said):
+        return None
     roles = columns.resolve(text.path, shape.names, said)
     assert isinstance(roles, Roles), "labels only add columns"
     return _unless_label(

@@ -5,24 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from cpuwatch.readings import columns
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, MEASURE, TIME
+from cpuwatch.readings.labels import labels
 from cpuwatch.readings.meaning import PARTS, is_idle
-from cpuwatch.words import shorten
 
 #: Rows of a line: their fields, and the column that each of them comes from, if only one.
 Expand = Callable[[list[str]], Iterable[tuple[list[str], str]]]
-
-_LABELLED = re.compile(r"\s*([^{}]*?)\s*\{(.*)\}\s*")
-_LABEL = re.compile(r'\s*([A-Za-z_][\w.]*)\s*=~?\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
-_TAG = re.compile(r"\s*([A-Za-z_][\w.]*)=((?:[^,\\]|\\.)*)(?:,|$)")
-_ESCAPED = re.compile(r"\\(.)")
-
-#: Columns whose texts may hold a series' labels.
-_HOLDERS = ("series", "metric", "name", "__name__", "labels", "tags")
 
 _PERFMON_TIME = re.compile(r"\(PDH-[CT]SV [0-9.]+\).*\((-?[0-9]+)\)")
 _PERFMON = re.compile(r"\\\\([^\\]+)\\([^\\(]+?)(?:\((.*)\))?\\([^\\]+)")
@@ -71,85 +62,6 @@ class Shape:
     said: tuple[str, ...] = ()
     minutes: int | None = None
     series: dict[str, list[str]] = field(default_factory=dict)
-
-
-@lru_cache(maxsize=65536)
-def labels(text: str) -> dict[str, str] | None:
-    """The labels of a series as Prometheus or Influx write them; None if it has none.
-
-    `cpu{host="web01"}` has `__name__` and `host`, `host=web01,cpu=0` has `host` and `cpu`.
-    """
-    match = _LABELLED.fullmatch(text)
-    if match is None:
-        return _pairs(text, _TAG)
-    found = _pairs(match.group(2), _LABEL) or _pairs(match.group(2), _TAG)
-    if found is None:
-        return None
-    return ({"__name__": match.group(1)} if match.group(1) else {}) | found
-
-
-def _pairs(text: str, pattern: re.Pattern[str]) -> dict[str, str] | None:
-    found: dict[str, str] = {}
-    end = 0
-    while end < len(text):
-        match = pattern.match(text, end)
-        if match is None:
-            return None
-        found[match.group(1)] = _ESCAPED.sub(r"\1", match.group(2))
-        end = match.end()
-    return found or None
-
-
-def labelled(names: list[str], said: Asked, rows: Callable[[], Iterator[list[str]]]) -> Shape:
-    """The shape of a table with a row a reading; labels in one of its texts become columns.
-
-    Parameters
-    ----------
-    names
-        The header's.
-    said
-        What people say: a column that they name stays as it is.
-    rows
-        Gives the fields of all rows, once more each time.
-    """
-    named = {columns.place(names, one) for one in (*said.columns.values(), *said.where)}
-    for at, name in enumerate(names):
-        if name.lower() in _HOLDERS and at not in named:
-            found = _all_labels(at, rows())
-            if found:
-                return _with_labels(names, at, found)
-    return Shape(names)
-
-
-def _all_labels(at: int, rows: Iterator[list[str]]) -> list[str]:
-    found: dict[str, None] = {}
-    for fields in rows:
-        if at >= len(fields):
-            continue
-        text = fields[at].strip()
-        its = labels(text) if text else None
-        if text and its is None:
-            return []  # not labels, but names
-        if its is None:
-            continue
-        found.update(dict.fromkeys(its))
-    return list(found)
-
-
-def _with_labels(names: list[str], at: int, found: list[str]) -> Shape:
-    folded = {name.lower() for name in names}
-    new = [label for label in found if label.lower() not in folded]
-    renamed = list(names)
-    tells = {label.lower() for label in found} & {*HOST, *CPU}
-    # What the labels say is said; without a host among them the whole text names the series.
-    renamed[at] = "" if tells else "series"
-
-    def expand(fields: list[str]) -> Iterable[tuple[list[str], str]]:
-        its = labels(fields[at].strip()) or {}
-        return (([*fields[: len(names)], *(its.get(label, "") for label in new)], ""),)
-
-    said = f"The labels in {shorten(names[at])} are read as columns: {columns.listed(new)}."
-    return Shape([*renamed, *new], expand, (said,))
 
 
 def wide(names: list[str], said: Asked, sample: Callable[[], Iterator[list[str]]]) -> Shape | None:

@@ -105,3 +105,55 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path, names: str) -> None
     second = names.split(",")[1]
     found = read(tmp_path, f"time,host,{names}", f"{T0},web01,12,95", columns={"usage": second})
     assert series(found) == [("web01", "cpu1", 95)]
+
+
+# --- Labels beside columns of the same name -------------------------------------------------
+
+LABELLED = [
+    "time,value,host,metric",
+    f'{T0},22.5,collector1,"cpu{{host=""web01""}}"',
+    f'{T1},97,collector1,"cpu{{host=""db01""}}"',
+]
+
+
+def test_a_label_that_says_another_host_than_the_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadingsError, match=r"'host=host'.*'host=metric\.host'"):
+        read(tmp_path, *LABELLED)
+    by_label = read(tmp_path, *LABELLED, columns={"host": "metric.host"})
+    assert series(by_label) == [("web01", "cpu1", 22.5), ("db01", "cpu1", 97)]
+    by_column = read(tmp_path, *LABELLED, columns={"host": "host"})
+    assert "'metric.host' varies within" in loud(by_column)
+
+
+def test_a_label_that_says_the_same_as_the_column_is_no_other_column(tmp_path: Path) -> None:
+    rows = [row.replace("collector1", ("web01", "db01")[at]) for at, row in enumerate(LABELLED[1:])]
+    found = read(tmp_path, LABELLED[0], *rows)
+    assert [host for host, _, _ in series(found)] == ["web01", "db01"] and not loud(found)
+
+
+def test_any_label_that_differs_stays_in_sight(tmp_path: Path) -> None:
+    rows = [f'{T0},5,a,all,"c{{core=""0""}}"', f'{T0},9,a,all,"c{{core=""1""}}"']
+    header = "time,value,host,core,metric"
+    with pytest.raises(ReadingsError, match=r"'cpu=metric\.core'"):
+        read(tmp_path, header, *rows)
+    apart = read(tmp_path, header, *rows, columns={"cpu": "metric.core"})
+    assert series(apart) == [("a", "0", 5), ("a", "1", 9)]
+    other = [row.replace("core", "rack") for row in rows]
+    header = header.replace("core", "rack")
+    with pytest.raises(ReadingsError, match="'cpu=series'"):
+        read(tmp_path, header, *other)
+    for column in ("series", "metric.rack"):
+        assert len(series(read(tmp_path, header, *other, columns={"cpu": column}))) == 2
+
+
+def test_a_label_can_be_said_as_a_column_can(tmp_path: Path) -> None:
+    rows = [f'{T0},5,"c{{host=""a"",shard=""{at}""}}"' for at in range(2)]
+    with pytest.raises(ReadingsError, match="--columns 'cpu=shard'"):
+        read(tmp_path, "time,value,metric", *rows)
+    found = read(tmp_path, "time,value,metric", *rows, columns={"cpu": "shard"})
+    assert series(found) == [("a", "0", 5), ("a", "1", 5)]
+    assert (
+        len(read(tmp_path, "time,value,metric", *rows, columns={"ignore": "shard"}).readings) == 2
+    )
+    with pytest.raises(ReadingsError, match="no column 'rack'"):
+        read(tmp_path, "time,value,metric", *rows, columns={"cpu": "rack"})
