@@ -117,6 +117,7 @@ def read_csv(
     if not len(readings):
         raise _nothing(layout, rejected)
     reader.remarks += _partly(layout, reader.reasons, len(readings) + len(rejected))
+    reader.remarks += reader.beyond()
     reader.remarks += _repeated(layout, reader, readings)
     ((last,),) = readings.ask("SELECT MAX(occurred_at) FROM rows")
     reader.remarks += unsure.ahead(layout, found, last)

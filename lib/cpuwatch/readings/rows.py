@@ -113,6 +113,10 @@ class Reader:
             raise RejectedError(f"{shorten(column)} {shown(text)} is not between 1970 and 2200")
         return occurred_at
 
+    def beyond(self) -> list[str]:
+        """What to say of values that are no percentage, once all readings were taken."""
+        return self._percent.beyond()
+
     def _ways(self) -> list[str]:
         """How values are read that could have been read in another way."""
         layout, clock, style = self._layout, self._clock, self._style

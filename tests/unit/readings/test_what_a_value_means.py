@@ -262,3 +262,40 @@ def test_who_says_the_column_is_still_told_of_fractions(
 def test_columns_of_series_that_hold_fractions_are_refused_with_that_remedy(tmp_path: Path) -> None:
     with pytest.raises(ReadingsError, match=r"'usage=\*', or 'ratio=\*' if they go from 0 to 1"):
         read(tmp_path, SERIES)
+
+
+# --- What is beyond 0 and 100 ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "said", "usage"),
+    [
+        ("time,host,usage", ["100.4", "-0.3", "50"], {}, [0, 50, 100]),
+        ("time,host,%idle", ["100.10", "-0.01", "50"], {}, [0, 50, 100]),
+        ("time,host,load", ["1.004", "-0.003", "0.5"], {"ratio": "load"}, [0, 50, 100]),
+    ],
+)
+def test_what_was_rounded_beyond_an_end_is_taken_for_it(
+    tmp_path: Path, header: str, values: list[str], said: dict[str, str], usage: list[float]
+) -> None:
+    rows = [f"{START + at},web01,{value}" for at, value in enumerate(values)]
+    found = read(tmp_path, "\n".join([header, *rows]), columns=said)
+    assert usages(found) == usage and not len(found.rejected) and not loud(found)
+    assert any(one.startswith("2 values are beyond 0% or 100%") for one in found.use.remarks)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("380", "4 values are over 100, up to 380"), ("121", "up to 121"), ("-1", "4 values are below "
+      "0, down to -1")],
+)  # fmt: skip
+def test_what_is_no_percentage_is_a_loud_word(tmp_path: Path, value: str, words: str) -> None:
+    rows = [f"{START + at},web01,{value if at % 10 == 3 else 90}" for at in range(40)]
+    found = read(tmp_path, "\n".join(["time,host,usage", *rows]))
+    assert usages(found) == [90] and len(found.rejected) == 4
+    assert words in loud(found)
+
+
+def test_a_fraction_that_is_none_is_a_loud_word(tmp_path: Path) -> None:
+    content = f"time,load\n{START},0.5\n{START + 1},3.8\n"
+    assert "over 1, up to 3.8" in loud(read(tmp_path, content, columns={"ratio": "load"}))
