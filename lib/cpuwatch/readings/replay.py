@@ -119,7 +119,8 @@ def read_csv(
     reader.remarks += _partly(layout, reader.reasons, len(readings) + len(rejected))
     reader.remarks += reader.beyond()
     reader.remarks += _repeated(layout, reader, readings)
-    ((last,),) = readings.ask("SELECT MAX(occurred_at) FROM rows")
+    ((first, last),) = readings.ask("SELECT MIN(occurred_at), MAX(occurred_at) FROM rows")
+    reader.remarks += unsure.long_ago(layout, found, first)
     reader.remarks += unsure.ahead(layout, found, last)
     return CsvReadings(readings, rejected, use_of(layout, reader.remarks))
 

@@ -11,7 +11,7 @@ from cpuwatch.readings.dates import CERTAIN, COMPACT, DAY_MS, ORDERS, SHORT
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
-from cpuwatch.readings.times import Clock
+from cpuwatch.readings.times import UNITS, Clock
 from cpuwatch.words import iso, shorten, shown
 
 #: What says that times are not UTC.
@@ -70,6 +70,28 @@ def ahead(layout: Layout, found: Survey, last: int) -> list[str]:
             f" {'; if '.join(others)}: export them as ISO 8601."
         ]
     return [f"{remark}: if that is wrong, mend the times, or the clock that they are from."]
+
+
+def long_ago(layout: Layout, found: Survey, first: int) -> list[str]:
+    """What to say of readings from before 2000, which hardly any file has.
+
+    Parameters
+    ----------
+    layout, found
+        Of the file.
+    first
+        When the first of its readings was, in epoch milliseconds.
+    """
+    if first >= _LONG_AGO_MS:
+        return []
+    remark = f"Attention: the first reading is of {_moment(first)}, before the year 2000"
+    if not found.clock.reads_unix or not found.clock.numbers:
+        return [f"{remark}: if that is wrong, mend the times, or the clock that they are from."]
+    name, unit = shorten(layout.roles.names[layout.roles.time]), UNITS[found.clock.unit][0]
+    return [
+        f"{remark}: the numbers in {name} are taken for {unit} since 1970. If they count from"
+        " another moment, or are dates without marks, export them as ISO 8601."
+    ]
 
 
 def _moment(ms: int) -> str:

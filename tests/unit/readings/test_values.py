@@ -84,6 +84,22 @@ def test_times_that_are_yet_to_come(tmp_path: Path, text: str, words: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "moment", "words"),
+    [
+        ("260105090000", "1978-03-30T11:24:50Z", "time are taken for milliseconds since 1970"),
+        ("789296400", "1995-01-05T09:00:00Z", "taken for seconds since 1970"),
+        ("123456789012345", "1973-11-29T21:33:09", "taken for microseconds since 1970"),
+        ("1999-12-31T23:59:59Z", "1999-12-31T23:59:59Z", "before the year 2000: if that is wrong"),
+        ("2000-01-01", "", ""),
+    ],
+)
+def test_times_of_long_ago(tmp_path: Path, text: str, moment: str, words: str) -> None:
+    remarks = said(read(tmp_path, ["time,value", f"{text},5"]))
+    assert words in remarks and moment in remarks
+    assert ("Attention: the first reading is of" in remarks) == bool(words)
+
+
+@pytest.mark.parametrize(
     ("delimiter", "texts", "usage", "words"),
     [
         (";", ["80,5", "81", "0,25"], [80.5, 81, 0.25], "comma"),
