@@ -26,7 +26,15 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings.numbers import Style, has_comma, percentage
-from cpuwatch.readings.table import Head, RejectedError, Text, has_width, header_names, split
+from cpuwatch.readings.table import (
+    Head,
+    RejectedError,
+    Text,
+    has_width,
+    header_names,
+    split,
+    splits_number,
+)
 from cpuwatch.settings import DATA, settings
 from cpuwatch.stack import claims, failures, postgres
 from cpuwatch.words import shown
@@ -149,7 +157,7 @@ def load_and_tell(path: Path = FILE) -> tuple[dict[str, float], list[str]]:
     head, delimiter, names = _header(text)
     host, top = names.index("hostname"), names.index("allowed_top")
     rows = [
-        (number, _fields(text, number, line, delimiter, names))
+        (number, _fields(text, number, line, head, delimiter, names))
         for number, line in text.lines(head.line)
     ]
     text.refuse_changed()
@@ -183,13 +191,17 @@ def _header(text: Text) -> tuple[Head, str, list[str]]:
     )
 
 
-def _fields(text: Text, number: int, line: str, delimiter: str, names: list[str]) -> list[str]:
+def _fields(
+    text: Text, number: int, line: str, head: Head, delimiter: str, names: list[str]
+) -> list[str]:
     try:
         text.refuse_damaged(line)
         fields = split(line, delimiter)
     except RejectedError as reason:
         raise CpuwatchError(f"{text.path}, line {number}: {reason}; mend that line.") from None
-    if not has_width(fields, len(names)):
+    top = names.index("allowed_top")
+    width = has_width(fields, len(names))
+    if not width or splits_number(fields, head.text, delimiter, top):
         comma = len(fields) > len(names) and delimiter == ","
         hint = ", perhaps by a decimal comma: write a decimal point there" if comma else ""
         raise CpuwatchError(

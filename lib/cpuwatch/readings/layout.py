@@ -18,6 +18,7 @@ from cpuwatch.readings.table import (
     has_width,
     header_names,
     split,
+    splits_number,
 )
 
 #: Influx' lines about the columns that follow.
@@ -79,6 +80,8 @@ class Layout:
         for number, line in _body(self.text, self.head):
             try:
                 fields = _fields(self.text, line, self.delimiter, self.names)
+                if len(fields) > len(self.names):
+                    self._refuse_split(fields)
                 if self.joined is not None:
                     fields = self.joined.fields(fields)
             except RejectedError as reason:
@@ -92,6 +95,16 @@ class Layout:
                     yield number, line, its, origin
                 else:
                     self._leave_out(its)
+
+    def _refuse_split(self, fields: list[str]) -> None:
+        """Raise RejectedError if a decimal comma may have made two fields of a usage."""
+        usages = [self.roles.value]
+        if self.shape.series:
+            usages = [at for at in range(len(self.names)) if at != self.time_place]
+        if any(splits_number(fields, self.head.text, self.delimiter, at) for at in usages):
+            raise RejectedError(
+                f"row has {len(fields)} columns, not {len(self.names)}, and perhaps a decimal comma"
+            )
 
     def is_wanted(self, fields: list[str]) -> bool:
         """Whether a row of these fields is one that was asked for."""

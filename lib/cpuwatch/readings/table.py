@@ -273,6 +273,25 @@ def header_names(line: str, delimiter: str) -> list[str] | None:
     return names or None
 
 
+def splits_number(fields: list[str], header: str, delimiter: str, at: int) -> bool:
+    """Whether a number and the field after it may be one, which has a decimal comma.
+
+    Parameters
+    ----------
+    fields
+        Of a row that has at least as many as the header names.
+    header
+        The header's line: as it ends with a delimiter, so may the row.
+    delimiter
+        What stands between fields.
+    at
+        The number's place.
+    """
+    if delimiter != "," or at + 1 >= len(fields) or len(fields) <= header.count(delimiter) + 1:
+        return False
+    return fields[at].strip().lstrip("+-").isdigit() and fields[at + 1].strip().isdigit()
+
+
 def has_width(fields: list[str], wanted: int) -> bool:
     """Whether a row has as many fields as its header; empty ones may follow."""
     return len(fields) == wanted or (

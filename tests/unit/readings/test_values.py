@@ -179,6 +179,31 @@ def test_a_column_that_is_read_in_part_is_a_loud_word(tmp_path: Path) -> None:
     assert few.use.remarks == []
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "read_as"),
+    [
+        ("time,host,value,note", "web01,22,5,", None),
+        ("time,host,value,note", "web01,22,5,,", None),
+        ("time,host,value,note", "web01,22,x,", 22),
+        ("time,host,value,note,", "web01,22,5,", 22),
+        ("time,host,value,note", "web01,22,5", 22),
+        ("time,host,value", "web01,22,", 22),
+        ("time,host,core,value", "web01,0,22,", 22),
+        ("time,web01,db01", "22,5,", None),
+        ("time,web01,db01", "22,,", 22),
+    ],
+)
+def test_a_decimal_comma_before_a_delimiter_at_the_end_is_no_whole_number(
+    tmp_path: Path, header: str, row: str, read_as: float | None
+) -> None:
+    lines = [header, f"{MOMENT},{row}"]
+    if read_as is None:
+        with pytest.raises(ReadingsError, match="perhaps a decimal comma; .*semi"):
+            read(tmp_path, lines)
+    else:
+        assert read(tmp_path, lines).readings.table()["usage"].tolist() == [read_as]
+
+
 def test_a_row_for_each_decimal_comma_is_refused_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ReadingsError, match="decimal comma"):
         read(tmp_path, ["time,value", f"{MOMENT},80,5", f"{MOMENT + 1},81,5"])
