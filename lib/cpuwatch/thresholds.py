@@ -30,6 +30,7 @@ from cpuwatch.readings.table import (
     Head,
     RejectedError,
     Text,
+    bare,
     has_width,
     header_names,
     split,
@@ -166,9 +167,9 @@ def load_and_tell(path: Path = FILE) -> tuple[dict[str, float], list[str]]:
         style.see(fields[top].strip())
     found: dict[str, float] = {}
     for number, fields in rows:
-        name = fields[host]
-        if not name.strip() or name in found:
-            what = f"names {shown(name)} a second time" if name.strip() else "names no host"
+        name = bare(fields[host])
+        if not name or name in found:
+            what = f"names {shown(name)} a second time" if name else "names no host"
             raise CpuwatchError(f"{path}, line {number}, {what}: mend that line.")
         found[name] = _percentage(fields[top].strip(), style, path, number)
     said = [f"A comma in {path.name} is the decimal mark."] if style.comma else []
@@ -177,6 +178,8 @@ def load_and_tell(path: Path = FILE) -> tuple[dict[str, float], list[str]]:
             f"Attention: all thresholds in {path.name} are from {style.lowest:g} to"
             f" {style.highest:g}: they are taken for percent."
         )
+    if not found:
+        said.append(f"Attention: {path.name} holds no threshold: add lines below its header.")
     return found, said
 
 
@@ -185,15 +188,29 @@ def _header(text: Text) -> tuple[Head, str, list[str]]:
         for delimiter in head.delimiters:
             names = [one.lower() for one in header_names(head.text, delimiter) or []]
             if {"hostname", "allowed_top"} <= set(names):
+                _refuse_twice(text, names)
                 return head, delimiter, names
     raise CpuwatchError(
         f"{text.path} is no file of thresholds: its first line has to be 'hostname,allowed_top'."
     )
 
 
+def _refuse_twice(text: Text, names: list[str]) -> None:
+    for name in ("hostname", "allowed_top"):
+        if names.count(name) > 1:
+            raise CpuwatchError(
+                f"{text.path} has more than one column '{name}': leave out all but one."
+            )
+
+
 def _fields(
     text: Text, number: int, line: str, head: Head, delimiter: str, names: list[str]
 ) -> list[str]:
+    if line.lstrip().startswith("#"):
+        raise CpuwatchError(
+            f"{text.path}, line {number}, begins with '#', which makes no remark of a line below"
+            " the header: delete that line."
+        )
     try:
         text.refuse_damaged(line)
         fields = split(line, delimiter)

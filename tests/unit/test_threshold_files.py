@@ -84,6 +84,38 @@ def test_a_decimal_comma_before_another_column_is_named(tmp_path: Path) -> None:
         thresholds.load(path)
 
 
+@pytest.mark.parametrize("name", [" web01", "web01\u00a0", "web01\u200b", "\ufeffweb01 "])
+def test_what_nobody_sees_around_a_host_is_none_of_its_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text(f"hostname,allowed_top\ndb01,90\n{name},83.5\n")
+    assert thresholds.load(path) == WANTED
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("hostname,allowed_top\n# db01,70\n", "line 2, begins with '#'"),
+        ("# limits\nhostname,allowed_top\nweb01,80\n# databases\n", "line 4, begins with '#'"),
+        ("hostname,allowed_top,allowed_top\nweb01,80,70\n", "more than one column 'allowed_top'"),
+        ("hostname,Hostname,allowed_top\nweb01,db01,70\n", "more than one column 'hostname'"),
+    ],
+)
+def test_what_may_be_no_host_or_two_limits_is_refused(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text(content)
+    with pytest.raises(CpuwatchError, match=sentence):
+        thresholds.load(path)
+
+
+def test_a_file_without_a_threshold_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text("hostname,allowed_top\n")
+    found, said = thresholds.load_and_tell(path)
+    assert found == {} and said[0].startswith("Attention: limits.csv holds no threshold")
+
+
 def test_fractions_of_one_are_told(tmp_path: Path) -> None:
     path = tmp_path / "limits.csv"
     path.write_text("hostname,allowed_top\nweb01,0.8\n")

@@ -16,6 +16,7 @@ from cpuwatch.readings.layout import Layout, body_fields
 from cpuwatch.readings.numbers import Style, percentage
 from cpuwatch.readings.table import CsvError, Head, RejectedError, Text, header_names
 from cpuwatch.readings.times import is_number, is_time
+from cpuwatch.words import shorten
 
 #: So many rows are looked at to tell whether columns are series.
 _SAMPLE = 50
@@ -122,6 +123,7 @@ def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked
     joined = _joined(text, head, delimiter, names, said)
     if isinstance(joined, CsvError):
         raise joined
+    header = names
     names, said = (names if joined is None else joined.names), after(said, joined)
     shape = labelled(
         text.path, names, said, lambda: body_fields(text, head, delimiter, names, joined)
@@ -130,9 +132,8 @@ def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked
         return None
     roles = columns.resolve(text.path, shape.names, said)
     assert isinstance(roles, Roles), "labels only add columns"
-    return _unless_label(
-        Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
-    )
+    made = Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
+    return _unless_label(_tell_unnamed(made, header))
 
 
 def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
@@ -143,6 +144,7 @@ def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked)
         return None
     found = _joined(text, head, delimiter, names, said)
     joined = None if isinstance(found, CsvError) else found
+    header = names
     names, said = (names if joined is None else joined.names), after(said, joined)
     shape = shapes.wide(
         names, said, lambda: islice(body_fields(text, head, delimiter, names, joined), _SAMPLE)
@@ -158,7 +160,55 @@ def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked)
         if _reads(made):
             raise found
         return None
+    if _reads(made):
+        _refuse_unclear(made, header)
     return _unless_label(made)
+
+
+def _refuse_unclear(layout: Layout, header: list[str]) -> None:
+    """Raise CsvError if two columns are the same series, or one that holds something has no name.
+
+    Parameters
+    ----------
+    layout
+        With a column a series.
+    header
+        The names of all columns, before some became one.
+    """
+    path, series = layout.text.path, layout.shape.series
+    twice = [name for name in series if layout.names.count(name) > 1]
+    tails = [tuple(its) for its in series.values()]
+    twice += [name for name, its in zip(series, tails, strict=True) if tails.count(its) > 1]
+    if twice:
+        raise CsvError(
+            f"{path} has more than one column of the series '{shorten(twice[0])}': give each a name"
+            " of its own, or leave one out."
+        )
+    held = _unnamed(layout, header)
+    if held and held[-1] > 0:  # a table's first column may count its rows
+        raise CsvError(
+            f"{path}: its column {held[-1] + 1} has no name, and holds values: give it one, or"
+            " leave it out."
+        )
+
+
+def _unnamed(layout: Layout, header: list[str]) -> list[int]:
+    """The places of columns that have no name, and hold something."""
+    nameless = [at for at, name in enumerate(header) if not name]
+    if not nameless:
+        return []
+    rows = islice(body_fields(layout.text, layout.head, layout.delimiter, layout.names), _SAMPLE)
+    return sorted({at for row in rows for at in nameless if row[at].strip()})
+
+
+def _tell_unnamed(layout: Layout, header: list[str]) -> Layout:
+    """The same layout, which says that it does not look at columns without a name."""
+    held = _unnamed(layout, header)
+    if not held:
+        return layout
+    places = " and ".join(f"column {at + 1}" for at in held)
+    remark = f"Not looked at: {places}, without a name."
+    return replace(layout, shape=replace(layout.shape, said=(*layout.shape.said, remark)))
 
 
 def _unless_label(layout: Layout) -> Layout | None:

@@ -15,6 +15,7 @@ from cpuwatch.readings.table import (
     Head,
     RejectedError,
     Text,
+    bare,
     has_width,
     header_names,
     split,
@@ -108,14 +109,14 @@ class Layout:
 
     def is_wanted(self, fields: list[str]) -> bool:
         """Whether a row of these fields is one that was asked for."""
-        return all(fields[at].strip() in values for at, values in self.where.items())
+        return all(bare(fields[at].strip()) in values for at, values in self.where.items())
 
     def _leave_out(self, fields: list[str]) -> None:
         self.left_out += 1
         for at in self.where:
             values = self.others.setdefault(at, set())
             if len(values) < _MOST_VALUES:
-                values.add(fields[at].strip())
+                values.add(bare(fields[at].strip()))
 
     @property
     def time_place(self) -> int:

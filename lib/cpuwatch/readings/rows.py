@@ -15,7 +15,7 @@ from cpuwatch.readings.percent import Percent
 from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
 from cpuwatch.readings.repeats import Repeats
 from cpuwatch.readings.survey import Survey
-from cpuwatch.readings.table import RejectedError, readable
+from cpuwatch.readings.table import RejectedError, bare, readable
 from cpuwatch.readings.times import UNITS
 from cpuwatch.spool import Spool
 from cpuwatch.words import cut, shorten, shown
@@ -140,8 +140,8 @@ class Reader:
 
 
 def _name(fields: list[str], names: list[str], at: int) -> str:
-    text = fields[at]
-    if not text.strip():
+    text = bare(fields[at])
+    if not text:
         raise RejectedError(f"{shorten(names[at])} '' is empty")
     return text
 

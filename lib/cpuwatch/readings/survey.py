@@ -9,7 +9,7 @@ from cpuwatch.readings.columns import Roles
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import Style
 from cpuwatch.readings.other import MOST, Other
-from cpuwatch.readings.table import RejectedError
+from cpuwatch.readings.table import RejectedError, bare
 from cpuwatch.readings.times import Clock
 from cpuwatch.readings.writing import Writing
 
@@ -92,7 +92,7 @@ def look(
         see_value(fields[value].strip())
         for at, names in named:
             if fields[at] not in names and len(names) < MOST:
-                names.add(fields[at])
+                names.add(bare(fields[at]))
         for at in found.rivals:
             if fields[at].strip() != fields[value].strip():
                 found.rivals[at] = True
@@ -108,12 +108,12 @@ def look(
 def _see_measures(found: Survey, fields: list[str]) -> None:
     for at, values in found.measures.items():
         if len(values) < MOST:
-            values[fields[at].strip()] = None
+            values[bare(fields[at].strip())] = None
 
 
 def _see_others(found: Survey, roles: Roles, fields: list[str]) -> None:
-    host = "" if roles.host is None else fields[roles.host]
-    cpu = "" if roles.cpu is None else fields[roles.cpu]
+    host = "" if roles.host is None else bare(fields[roles.host])
+    cpu = "" if roles.cpu is None else bare(fields[roles.cpu])
     series = hash((host, cpu))
     for at, other in found.others.items():
         other.see(series, fields[at].strip())

@@ -40,6 +40,9 @@ _OTHERS = (
     (b"\x28\xb5\x2f\xfd", "is compressed by zstd: unpack it, or compress it by gzip."),
     (b"SQLite format 3\0", "is an SQLite database: export the table as CSV."),
 )
+#: What may stand around a name and is not seen.
+_UNSEEN = " \t\u00a0\u202f\u2007\u3000\ufeff\u200b\u200c\u200d\u2060"
+
 _ZIP = b"PK\x03\x04"
 _SHEETS = (".xlsx", ".xlsm", ".ods")
 
@@ -247,6 +250,11 @@ def readable(text: str) -> str:
     return DAMAGED.sub("\ufffd", text)
 
 
+def bare(name: str) -> str:
+    """A name without what nobody sees around it: blanks, hard blanks, marks without a width."""
+    return name.strip(_UNSEEN)
+
+
 def split(line: str, delimiter: str) -> list[str]:
     """The fields of a line; raises RejectedError if its quotes are wrong."""
     if '"' not in line:
@@ -265,7 +273,7 @@ def split(line: str, delimiter: str) -> list[str]:
 def header_names(line: str, delimiter: str) -> list[str] | None:
     """The columns that a header names, without blanks around them; None if it names none."""
     try:
-        names = [name.strip() for name in split(line, delimiter)]
+        names = [bare(name.strip()) for name in split(line, delimiter)]
     except RejectedError:
         return None
     while names and not names[-1]:

@@ -135,7 +135,7 @@ def test_host_names_are_kept_as_they_are(tmp_path: Path) -> None:
     lines = [f"1000,{name},5" for name in names]
     found = read(tmp_path, "\n".join(["time,host,usage", *lines]))
     assert found.readings["hostname"].tolist() == [
-        "a,b", 'say "hi"', "日本-1", " padded ", "0012", "nan", "$x_1$",
+        "a,b", 'say "hi"', "日本-1", "padded", "0012", "nan", "$x_1$",
     ]  # fmt: skip
 
 

@@ -194,6 +194,46 @@ def test_what_names_no_series_refuses_no_file(tmp_path: Path, content: str) -> N
     assert len(found.readings) + len(found.rejected) == content.count("\n") - 1
 
 
+@pytest.mark.parametrize("around", [" ", "\t", "\u00a0", "\u200b", "\ufeff", " \u2060"])
+def test_what_nobody_sees_around_a_name_makes_no_other_host(tmp_path: Path, around: str) -> None:
+    content = rows(
+        f"time,{around}host,{around}cpu{around},value",
+        f"{FIRST},{around}a,0{around},20",
+        f"{FIRST},a{around},{around}1,90",
+    )
+    assert series(read(tmp_path, content)) == {("a", "0"): 20, ("a", "1"): 90}
+    assert len(read(tmp_path, content, where={"host": "a"}).readings) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "words"),
+    [
+        ("Time,web01,web01", "20,97", "more than one column of the series 'web01'"),
+        ('Time,"c{host=""a"",x=""1""}","c{x=""1"", host=""a""}"', "20,97", "more than one column"),
+        ("Time,web01,,db01", "20,97,30", "its column 3 has no name"),
+    ],
+)
+def test_columns_of_series_that_are_not_told_apart_are_refused(
+    tmp_path: Path, header: str, row: str, words: str
+) -> None:
+    with pytest.raises(ReadingsError, match=words):
+        read(tmp_path, rows(header, f"{FIRST},{row}"))
+
+
+@pytest.mark.parametrize(
+    ("header", "row"), [(",Time,web01,db01", f"0,{FIRST},20,30"), ("Time,web01,,", f"{FIRST},20,,")]
+)
+def test_a_column_without_a_name_that_says_nothing_is_none(
+    tmp_path: Path, header: str, row: str
+) -> None:
+    assert ("web01", "cpu1") in series(read(tmp_path, rows(header, row)))
+
+
+def test_a_column_without_a_name_is_told(tmp_path: Path) -> None:
+    found = read(tmp_path, rows(",time,host,value", f"0,{FIRST},a,20", f"1,{FIRST},b,20"))
+    assert found.use.remarks == ["Not looked at: column 1, without a name."]
+
+
 def test_moments_that_come_again_are_told(tmp_path: Path) -> None:
     found = read(tmp_path, rows("time,host,value", f"{FIRST},a,20", f"{FIRST},a,90"))
     assert any("1 moment comes more than once" in one for one in found.use.remarks)

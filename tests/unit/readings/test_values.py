@@ -198,7 +198,7 @@ def test_a_decimal_comma_before_a_delimiter_at_the_end_is_no_whole_number(
 ) -> None:
     lines = [header, f"{MOMENT},{row}"]
     if read_as is None:
-        with pytest.raises(ReadingsError, match="perhaps a decimal comma; .*semi"):
+        with pytest.raises(ReadingsError, match=r"perhaps a decimal comma; .*semi"):
             read(tmp_path, lines)
     else:
         assert read(tmp_path, lines).readings.table()["usage"].tolist() == [read_as]
