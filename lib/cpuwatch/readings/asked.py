@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cpuwatch.readings.dates import ORDERS
 from cpuwatch.readings.table import CsvError
-from cpuwatch.words import shorten
+from cpuwatch.words import shorten, shown
 
 #: What people can say a column is, and how often.
 _SAYABLE = (
@@ -104,22 +104,28 @@ def asked(
     """
     said: dict[str, str] = {}
     ignored: tuple[str, ...] = ()
-    for what, name in (columns or {}).items():
-        if what == "ignore":
-            ignored = _several(name)
-        elif what in _SAYABLE and isinstance(name, str):
-            said[what] = name
-        else:
+    for what, name in _mapping("columns", columns).items():
+        if what not in _SAYABLE:
             raise CsvError(
                 f"columns says what {shorten(str(what))} is: it can say {', '.join(_SAYABLE)}."
             )
+        names = _several("columns", what, name)
+        if what == "ignore":
+            ignored = names
+        elif len(names) == 1 and not isinstance(name, (list, tuple)):
+            said[what] = names[0]
+        else:
+            raise CsvError(f"columns says several columns for {what}: say one.")
     ways = [what for what in ("usage", "idle", "ratio") if what in said]
     one = {said[what].lower() for what in ways}
     # A fraction of what was idle, or of what was not, is one column.
     if len(ways) > 1 and (len(one) > 1 or set(ways) >= {"usage", "idle"}):
         raise CsvError(f"Columns say usage in {len(ways)} ways, {' and '.join(ways)}: say one.")
     order = _order(said)
-    wanted = {key: _several(value) for key, value in (where or {}).items()}
+    wanted = {
+        _scalar("where", "a column", key): _several("where", key, value)
+        for key, value in _mapping("where", where).items()
+    }
     return Asked(said, ignored, wanted, order)
 
 
@@ -142,5 +148,27 @@ def _order(said: dict[str, str]) -> str | None:
     return orders[0]
 
 
-def _several(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _mapping(
+    name: str, value: Mapping[str, str | Sequence[str]] | None
+) -> Mapping[str, str | Sequence[str]]:
+    if value is None or isinstance(value, Mapping):
+        return value or {}
+    raise CsvError(
+        f"{name} is {shown(value)}, and has to be a mapping, such as {{'host': 'Series'}}:"
+        f" parse_{name} makes one of texts."
+    )
+
+
+def _several(name: str, key: object, value: object) -> tuple[str, ...]:
+    """The texts that are said, one or several; numbers are taken for theirs."""
+    if isinstance(value, (list, tuple, set, frozenset)) and value:
+        return tuple(_scalar(name, key, one) for one in value)
+    return (_scalar(name, key, value),)
+
+
+def _scalar(name: str, key: object, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)):
+        return str(value)
+    raise CsvError(f"{name} says {shown(value)} for {shown(key)}: say a text, or a list of texts.")
