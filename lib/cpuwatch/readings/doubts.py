@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cpuwatch.readings import meaning, shapes
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import ALL_OTHERS, listed
+from cpuwatch.readings.columns import ALL_OTHERS, fold, listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.other import is_id
 from cpuwatch.readings.survey import Survey
@@ -15,6 +15,10 @@ from cpuwatch.words import shorten
 
 #: So few readings prove nothing about what they are a fraction of.
 _FEW = 31
+
+
+#: Columns of these names may say what was measured, or what the hosts are.
+_ATTRIBUTES = ("type", "state", "name", "plugin")
 
 
 def choose(layout: Layout, found: Survey) -> dict[int, tuple[str, ...]]:
@@ -29,6 +33,8 @@ def choose(layout: Layout, found: Survey) -> dict[int, tuple[str, ...]]:
     mixed: dict[int, list[str]] = {}
     for at, values in found.measures.items():
         named = list(values)
+        if _is_attribute(layout.roles.names[at], named) and not found.varying[at].found:
+            continue
         if at in layout.where or (len(named) < 2 and layout.roles.names[at] != "counter"):
             if len(layout.where.get(at, ())) > 1 and len(named) > 1:
                 mixed[at] = named
@@ -56,10 +62,26 @@ def _mixed(layout: Layout, mixed: Mapping[int, list[str]]) -> CsvError:
             f" If its values are hosts, say --columns 'host={shorten(names[next(iter(mixed))])}'."
         )
     )
+    attributes = [at for at, values in mixed.items() if _is_attribute(names[at], values)]
+    ignore = ",".join(f"ignore={shorten(names[at])}" for at in attributes)
+    if len(attributes) == len(mixed):
+        return CsvError(
+            f"{layout.text.path} may hold rows of different things: {what}. If these are not, and"
+            f" all rows are of a CPU's usage, say --columns '{ignore}'; if they are, say which are"
+            f" wanted, such as by {wanted}.{host}"
+        )
+    more = f" --columns '{ignore}' says that the rows are of the same thing." if ignore else ""
     return CsvError(
         f"{layout.text.path} holds rows of different things, which no average may mix: {what}."
-        f" Say which are wanted, such as by {wanted}.{host}"
+        f" Say which are wanted, such as by {wanted}.{more}{host}"
     )
+
+
+def _is_attribute(name: str, values: list[str]) -> bool:
+    """Whether a column says of a host what it is or how it does, and not what was measured."""
+    if fold(name) not in _ATTRIBUTES:
+        return False
+    return not any(shapes.THINGS & set(meaning.words_of(value)) for value in values)
 
 
 def _seen(value: str) -> str:

@@ -24,7 +24,7 @@ _CPU_COUNTERS = (
 
 #: Words that name a measured thing, and hardly a host. One of them in the name of a column, and
 #: it is not certain that each column is a host's.
-_THINGS = PARTS | frozenset(
+THINGS = PARTS | frozenset(
     (
         "cpu", "core", "usage", "utilization", "percent", "pct", "idle", "value", "metric", "load",
         "mem", "memory", "ram", "swap", "disk", "sda", "net", "network", "eth", "temp",
@@ -128,7 +128,7 @@ def _surely_series(
     names: list[str], others: list[int], sample: Callable[[], Iterator[list[str]]]
 ) -> bool:
     """Whether each of these columns is a host's, by its name or by what it holds."""
-    if not others or any(_THINGS & set(_WORDS.split(names[at].lower())) for at in others):
+    if not others or any(THINGS & set(_WORDS.split(names[at].lower())) for at in others):
         return False
     if all(_HOSTLIKE.fullmatch(names[at]) for at in others):
         return True

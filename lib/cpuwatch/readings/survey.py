@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cpuwatch.readings.columns import Roles
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import Style
-from cpuwatch.readings.other import MOST, Other
+from cpuwatch.readings.other import MOST, Other, Varying
 from cpuwatch.readings.table import RejectedError, bare
 from cpuwatch.readings.times import Clock
 from cpuwatch.readings.writing import Writing
@@ -26,6 +26,8 @@ class Survey:
         How times and usage are written.
     measures
         For the place of each column that says what was measured: its values.
+    varying
+        Whether such a column has two values for one host's CPU.
     others
         The columns that nothing is read from, by their places.
     hosts, cpus
@@ -39,6 +41,7 @@ class Survey:
     clock: Clock
     style: Style
     measures: dict[int, dict[str, None]]
+    varying: dict[int, Varying]
     others: dict[int, Other]
     hosts: set[str]
     cpus: set[str]
@@ -72,6 +75,7 @@ def look(
         Clock(layout.delimiter != ",", Writing(order), minutes or 0),
         Style(),
         {at: {} for at in roles.measures},
+        {at: Varying() for at in roles.measures},
         {at: Other() for at in roles.unused() if at not in ignored},
         set(),
         set(),
@@ -96,24 +100,21 @@ def look(
         for at in found.rivals:
             if fields[at].strip() != fields[value].strip():
                 found.rivals[at] = True
-        if found.measures:
-            _see_measures(found, fields)
-        if found.others:
-            _see_others(found, roles, fields)
+        if found.measures or found.others:
+            _see_columns(found, roles, fields)
     found.rows = rows
     found.clock.seen()
     return found
 
 
-def _see_measures(found: Survey, fields: list[str]) -> None:
-    for at, values in found.measures.items():
-        if len(values) < MOST:
-            values[bare(fields[at].strip())] = None
-
-
-def _see_others(found: Survey, roles: Roles, fields: list[str]) -> None:
+def _see_columns(found: Survey, roles: Roles, fields: list[str]) -> None:
     host = "" if roles.host is None else bare(fields[roles.host])
     cpu = "" if roles.cpu is None else bare(fields[roles.cpu])
     series = hash((host, cpu))
+    for at, values in found.measures.items():
+        value = bare(fields[at].strip())
+        found.varying[at].see(series, value)
+        if len(values) < MOST:
+            values[value] = None
     for at, other in found.others.items():
         other.see(series, fields[at].strip())

@@ -234,6 +234,41 @@ def test_a_column_without_a_name_is_told(tmp_path: Path) -> None:
     assert found.use.remarks == ["Not looked at: column 1, without a name."]
 
 
+def test_an_attribute_of_hosts_is_nothing_measured(tmp_path: Path) -> None:
+    content = rows("time,host,type,usage", f"{FIRST},a,m5.large,20", f"{FIRST},b,m5.xlarge,90")
+    assert series(read(tmp_path, content)) == {("a", "cpu1"): 20, ("b", "cpu1"): 90}
+    chosen = read(tmp_path, content, where={"type": ["m5.large", "m5.xlarge"]})
+    assert len(chosen.readings) == 2
+
+
+@pytest.mark.parametrize("column", ["state", "type"])
+def test_an_attribute_that_changes_can_be_ignored(tmp_path: Path, column: str) -> None:
+    content = rows(
+        f"time,host,{column},usage", f"{FIRST},a,OK,20", "2026-01-05T09:00:10Z,a,CRITICAL,90"
+    )
+    with pytest.raises(ReadingsError, match=f"say --columns 'ignore={column}'"):
+        read(tmp_path, content)
+    found = read(tmp_path, content, columns={"ignore": column})
+    assert len(found.readings) == 2 and not found.use.remarks
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("state", ["idle", "user"]),
+        ("type", ["cpu", "memory"]),
+        ("metric", ["a", "b"]),
+        ("unit", ["Percent", "Bytes"]),
+    ],
+)
+def test_what_was_measured_is_refused_even_if_each_host_has_one(
+    tmp_path: Path, column: str, values: list[str]
+) -> None:
+    lines = (f"{FIRST},h{at},{value},20" for at, value in enumerate(values))
+    with pytest.raises(ReadingsError, match="different things, which no average may mix"):
+        read(tmp_path, rows(f"time,host,{column},usage", *lines))
+
+
 def test_moments_that_come_again_are_told(tmp_path: Path) -> None:
     found = read(tmp_path, rows("time,host,value", f"{FIRST},a,20", f"{FIRST},a,90"))
     assert any("1 moment comes more than once" in one for one in found.use.remarks)
