@@ -11,7 +11,7 @@ from cpuwatch.readings.table import CsvError, Text, readable
 
 _HEADER = ["epoch", "value"]
 _FILE = re.compile(r"(cpu|percent)-([a-z_]+?)(?:-[0-9]{4}-[0-9]{2}-[0-9]{2})?(?:\.csv)?(?:\.gz)?")
-_FOLDER = re.compile(r"cpu(?:-([0-9]+))?")
+_FOLDER = re.compile(r"(?:aggregation-)?cpu(?:-([0-9]+))?(?:-(?:average|sum|min|max))?")
 
 
 @dataclass(frozen=True)

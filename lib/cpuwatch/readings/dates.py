@@ -33,8 +33,12 @@ _CLOCK = (
     r"(?:(?P=between)(?P<s>[0-9]{2})(?:[.,](?P<f>[0-9]+))?)?"
     r"(?: *(?P<half>[AaPp])\.? ?[Mm]\.?)?"
 )
-_ZONE = r" *(?:(?:UTC|GMT)?(?P<offset>[+-][0-9]{1,2}(?::?[0-9]{2})?)|(?P<utc>[Zz]|UTC|GMT))"
-_TAIL = rf"(?:(?:,? +|[Tt]){_CLOCK}(?:{_ZONE})?(?: \([^()]*\))?)?"
+# After an offset a zone's name adds nothing: Go and Java write it there.
+_ZONE = (
+    r" *(?:(?:UTC|GMT)?(?P<offset>[+-][0-9]{1,2}(?::?[0-9]{2})?)(?: [A-Z]{3,5})?"
+    r"|(?P<utc>[Zz]|UTC|GMT))(?:\[[A-Za-z0-9_+/-]+\])?"
+)
+_TAIL = rf"(?:(?:,? +(?:@ +)?|[Tt]){_CLOCK}(?:{_ZONE})?(?: \([^()]*\))?)?"
 _NUMERIC = re.compile(
     rf"(?P<a>[0-9]{{1,4}})(?P<mark>[./-])(?P<b>[0-9]{{1,2}})(?P=mark)(?P<c>[0-9]{{1,4}}){_TAIL}"
 )
@@ -54,6 +58,7 @@ _NAMES = tuple(
     )
 )
 _OFFSET = re.compile(r"([+-])([0-9]{1,2}):?([0-9]{2})?")
+_NAMED = re.compile(r"(.+?) ?((?<= )[A-Z]{2,5}|(?<= )[A-Z][a-z]+/[A-Za-z_/]+|\[[A-Za-z_/]+\])")
 _ONLY_CLOCK = re.compile(rf"{_CLOCK}(?:{_ZONE})?")
 _ONLY_ZONE = re.compile(_ZONE.removeprefix(" *"))
 
@@ -101,6 +106,8 @@ def day_ms(year: str, month: str, day: str) -> int | None:
 @lru_cache(maxsize=1024)  # many series have the same moment
 def written(text: str) -> Written | None:
     """What a text says that is a date with or without a time of day; None if it is none."""
+    if len(text) > LONGEST and text.endswith(")"):
+        text = text[: 2 * LONGEST].partition(" (")[0]  # a zone's long name, after its offset
     if len(text) > LONGEST:
         return None
     text = _plain_blanks(text)
@@ -210,6 +217,15 @@ def is_clock(text: str) -> bool:
     if len(text) > LONGEST or (":" not in text and text.count(".") < 2):
         return False  # 9.30 may be any number
     return _ONLY_CLOCK.fullmatch(_plain_blanks(text)) is not None
+
+
+def named_zone(text: str) -> str | None:
+    """The zone that a time names instead of an offset, as in `2026-01-05 09:00 CET`, or None."""
+    match = _NAMED.fullmatch(text) if len(text) <= 2 * LONGEST else None
+    if match is None or (its := written(match[1])) is None or not its.has_clock:
+        return None
+    zone = match[2].strip("[]")
+    return None if zone in ("AM", "PM") else zone
 
 
 def is_zone(text: str) -> bool:

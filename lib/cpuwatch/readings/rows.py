@@ -10,6 +10,7 @@ from cpuwatch.readings import busy, doubts, rivals, unsure
 from cpuwatch.readings.another import refuse_header
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import listed
+from cpuwatch.readings.dates import named_zone
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.percent import Percent
 from cpuwatch.readings.reading import END_OF_TIME, FIRST_TIME, PIPELINE_TIMES, wrong_names
@@ -108,7 +109,11 @@ class Reader:
             raise RejectedError(f"{shorten(column)} '' is empty")
         occurred_at = self._clock.ms(text)
         if occurred_at is None:
-            raise RejectedError(f"{shorten(column)} {shown(text)} is {self._clock.refusal}")
+            zone = named_zone(text)
+            why = f"is {self._clock.refusal}"
+            if zone is not None:
+                why = f"names the zone {shorten(zone)}, and an offset is wanted, such as +01:00"
+            raise RejectedError(f"{shorten(column)} {shown(text)} {why}")
         if not FIRST_TIME <= occurred_at < END_OF_TIME:
             raise RejectedError(f"{shorten(column)} {shown(text)} is not between 1970 and 2200")
         return occurred_at

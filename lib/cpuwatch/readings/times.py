@@ -99,6 +99,7 @@ class Clock:
     _lowest: list[float] = field(default_factory=lambda: [float("inf")] * len(UNITS))
     _highest: list[float] = field(default_factory=lambda: [float("-inf")] * len(UNITS))
     _rounded: dict[str, int] = field(default_factory=dict)
+    _finest: int = 99
 
     def see(self, text: str) -> None:
         """Look at one time, without blanks around it."""
@@ -123,7 +124,14 @@ class Clock:
             self.compact[len(bare)] += 1
         if found < DAYS_TO and may_be_day(found):
             self.days.see(bare, found)
-        if ("e" in bare or "E" in bare) and len(self._rounded) < 1000:
+        if "e" in bare or "E" in bare:
+            self._see_rounded(bare)
+
+    def _see_rounded(self, bare: str) -> None:
+        exponent = Decimal(bare).as_tuple().exponent
+        assert isinstance(exponent, int)
+        self._finest = min(self._finest, exponent)
+        if len(self._rounded) < 1000:
             self._rounded[bare] = self._rounded.get(bare, 0) + 1
 
     def seen(self) -> None:
@@ -199,14 +207,10 @@ class Clock:
 
     def rounded(self) -> str | None:
         """A time that a spreadsheet rounded, and that several rows have; None if there is none."""
-        to_ms = UNITS[self.unit][2]
-        for text, count in self._rounded.items():
-            exact = Decimal(text)
-            exponent = exact.as_tuple().exponent
-            assert isinstance(exponent, int)
-            if count > 1 and exact and Decimal(1).scaleb(exponent) * to_ms >= _COARSE_MS:
-                return text
-        return None
+        # Of a double that is exact the zeros at the end are left out: the finest one tells.
+        if not self._rounded or Decimal(1).scaleb(self._finest) * UNITS[self.unit][2] < _COARSE_MS:
+            return None
+        return next((text for text, n in self._rounded.items() if n > 1 and Decimal(text)), None)
 
     def _at(self, rank: int, below: bool) -> float:
         """A number near the one of this rank: within its unit's range, at the side that counts."""

@@ -64,8 +64,19 @@ NINE = "2026-01-05T09:00:00.000"
         ("Mon, 05 Jan 2026 09:00:00 GMT", NINE),
         ("Monday, January 5, 2026 9:00 AM", NINE),
         ("Mon Jan  5 09:00:00 UTC 2026", NINE),
-        ("Mon Jan 05 2026 10:00:00 GMT+0100 (Central European Standard Time)", None),
+        ("Mon Jan 05 2026 10:00:00 GMT+0100 (Central European Standard Time)", NINE),
         ("Mon Jan 05 2026 10:00:00 GMT+0100 (CET)", NINE),
+        (
+            "Mon Jul 06 2026 11:00:00 GMT+0200 (Central European Summer Time)",
+            "2026-07-06T09:00:00.000",
+        ),
+        ("Jan 5, 2026 @ 09:00:00.000", NINE),
+        ("2026-01-05 09:00:00 +0000 UTC", NINE),
+        ("2026-01-05 10:00:00.000000123 +0100 CET", NINE),
+        ("2026-01-05T10:00:00+01:00[Europe/Berlin]", NINE),
+        ("2026-01-05T09:00:00Z[UTC]", NINE),
+        ("2026-01-05T10:00:00[Europe/Berlin]", None),
+        ("2026-01-05 10:00:00 CET", None),
         ("05/Jan/2026:09:00:00 +0000", NINE),
         ("05-JAN-26 09.00.00.5 AM", "2026-01-05T09:00:00.500"),
         ("2026-Jan-05 09:00", NINE),
@@ -90,6 +101,29 @@ def test_a_date_is_read_by_itself_or_rejected(
             read(tmp_path, lines)
     else:
         assert moments(read(tmp_path, lines)) == [moment]
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("2026-01-05 10:00:00 CET", "CET"),
+        ("05.01.2026 10:00 EST", "EST"),
+        ("2026-01-05T10:00:00[Europe/Berlin]", "Europe/Berlin"),
+        ("2026-01-05 10:00 Europe/Berlin", "Europe/Berlin"),
+    ],
+)
+def test_a_zone_without_an_offset_is_named(tmp_path: Path, text: str, zone: str) -> None:
+    with pytest.raises(ReadingsError, match=f"names the zone {zone}, and an offset is wanted"):
+        read(tmp_path, ["time;value", f"{text};5"])
+
+
+def test_a_change_of_the_clock_loses_no_row(tmp_path: Path) -> None:
+    times = [
+        f"Sun Mar 29 2026 0{hour}:00:00 GMT+0{zone}00 (Central European {name} Time)"
+        for hour, zone, name in ((1, 1, "Standard"), (3, 2, "Summer"))
+    ]
+    found = read(tmp_path, ["time;value", *with_usage(times)])
+    assert moments(found) == ["2026-03-29T00:00:00.000", "2026-03-29T01:00:00.000"]
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,7 @@ def test_the_columns_that_were_used_are_told(tmp_path: Path) -> None:
     ("place", "said", "wanted"),
     [
         ("web01/cpu-3/percent-idle-2026-01-05", {}, {("web01", "3"): 3}),
+        ("web01/aggregation-cpu-average/percent-idle-2026-01-05", {}, {("web01", "all"): 3}),
         ("web01/cpu/percent-active-2026-01-05", {}, {("web01", "all"): 97}),
         ("cpu-idle", {"columns": {"idle": "value"}}, {("cpu-idle", "cpu1"): 3}),
         ("web01.csv", {}, {("web01", "cpu1"): 97}),

@@ -57,6 +57,7 @@ def test_the_median_decides_about_all_units(tmp_path: Path, common: int) -> None
         (["time,value", "1.76E+9,5", "1.76E+9,6"], True),
         (["time,value", "1.767603600E+12,5", "1.767603600E+12,6"], False),
         (["time,value", "1.767603600123E+12,5"], False),
+        (["time,value", "1.7676036E9,5", "1.7676036E9,6", "1.767603601E9,6"], False),
     ],
 )
 def test_times_that_a_spreadsheet_rounded(tmp_path: Path, lines: list[str], refused: bool) -> None:
