@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
-from cpuwatch.readings import columns, shapes, titles
+from cpuwatch.readings import columns, first_line, shapes, titles
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.collectd import named
 from cpuwatch.readings.columns import ALL_OTHERS, LABELS, Roles
@@ -41,12 +41,14 @@ def lay_out(text: Text, said: Asked) -> Layout:
     heads = list(text.heads())
     if not heads:
         raise CsvError(f"{text.path} is empty: give a CSV file with a header and readings.")
+    first_line.refuse_all_in_one(text.path, heads)
     found = _first(text, heads, said, _plain)
     if found is None:
         wide = _first(text, heads, said, _wide)
         found = wide if wide is not None and _reads(wide) else _below(text, heads, said) or wide
     if found is None:
         raise _refusal(text, heads, said)
+    first_line.refuse_headless(found)
     where = {
         columns.required(text.path, found.roles.names, name): values
         for name, values in said.where.items()
@@ -233,7 +235,7 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
     """Why no header is one: of all readings of them that with the fewest faults."""
     best: list[str] = []
     fewest = ["time", "value"]
-    line, ratio = heads[-1].line, False
+    line, ratio, mark = heads[-1].line, False, ","
     for head in [*heads, *titles.tables(text, heads[-1])]:
         for delimiter in head.delimiters:
             names = header_names(head.text, delimiter) or []
@@ -245,11 +247,13 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
             if len(missing) < len(fewest) or (
                 len(missing) == len(fewest) and len(names) > len(best)
             ):
-                best, fewest, line = names, missing, head.line
+                best, fewest, line, mark = names, missing, head.line, delimiter
                 ratio = _may_be_ratio(text, head, delimiter, names)
     for name in (*said.columns.values(), *said.ignored):
         if name != ALL_OTHERS:
             columns.required(text.path, best, name)
+    if best:
+        first_line.refuse_other(text.path, best, mark)
     first = next(number for number, _ in text.lines())
     return columns.without(text.path, best, fewest, None if line == first else line, ratio)
 

@@ -165,7 +165,7 @@ def _nothing(layout: Layout, rejected: Spool) -> ReadingsError:
         ((number, why),) = rejected.head(1)[["line", "reason"]].itertuples(index=False)
         return ReadingsError(
             f"{path} has no row that is a reading: the first, line {number}, is rejected"
-            f" because {why}; mend its rows or give another file{_comma_hint(layout, why)}."
+            f" because {why}; mend its rows or give another file{_hint(layout, why)}."
         )
     if layout.left_out:
         names = layout.roles.names
@@ -182,13 +182,20 @@ def _partly(layout: Layout, reasons: Counter[str], rows: int) -> list[str]:
     """What to say if a large part of a file is rejected for one reason."""
     return [
         f"Attention: {count:,} of {rows:,} rows are rejected because {shorten(why, 200)}. The"
-        f" results are of the others alone{_comma_hint(layout, why)}."
+        f" results are of the others alone{_hint(layout, why)}."
         for why, count in reasons.most_common(3)
-        if count >= _MANY and count >= rows * _LARGE_PART
+        if (count >= _MANY and count >= rows * _LARGE_PART) or _is_encoding(why)
     ]
 
 
-def _comma_hint(layout: Layout, reason: str) -> str:
+def _is_encoding(reason: str) -> bool:
+    """Whether rows are rejected for their letters, as it may be for those of one host alone."""
+    return reason.startswith("line is not valid")
+
+
+def _hint(layout: Layout, reason: str) -> str:
+    if _is_encoding(reason):
+        return "; save the file as CSV UTF-8"
     if layout.delimiter != "," or not reason.startswith("row has"):
         return ""
     return "; perhaps numbers have a decimal comma: save the file with semicolons between fields"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.readings import beginnings
 from cpuwatch.words import shorten
 
 DELIMITERS = (",", ";", "\t")
@@ -31,20 +31,8 @@ _TELLING = 8192
 #: A spreadsheet's first line may name the delimiter of the others.
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
-#: How files begin that hold tables and are no text, and what to do with them.
-_OTHERS = (
-    (b"PAR1", "is a Parquet file: save the table as CSV."),
-    (b"\xd0\xcf\x11\xe0", "is a spreadsheet: save its sheet as CSV."),
-    (b"BZh", "is compressed by bzip2: unpack it, or compress it by gzip."),
-    (b"\xfd7zXZ", "is compressed by xz: unpack it, or compress it by gzip."),
-    (b"\x28\xb5\x2f\xfd", "is compressed by zstd: unpack it, or compress it by gzip."),
-    (b"SQLite format 3\0", "is an SQLite database: export the table as CSV."),
-)
 #: What may stand around a name and is not seen.
 _UNSEEN = " \t\u00a0\u202f\u2007\u3000\ufeff\u200b\u200c\u200d\u2060"
-
-_ZIP = b"PK\x03\x04"
-_SHEETS = (".xlsx", ".xlsm", ".ods")
 
 
 class CsvError(CpuwatchError, ValueError):
@@ -109,9 +97,10 @@ class Text:
                 self._zipped = raw.read(2) == b"\x1f\x8b"
             with self._bytes() as raw:
                 start = raw.read(_TELLING)
-        self._refuse_others(start)
-        wide = start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        self.encoding = "UTF-16" if wide else "UTF-8"
+        other = beginnings.no_text(start, path.suffix)
+        if other is not None:
+            raise CsvError(f"{path} {other}")
+        self.encoding, self._codec = beginnings.encoding(start)
         with self._readable(), self._open(newline="") as text:
             if "\0" in text.read(_TELLING):
                 raise CsvError(f"{path} is a binary file, not text: give a CSV file.")
@@ -177,19 +166,8 @@ class Text:
         return cast("IO[bytes]", _Unpacked(raw)) if self._zipped else raw
 
     def _open(self, newline: str | None = None) -> io.TextIOWrapper:
-        codec = "utf-8-sig" if self.encoding == "UTF-8" else "utf-16"
-        errors = "surrogateescape" if self.encoding == "UTF-8" else _KEEP
-        return io.TextIOWrapper(self._bytes(), codec, errors, newline)
-
-    def _refuse_others(self, start: bytes) -> None:
-        for magic, remedy in _OTHERS:
-            if start.startswith(magic):
-                raise CsvError(f"{self.path} {remedy}")
-        if start.startswith(_ZIP):
-            sheet = b"[Content_Types]" in start or b"xl/" in start or b"opendocument" in start
-            if sheet or self.path.suffix.lower() in _SHEETS:
-                raise CsvError(f"{self.path} is a spreadsheet: save its sheet as CSV.")
-            raise CsvError(f"{self.path} is a zip archive: unpack it, and give a CSV file of it.")
+        errors = "surrogateescape" if self.encoding == "UTF-8" else beginnings.KEEP
+        return io.TextIOWrapper(self._bytes(), self._codec, errors, newline)
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -230,19 +208,6 @@ class _Unpacked(gzip.GzipFile):
 
 def _state(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _keep(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Decode what is no UTF-16 to lone surrogates: half a pair to its own, a lone byte to one."""
-    try:
-        return codecs.lookup_error("surrogatepass")(error)
-    except UnicodeDecodeError as still:
-        return "\udc80", still.end
-
-
-#: By this name Python's own reader calls `_keep`.
-_KEEP = "cpuwatch-keep"
-codecs.register_error(_KEEP, _keep)
 
 
 def readable(text: str) -> str:

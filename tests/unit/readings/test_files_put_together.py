@@ -64,6 +64,45 @@ def test_a_row_that_is_no_reading_is_no_header(tmp_path: Path, row: str) -> None
     assert found.rejected.table()["line"].tolist() == [3]
 
 
+# --- A first line that is no header ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"{T0},web01,12.5", f"{T1},web01,13"],
+        ["2026-01-05 09:00:00\t1767603600\t12.5", "2026-01-05 09:01:00\t1767603660\t92.5"],
+        ["cpu_percent,12.5,1767603600", "cpu_percent,92.5,1767603610"],
+        [f"DATAPOINTS\t12.5\t{T0}\tPercent", f"DATAPOINTS\t92.5\t{T1}\tPercent"],
+    ],
+)
+def test_a_file_without_a_header_is_told_to_have_one(tmp_path: Path, lines: list[str]) -> None:
+    message = refusal(tmp_path, lines)
+    assert "has no header: its first line holds" in message and "Write a line above it" in message
+
+
+def test_a_first_reading_that_is_said_to_be_names_is_not_lost(tmp_path: Path) -> None:
+    lines = ["2026-01-05 09:00:00,12.5,web01", "2026-01-05 09:01:00,92.5,web01"]
+    columns = {"time": "2026-01-05 09:00:00", "usage": "12.5", "host": "web01"}
+    assert "has no header" in refusal(tmp_path, lines, columns=columns)
+    series = {"time": "2026-01-05 09:00:00", "usage": "*"}
+    assert "has no header" in refusal(tmp_path, lines, columns=series)
+    assert len(read(tmp_path, ["time,usage,host", *lines]).readings) == 2
+
+
+@pytest.mark.parametrize("mark", "|^~!")
+def test_another_delimiter_is_named_with_its_remedy(tmp_path: Path, mark: str) -> None:
+    lines = [f"time{mark}host{mark}usage", f"{T0}{mark}web01{mark}12.5"]
+    assert f"write 'sep={mark}' in a line above it" in refusal(tmp_path, lines)
+    assert len(read(tmp_path, [f"sep={mark}", *lines]).readings) == 1
+
+
+def test_all_cpus_in_one_line_are_refused_with_the_option(tmp_path: Path) -> None:
+    header = "# hostname;interval;timestamp;CPU;%user;%idle[...]"
+    row = "web01;60;2026-01-05 09:00:00 UTC;-1;10.00;88.50;0;10.00;50.00"
+    assert "export it without -h" in refusal(tmp_path, [header, row])
+
+
 @pytest.mark.parametrize("marks", [MARK, MARK * 2, MARK * 3])
 def test_marks_before_any_line_are_no_text(tmp_path: Path, marks: str) -> None:
     lines = [f"{marks}time,host,usage", f"{T0},web01,20", f"{marks}{T1},web01,30"]

@@ -118,6 +118,19 @@ def test_a_line_that_is_not_utf8_is_rejected_alone(tmp_path: Path) -> None:
     assert found.readings["hostname"].tolist() == ["db"]
 
 
+def test_lines_that_are_not_utf8_are_a_loud_word_with_the_remedy(tmp_path: Path) -> None:
+    content = "time;host;usage\n1000;büro;12,5\n1000;web;12,5\n".encode("cp1252")
+    found = read_csv(write(tmp_path, content))
+    assert "1 of 2 rows" in found.use.remarks[1] and "CSV UTF-8" in found.use.remarks[1]
+    assert "save the file as CSV UTF-8" in refused(tmp_path, b"time,host,usage\n1000,b\xfcro,5\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_needs_no_mark(tmp_path: Path, encoding: str) -> None:
+    found = read(tmp_path, "time,host,usage\r\n1000,größe,5\r\n".encode(encoding))
+    assert found.readings["hostname"].tolist() == ["größe"] and not len(found.rejected)
+
+
 def test_half_a_character_at_the_end_of_a_utf16_file_is_rejected_alone(tmp_path: Path) -> None:
     found = read(tmp_path, "time,usage\n1000,5\n".encode("utf-16") + b"\x31")
     assert reasons(found) == [(3, "line is not valid UTF-16")]

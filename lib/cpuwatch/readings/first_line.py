@@ -1,0 +1,77 @@
+"""Files whose first line is no header, or one that has to be read in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cpuwatch.readings.layout import Layout
+from cpuwatch.readings.numbers import number
+from cpuwatch.readings.table import CsvError, Head, header_names
+from cpuwatch.readings.times import is_time
+from cpuwatch.words import shorten, shown
+
+#: What else may stand between fields.
+_DELIMITERS = "|^~!"
+
+#: Numbers from here on are times.
+_EPOCH = 1e8
+
+#: How a header of `sadf -h` ends: the columns come again for each CPU.
+_AGAIN = "[...]"
+
+
+def refuse_all_in_one(path: Path, heads: Sequence[Head]) -> None:
+    """Raise CsvError if sysstat put all CPUs of a moment into one line."""
+    if any(head.text.rstrip().endswith(_AGAIN) for head in heads):
+        raise CsvError(
+            f"{path} has all CPUs of a moment in one line, as sadf -h writes them: export it"
+            " without -h."
+        )
+
+
+def refuse_other(path: Path, names: Sequence[str], delimiter: str) -> None:
+    """Raise CsvError if a line that was looked at as the header is none, or has other delimiters.
+
+    Parameters
+    ----------
+    path
+        For messages.
+    names, delimiter
+        The fields of that line, and what stands between them.
+    """
+    value = next((name for name in names if _is_of_a_row(name)), None)
+    if value is not None:
+        raise _headless(path, value, delimiter)
+    mark = next((one for one in _DELIMITERS if one in names[0]), None) if len(names) == 1 else None
+    if mark is not None:
+        raise CsvError(
+            f"{path} has one column in its first line, '{shorten(names[0])}': if '{mark}' stands"
+            f" between its fields, write 'sep={mark}' in a line above it."
+        )
+
+
+def refuse_headless(layout: Layout) -> None:
+    """Raise CsvError if columns that people name are a row's values, so that it would be lost."""
+    names = header_names(layout.head.text, layout.delimiter) or []
+    used = [layout.time_place]
+    if not layout.shape.series:
+        used.append(layout.roles.value)
+    for at in used:
+        if at < len(names) and (is_time(names[at]) or number(names[at]) is not None):
+            raise _headless(layout.text.path, names[at], layout.delimiter)
+
+
+def _is_of_a_row(name: str) -> bool:
+    found = number(name)
+    if found is None:
+        return is_time(name)
+    return found >= _EPOCH or found % 1 != 0
+
+
+def _headless(path: Path, value: str, delimiter: str) -> CsvError:
+    example = delimiter.join(("timestamp", "hostname", "usage"))
+    return CsvError(
+        f"{path} has no header: its first line holds {shown(value)}. Write a line above it that"
+        f" names each column, such as {shown(example)}."
+    )
