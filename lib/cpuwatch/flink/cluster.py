@@ -437,14 +437,30 @@ def wait_until_finished(
 
 
 def wait_until_running(
-    job: Job, timeout: float = 60.0, progress: Callable[[Job], None] = lambda _: None
+    job: Job,
+    timeout: float = 60.0,
+    progress: Callable[[Job], None] = lambda _: None,
+    may_cancel: bool = True,
 ) -> Job:
-    """Wait until a job runs, or has finished already; parameters as `wait_until_finished`."""
+    """Wait until a job runs, or has finished already.
+
+    Parameters
+    ----------
+    job, timeout, progress
+        As for `wait_until_finished`.
+    may_cancel
+        Whether a job that cannot run is cancelled; if not, it goes on trying.
+
+    Raises
+    ------
+    CpuwatchError
+        If it fails, goes on failing, is cancelled or does not run in time; it names the cause.
+    """
 
     def runs(state: str) -> bool:
         return state == "FINISHED" or (state == "RUNNING" and _all_tasks_run(job))
 
-    return wait(job, runs, f"{job.name} to run", timeout, progress)
+    return wait(job, runs, f"{job.name} to run", timeout, progress, may_cancel=may_cancel)
 
 
 def _all_tasks_run(job: Job) -> bool:
@@ -476,10 +492,12 @@ def wait(
     timeout: float,
     progress: Callable[[Job], None] = lambda _: None,
     missing: Callable[[], str | None] = lambda: None,
+    may_cancel: bool = True,
 ) -> Job:
     """Ask for the job's state until it is reached.
 
-    `missing` is asked when the time is over: what it is that the job waits for.
+    `missing` is asked when the time is over: what it is that the job waits for. A job that cannot
+    run is cancelled, unless it may not be: then it goes on trying.
     """
     now = job
     failing_since: float | None = None
@@ -496,12 +514,18 @@ def wait(
             failing_since = failing_since or time.monotonic()
             why = failure(job) or "no cause is given"
             if _HOPELESS.search(why):
-                cancel(job.name)
-                raise CpuwatchError(f"The job {job.name} cannot run: {why}.")
+                raise given_up("cannot run", why)
             if time.monotonic() - failing_since > _PATIENCE:
-                cancel(job.name)
-                raise CpuwatchError(f"The job {job.name} fails again and again: {why}.")
+                raise given_up("fails again and again", why)
         return None
+
+    def given_up(what: str, why: str) -> CpuwatchError:
+        if may_cancel:
+            cancel_all([job])  # not by its name: another one may have that by now
+            return CpuwatchError(f"The job {job.name} {what}: {why}.")
+        return CpuwatchError(
+            f"The job {job.name} {what}: {why}. It goes on trying, and keeps what it remembers."
+        )
 
     def sentence() -> str:
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from cpuwatch.progress import Line
 
 #: How long a job may take to write its savepoint and to end, in seconds.
 _PATIENCE = 120.0
+
+#: For how long who was interrupted waits for it still.
+_MOMENT = 5.0
 
 #: How many savepoints of a job are kept; older ones are deleted.
 KEPT = 10
@@ -59,7 +63,9 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
     Raises
     ------
     CpuwatchError
-        If no such job runs, or Flink cannot write the savepoint: then the job runs on.
+        If no such job runs, or Flink cannot write the savepoint: then the job runs on. Or if the
+        job does not end in time, or Kafka is not done with its rows: then the savepoint is noted,
+        and `resume` goes on from it.
     """
     one = cluster.running(job)
     if not savepoint:
@@ -67,27 +73,45 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
         return None
     line = Line(f"{one.name}: stopped with a savepoint")
     line.show(f"{one.name}: writing its savepoint")
-    one = cluster.wait_until_running(one)
-    made = Savepoint(one.name, _stopped(one))
+    one = cluster.wait_until_running(one, may_cancel=False)
+    asked = _ask(one)
+    try:
+        place = _written(one, asked, _PATIENCE)
+    except KeyboardInterrupt:
+        # What Flink was asked for it does: the job will have ended.
+        with suppress(CpuwatchError):
+            _note(one, _written(one, asked, _MOMENT))
+        raise
+    # Whatever comes of the waiting below, the savepoint is what is left of the job.
+    old = _note(one, place)
+    cluster.wait(one, lambda state: state in ENDED, f"{one.name} to end", _PATIENCE)
     topics.await_committed(*noted.writes(one))
-    texts = noted.texts(one)
-    for old in noted.note_savepoint(made.job, made.place, texts, KEPT):
-        _dispose(old)
+    for other in old:
+        _dispose(other)
     line.end()
-    return made
+    return Savepoint(one.name, place)
 
 
-def _stopped(job: Job) -> str:
-    """Have a job write a savepoint and end; where the savepoint is."""
+def _note(job: Job, place: str) -> list[str]:
+    """Note a job's savepoint; the places of those that are not kept any more."""
+    return noted.note_savepoint(job.name, place, noted.texts(job), KEPT)
+
+
+def _ask(job: Job) -> str:
+    """Ask for a savepoint, after which the job ends; where to hear of it."""
     try:
         asked = rest(f"/jobs/{job.id}/stop", "POST", {"drain": False})
     except web.HTTPError as error:
         raise CpuwatchError(_refused(job, str(error))) from error
-    where = f"/jobs/{job.id}/savepoints/{asked['request-id']}"
+    return f"/jobs/{job.id}/savepoints/{asked['request-id']}"
+
+
+def _written(job: Job, asked: str, patience: float) -> str:
+    """Wait until a savepoint is written; where it is."""
 
     def written() -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = rest(where)
+            found: dict[str, Any] = rest(asked)
         except web.HTTPError:
             # The JobManager died meanwhile: the new one runs the job on, or knows it no more.
             raise CpuwatchError(_refused(job, "the JobManager began anew")) from None
@@ -95,16 +119,17 @@ def _stopped(job: Job) -> str:
 
     found = waiting.until(
         written,
-        _PATIENCE,
-        f"Waited {_PATIENCE:.0f} seconds for the savepoint of {job.name}. Look at it in Flink:"
-        f" {cluster.page(job)}",
+        patience,
+        lambda: (
+            f"Waited {patience:.0f} seconds for the savepoint of {job.name}. Look at it in Flink:"
+            f" {cluster.page(job)}"
+        ),
         cluster.PAUSE,
     )
     place = found["operation"].get("location")
     if place is None:
         trace = str(found["operation"].get("failure-cause", {}).get("stack-trace", ""))
         raise CpuwatchError(_refused(job, explain.java(trace) if trace else "Flink gives no cause"))
-    cluster.wait(job, lambda state: state in ENDED, f"{job.name} to end", _PATIENCE)
     return str(place)
 
 
