@@ -15,7 +15,7 @@ from conftest import cpuwatch_here
 
 from cpuwatch import flink, readings, results, sql, topics, workshop
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import noted, savepoints
+from cpuwatch.flink import noted, resumable, savepoints
 from cpuwatch.flink.tables import create
 
 FLEET = readings.fleet()
@@ -239,6 +239,27 @@ def test_in_a_terminal(env: Any) -> None:
     assert unknown.returncode == 1 and "Those that do: cpu_agg, cpu_filter" in unknown.stderr
 
 
+@pytest.mark.parametrize("how", ["gone on", "topic made anew"])
+def test_a_savepoint_that_is_used_up_is_not_taken_by_itself(env: Any, how: str) -> None:
+    half = 300 * SECOND
+    topics.produce(FLEET[:half])
+    flink.wait_until_settled(flink.deploy(env, "cpu_filter", FILTER))
+    assert flink.stop("cpu_filter") is not None
+    if how == "gone on":
+        job = flink.resume("cpu_filter")
+        topics.produce(FLEET[half:])
+        flink.wait_until_settled(job)
+        flink.stop("cpu_filter", savepoint=False)
+    else:
+        topics.empty(topics.READINGS)
+    before = results.read("cpu_out_filter")
+    assert savepoints.stopped([]) == []
+    assert "'cpuwatch jobs resume cpu_filter'" not in cpuwatch_here("doctor").stdout
+    with pytest.raises(CpuwatchError, match=r"cpu_filter does not go on .* from_savepoint='"):
+        flink.resume("cpu_filter")
+    pd.testing.assert_frame_equal(results.read("cpu_out_filter"), before)
+
+
 def test_old_savepoints_are_deleted(env: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(savepoints, "KEPT", 2)
     job = flink.deploy(env, "cpu_filter", FILTER)
@@ -248,7 +269,9 @@ def test_old_savepoints_are_deleted(env: Any, monkeypatch: pytest.MonkeyPatch) -
         assert savepoint is not None
         places.append(Path(savepoint.place.removeprefix("file:")))
         job = flink.deploy(env, "cpu_filter", FILTER, from_savepoint=savepoint)
-    kept = [Path(one["place"].removeprefix("file:")) for one in noted.savepoints()["cpu_filter"]]
+    kept = [
+        Path(one["place"].removeprefix("file:")) for one in resumable.savepoints()["cpu_filter"]
+    ]
     assert kept == places[-2:]
     assert [place.exists() for place in places] == [False, True, True]
     workshop.reset()

@@ -15,7 +15,7 @@ from cpuwatch.doctor import outputs
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.doctor.samples import Sample, newest
-from cpuwatch.flink import cluster, noted
+from cpuwatch.flink import cluster, resumable
 from cpuwatch.flink.cluster import Job
 from cpuwatch.pipeline import JOBS
 
@@ -116,7 +116,7 @@ class _Way:
     def _not_running(self, job: pipeline.Job, out: Sample | None) -> Iterator[Finding]:
         again = (
             f"It was stopped with a savepoint: 'cpuwatch jobs resume {job.name}' lets it go on."
-            if noted.savepoints().get(job.name)
+            if resumable.why_not(job.name) is None
             else f"Deploy it: run its cell in chapter {job.chapter}, or 'cpuwatch catch-up 06'."
         )
         needed = any(

@@ -12,7 +12,7 @@ from pyflink.table import TableEnvironment, TablePipeline
 
 from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import java, noted, tables
+from cpuwatch.flink import java, noted, resumable, tables
 from cpuwatch.flink.cluster import (
     PREVIEW,
     Job,
@@ -95,6 +95,7 @@ def deploy(
     except KeyboardInterrupt:
         cancel_all([job])
         raise
+    resumable.spend(name)  # not before: if it cannot go on, what was stopped still can
     line.end(
         f"It replaces what {' and '.join(stopped)} read, so that was stopped: deploy it again."
         if stopped
@@ -132,9 +133,10 @@ def replace(
     used = {table: tables.options(environment, table) for table in plan.reads}
     tables.check_topics(used)
     if from_savepoint is None:
+        resumable.spend(name)
         cancel(name)
     else:
-        _refuse_beside(name)
+        refuse_beside(name)
     stopped: list[str] = []
     outputs = [
         topic
@@ -207,7 +209,7 @@ def _place(savepoint: Savepoint | str) -> str:
     return savepoint if isinstance(savepoint, str) else savepoint.place
 
 
-def _refuse_beside(name: str) -> None:
+def refuse_beside(name: str) -> None:
     """Raise if a job runs whose place one from a savepoint would take."""
     if any(job.name == name for job in jobs(running_only=True)):
         raise CpuwatchError(
@@ -290,6 +292,8 @@ def submit(
         If Flink refuses the statement, or the cluster does not answer.
     """
     known_as = naming.new(name)
+    if from_savepoint is None:
+        resumable.spend(name)
     cancel(name)
     if workers is None:
         workers = int(environment.get_config().get(WORKERS, "1"))

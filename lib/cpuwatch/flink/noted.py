@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,22 @@ def _notes() -> dict[str, Any]:
     }
 
 
-def _write(name: str, note: Mapping[str, Any]) -> None:
+def entry(name: str) -> dict[str, Any]:
+    """What is noted under a name; empty if nothing is."""
+    return dict(_notes().get(name, {}))
+
+
+def change(name: str, to: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+    """Note something else under a name, made of what is noted there, while nobody else does."""
     files.folder(settings().notes)
     with files.only_one(settings().notes / "deployed.lock"):
-        text = json.dumps({**_notes(), name: note}, indent=1) + "\n"
+        notes = _notes()
+        text = json.dumps({**notes, name: to(dict(notes.get(name, {})))}, indent=1) + "\n"
         files.write(_file(), text, private=True)  # a statement may hold what is nobody's business
+
+
+def _write(name: str, note: Mapping[str, Any]) -> None:
+    change(name, lambda _: note)
 
 
 def _hash(text: str | None) -> str | None:
@@ -134,10 +145,22 @@ def read_by(job: Job) -> dict[str, dict[str, int]]:
     return {name: _ends(one) for name, one in topics.states(*note["reads"]).items()}
 
 
+def reads(job: Job) -> list[str] | None:
+    """The topics that a noted job reads; None if it was not noted."""
+    note = _notes().get(job.name, {})
+    return list(note["reads"]) if note.get("id") == job.id else None
+
+
 def writes(job: Job) -> list[str]:
     """The topics that a noted job writes; empty if it was not noted."""
     note = _notes().get(job.name, {})
     return list(note["writes"]) if note.get("id") == job.id else []
+
+
+def topic_ids(job: Job) -> dict[str, str]:
+    """The ids of the topics that a noted job reads and writes; empty if it was not noted."""
+    note = _notes().get(job.name, {})
+    return dict(note["topics"]) if note.get("id") == job.id else {}
 
 
 def note_settled(job: Job, read: Mapping[str, dict[str, int]]) -> None:
@@ -220,49 +243,13 @@ def keep(name: str, texts: Mapping[str, str]) -> None:
     texts
         From `Standing.theirs`.
     """
-    _write(_KEPT, {**_notes().get(_KEPT, {}), name: dict(texts)})
+    change(_KEPT, lambda before: {**before, name: dict(texts)})
 
 
 def kept(name: str) -> dict[str, str] | None:
     """What was kept of an attendee's own job; None if nothing was."""
     found = _notes().get(_KEPT, {}).get(name)
     return dict(found) if found else None
-
-
-#: Where the notes hold the savepoints with which jobs were stopped.
-_SAVEPOINTS = "savepoints"
-
-
-def savepoints() -> dict[str, list[dict[str, Any]]]:
-    """For each job that was stopped with a savepoint the latest of these, the newest last.
-
-    Each is a dict of `place`, as the cluster knows it, and `texts`: the statements that the job
-    was made of, empty if nobody knows them.
-    """
-    return {name: list(found) for name, found in _notes().get(_SAVEPOINTS, {}).items()}
-
-
-def note_savepoint(name: str, place: str, texts: Mapping[str, str], keep: int) -> list[str]:
-    """Note a savepoint with which a job was stopped.
-
-    Parameters
-    ----------
-    name
-        The job's name.
-    place, texts
-        As in `savepoints`.
-    keep
-        How many of a job are kept.
-
-    Returns
-    -------
-    list of str
-        The places of those that are not kept any more.
-    """
-    before = savepoints()
-    found = [*before.get(name, []), {"place": place, "texts": dict(texts)}]
-    _write(_SAVEPOINTS, {**before, name: found[-keep:]})
-    return [one["place"] for one in found[:-keep]]
 
 
 def _text_changed(job: pipeline.Job, note: Mapping[str, Any]) -> str | None:

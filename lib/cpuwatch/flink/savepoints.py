@@ -8,7 +8,7 @@ from typing import Any
 
 from cpuwatch import topics, waiting, web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, deployment, explain, noted, tables
+from cpuwatch.flink import cluster, deployment, explain, noted, resumable, tables
 from cpuwatch.flink.cluster import ENDED, Job, rest
 from cpuwatch.flink.environment import connect
 from cpuwatch.progress import Line
@@ -70,6 +70,7 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
     one = cluster.running(job)
     if not savepoint:
         cluster.cancel_all([one])
+        resumable.spend(one.name)
         return None
     line = Line(f"{one.name}: stopped with a savepoint")
     line.show(f"{one.name}: writing its savepoint")
@@ -94,7 +95,7 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
 
 def _note(job: Job, place: str) -> list[str]:
     """Note a job's savepoint; the places of those that are not kept any more."""
-    return noted.note_savepoint(job.name, place, noted.texts(job), KEPT)
+    return resumable.note(job, place, KEPT)
 
 
 def _ask(job: Job) -> str:
@@ -160,18 +161,25 @@ def resume(name: str) -> Job:
     Raises
     ------
     CpuwatchError
-        If it runs already, or was never stopped with a savepoint, or Flink cannot go on with it.
+        If it runs already, or was never stopped with a savepoint, or has gone on since, or one of
+        its topics was made anew, or Flink cannot go on with it.
     """
-    kept = noted.savepoints()
+    deployment.refuse_beside(name)
+    kept = resumable.savepoints()
     if not kept.get(name):
         known = ", ".join(sorted(one for one, found in kept.items() if found)) or "none"
         raise CpuwatchError(f"There is no savepoint of a job {name}. Jobs that have one: {known}.")
     latest = kept[name][-1]
     texts = latest["texts"]
+    by_hand = f"flink.deploy(env, '{name}', …, from_savepoint={latest['place']!r})"
+    if why := resumable.why_not(name):
+        raise CpuwatchError(
+            f"{name} does not go on from its last savepoint: {why}. Deploy it afresh, or, if that"
+            f" is what you want, in a notebook: {by_hand}."
+        )
     if name not in texts:
         raise CpuwatchError(
-            f"Nobody knows the statement of {name}, which was no text. In a notebook:"
-            f" flink.deploy(env, '{name}', …, from_savepoint={latest['place']!r})."
+            f"Nobody knows the statement of {name}, which was no text. In a notebook: {by_hand}."
         )
     environment = connect(fresh=True, quiet=True)
     for one in tables.in_order({other: text for other, text in texts.items() if other != name}):
@@ -184,12 +192,19 @@ def resume(name: str) -> Job:
 def stopped(running: list[Job]) -> list[str]:
     """The names of jobs that do not run, and could be resumed."""
     names = {job.name for job in running}
-    return sorted(name for name, found in noted.savepoints().items() if found and name not in names)
+    return sorted(name for name in resumable.savepoints() if name not in names and _may(name))
+
+
+def _may(name: str) -> bool:
+    try:
+        return resumable.why_not(name) is None
+    except CpuwatchError:
+        return True  # Kafka does not answer: who resumes it hears of that
 
 
 def forget() -> None:
     """Delete all savepoints that were noted."""
-    for found in noted.savepoints().values():
+    for found in resumable.savepoints().values():
         for one in found:
             _dispose(one["place"])
 

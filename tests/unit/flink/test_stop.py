@@ -10,7 +10,7 @@ import pytest
 
 from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, noted, savepoints
+from cpuwatch.flink import cluster, noted, resumable, savepoints
 from cpuwatch.settings import settings
 
 JOB = cluster.Job("1", "my_job", "RUNNING")
@@ -52,7 +52,7 @@ def cluster_of_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 
 def places() -> list[str]:
-    return [one["place"] for one in noted.savepoints().get("my_job", [])]
+    return [one["place"] for one in resumable.savepoints().get("my_job", [])]
 
 
 def fails(error: BaseException) -> Callable[..., Any]:
@@ -65,7 +65,7 @@ def fails(error: BaseException) -> Callable[..., Any]:
 def test_a_savepoint_is_noted_once_it_is_written(cluster_of_one: dict[str, Any]) -> None:
     assert savepoints.stop("my_job") == savepoints.Savepoint("my_job", "file:/savepoints/a")
     assert places() == ["file:/savepoints/a"]
-    assert noted.savepoints()["my_job"][0]["texts"] == {"my_job": "INSERT INTO a SELECT 1"}
+    assert resumable.savepoints()["my_job"][0]["texts"] == {"my_job": "INSERT INTO a SELECT 1"}
 
 
 @pytest.mark.parametrize("error", [CpuwatchError("a transaction is open"), KeyboardInterrupt()])
