@@ -162,7 +162,6 @@ def test_stop_while_plain_pyflink_waits_for_a_job_without_end(kernel: Kernel) ->
 
 
 def test_stop_in_a_wait_leaves_the_job_running(kernel: Kernel) -> None:
-    kernel.run(DEPLOY)
     topics.empty("cpu_try")
     wait = """
 flink.execute(env, sql.taught("cpu_in").replace("TABLE cpu_in", "TABLE cpu_try")

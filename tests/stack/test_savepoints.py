@@ -211,6 +211,22 @@ def test_what_runs_is_not_doubled_and_what_is_not_there_is_named(env: Any) -> No
         flink.resume("cpu_x")
 
 
+def test_a_savepoint_that_reads_other_topics_is_refused(env: Any) -> None:
+    topics.empty("cpu_try")
+    topics.produce(FLEET[:SECOND])
+    job = flink.deploy(env, "cpu_filter", FILTER)
+    flink.wait_until_settled(job)
+    savepoint = flink.stop(job)
+    assert savepoint is not None
+    with pytest.raises(CpuwatchError, match="a savepoint of cpu_filter, and this job is my_filter"):
+        flink.deploy(env, "my_filter", FILTER, from_savepoint=savepoint)
+    create(env, "cpu_in", sql.taught("cpu_in").replace(f"'{topics.READINGS}'", "'cpu_try'"))
+    with pytest.raises(CpuwatchError, match=f"cpu_filter read {topics.READINGS} when it was"):
+        flink.deploy(env, "cpu_filter", FILTER, from_savepoint=savepoint)
+    create(env, "cpu_in")
+    flink.deploy(env, "cpu_filter", FILTER, from_savepoint=savepoint)
+
+
 def test_in_a_terminal(env: Any) -> None:
     half = 300 * SECOND
     topics.produce(FLEET[:half])

@@ -182,6 +182,18 @@ def test_a_statement_set_is_one_job_with_two_results(env: Any) -> None:
     flink.cancel("my_two")
 
 
+def test_a_sink_by_its_whole_name_is_emptied_as_any_other(env: Any) -> None:
+    statement = (
+        "INSERT INTO `default_catalog`.default_database.cpu_out_filter"
+        " SELECT time_ltz, hostname, cpu, usage FROM cpu_in WHERE usage > 80"
+    )
+    for _ in range(2):
+        flink.wait_until_settled(flink.deploy(env, "my_first", statement))
+    hot = FLEET[FLEET["usage"] > 80].sort_values(["time_ltz", "hostname", "cpu"])
+    assert_same(workshop.result(topics.FILTERED), hot)
+    flink.cancel("my_first")
+
+
 def test_a_statement_set_that_holds_something_else_is_refused(env: Any) -> None:
     with pytest.raises(CpuwatchError):
         flink.deploy(env, "my_two", "EXECUTE STATEMENT SET BEGIN SELECT 1; END")

@@ -333,20 +333,31 @@ def has_place(job: Job) -> bool:
         return True  # it has ended meanwhile
 
 
-def await_slots(workers: int = 1) -> None:
+def slots(job: Job) -> int:
+    """How many slots a job has; none if it has ended."""
+    try:
+        vertices = rest(f"/jobs/{job.id}")["vertices"]
+    except web.HTTPError:
+        return 0
+    return max((int(one["parallelism"]) for one in vertices), default=0)
+
+
+def await_slots(workers: int = 1, leaving: int = 0) -> None:
     """Wait until the cluster has room for one more job; a moment, as one that was cancelled needs.
 
     Parameters
     ----------
     workers
         How many the job has: each takes a slot.
+    leaving
+        How many slots there will be more, of jobs that are going to end for it.
 
     Raises
     ------
     CpuwatchError
         If it has none: it says whose jobs have the slots.
     """
-    waiting.until(lambda: not is_full(workers), _MOMENT, lambda: _full(workers), PAUSE)
+    waiting.until(lambda: not is_full(workers - leaving), _MOMENT, lambda: _full(workers), PAUSE)
 
 
 def _full(workers: int) -> str:

@@ -12,15 +12,17 @@ from pyflink.table import TableEnvironment, TablePipeline
 
 from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import java, noted, resumable, tables
+from cpuwatch.flink import guards, java, noted, resumable, tables
 from cpuwatch.flink.cluster import (
     PREVIEW,
     Job,
     await_slots,
     cancel,
     cancel_all,
+    is_full,
     jobs,
     readers,
+    slots,
     wait_until_running,
 )
 from cpuwatch.flink.environment import CHAINS, CHECKPOINTS, PHASES, WORKERS, ask, clean, streamed
@@ -39,7 +41,8 @@ _COMMENTS = re.compile(r"\A(\s*--[^\n]*\n|\s*/\*.*?\*/)+", re.DOTALL)
 _SET = re.compile(
     r"\s*EXECUTE\s+STATEMENT\s+SET\s+BEGIN\b(.*)\bEND\s*\Z", re.IGNORECASE | re.DOTALL
 )
-_INSERT = re.compile(r"\s*INSERT\s+INTO\s+`?([\w-]+)`?", re.IGNORECASE)
+_NAME = r"(?:`(?:[^`]|``)+`|\w+)"
+_INSERT = re.compile(rf"\s*INSERT\s+INTO\s+({_NAME}(?:\s*\.\s*{_NAME})*)", re.IGNORECASE)
 
 
 def deploy(
@@ -66,8 +69,9 @@ def deploy(
         INSERT INTO … SELECT …; or several of them as one job, EXECUTE STATEMENT SET BEGIN …
         END; or a Table API pipeline, from `insert_into`.
     from_savepoint
-        From `flink.stop`, or its place. The statement may have changed as far as what the job
-        remembers still fits.
+        From `flink.stop`. The statement may have changed as far as what the job remembers still
+        fits, but not the topics that it reads. Or the savepoint's place, a text: then any job
+        may go on from it, and it is yours to know what it has read.
 
     Returns
     -------
@@ -77,12 +81,12 @@ def deploy(
     Raises
     ------
     CpuwatchError
-        If Flink refuses the statement or the savepoint (then all is as it was), or the job fails.
+        If Flink refuses the statement or the savepoint, or there is no room for the job, or another
+        one writes to its topic (then all is as it was), or the job fails.
     """
     line = Line(f"{name}: Initializing ▸ Running")
     line.show(f"{name}: checking the statement")
-    begun_at = None if from_savepoint is None else _place(from_savepoint)
-    job, stopped = replace(environment, name, statement, from_savepoint=begun_at)
+    job, stopped = replace(environment, name, statement, from_savepoint=from_savepoint)
     line.show(f"{name}: Initializing")
 
     def show(now: Job) -> None:
@@ -90,7 +94,7 @@ def deploy(
         line.show(f"{name}: Initializing{state}")
 
     try:
-        with _as_it_was(begun_at):
+        with _as_it_was(_place(from_savepoint)):
             running = wait_until_running(job, progress=show)
     except KeyboardInterrupt:
         cancel_all([job])
@@ -109,7 +113,7 @@ def replace(
     name: str,
     statement: str | TablePipeline,
     spare: bool = False,
-    from_savepoint: str | None = None,
+    from_savepoint: Savepoint | str | None = None,
 ) -> tuple[Job, list[str]]:
     """Do what `deploy` does, but show nothing and do not wait until it runs.
 
@@ -120,7 +124,7 @@ def replace(
     spare
         Whether jobs of an attendee's own that read its output run on: see `renew`.
     from_savepoint
-        The place of a savepoint from which it goes on: then its output stays.
+        As for `deploy`.
 
     Returns
     -------
@@ -129,20 +133,24 @@ def replace(
     list of str
         The jobs that were stopped because they read what it replaces.
     """
+    naming.new(name)
     plan = _check(environment, statement)
     used = {table: tables.options(environment, table) for table in plan.reads}
     tables.check_topics(used)
+    sinks = {table: tables.options(environment, table) for table in plan.writes}
+    reads = {one["topic"] for one in used.values() if "topic" in one}
+    outputs = [one["topic"] for one in sinks.values() if "topic" in one]
+    workers = _workers(environment, name, used.values())
+    guards.refuse_shared(name, sinks)
+    place = _place(from_savepoint)
     if from_savepoint is None:
+        _await_room(workers, name, outputs, spare)
         resumable.spend(name)
         cancel(name)
     else:
-        refuse_beside(name)
+        guards.refuse_beside(name)
+        guards.refuse_foreign(from_savepoint, name, reads)
     stopped: list[str] = []
-    outputs = [
-        topic
-        for table in plan.writes
-        if (topic := tables.options(environment, table).get("topic")) is not None
-    ]
     for output in outputs:
         if from_savepoint is None:
             stopped += renew(output, spare)
@@ -151,9 +159,8 @@ def replace(
     try:
         with tables.as_group(environment, plan.reads, name):
             chained = tables.may_chain(used.values())
-            workers = _workers(environment, name, used.values())
-            with _as_it_was(from_savepoint):
-                job = submit(environment, name, statement, chained, from_savepoint, workers)
+            with _as_it_was(place):
+                job = submit(environment, name, statement, chained, place, workers)
         written = statement if isinstance(statement, str) else None
         views = [] if written is None else tables.views_in(environment, written)
         noted.note_job(
@@ -165,15 +172,25 @@ def replace(
                     [*views, *tables.with_bases(environment, plan.reads), *plan.writes],
                 ),
             },
-            {one["topic"] for one in used.values() if "topic" in one},
+            reads,
             outputs,
             str(environment.get_config().get("pipeline.auto-watermark-interval", "")),
-            from_savepoint,
+            place,
+            guards.prefixes(sinks.values()),
         )
     except KeyboardInterrupt:
         cancel(name)  # the one before is gone already
         raise
     return job, stopped
+
+
+def _await_room(workers: int, name: str, outputs: list[str], spare: bool) -> None:
+    """Wait until there is room for a job, if those end that it replaces: none has ended yet."""
+    if not is_full(workers):
+        return
+    leaving = {job for output in outputs for job in _replaced(output, spare)}
+    leaving |= {job for job in jobs(running_only=True) if job.name == name}
+    await_slots(workers, sum(map(slots, leaving)))
 
 
 def _workers(environment: TableEnvironment, name: str, used: Iterable[Mapping[str, str]]) -> int:
@@ -205,17 +222,8 @@ def _as_it_was(from_savepoint: str | None) -> Iterator[None]:
         ) from error
 
 
-def _place(savepoint: Savepoint | str) -> str:
-    return savepoint if isinstance(savepoint, str) else savepoint.place
-
-
-def refuse_beside(name: str) -> None:
-    """Raise if a job runs whose place one from a savepoint would take."""
-    if any(job.name == name for job in jobs(running_only=True)):
-        raise CpuwatchError(
-            f"{name} runs, and what it has done since the savepoint would be done once more: stop"
-            f" it first, flink.stop('{name}'), and go on from that savepoint."
-        )
+def _place(savepoint: Savepoint | str | None) -> str | None:
+    return savepoint if savepoint is None or isinstance(savepoint, str) else savepoint.place
 
 
 @dataclass(frozen=True)
@@ -243,17 +251,41 @@ def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Pl
         explained = re.sub(r"\A\s*EXECUTE\s+", "", bare, flags=re.IGNORECASE)
         with Rows(environment.execute_sql(f"EXPLAIN {explained}")) as rows:
             reads = tables.in_plan("\n".join(str(text) for _, (text,) in rows.take()))
-        return _Plan(reads, inserts)
+        return _Plan(reads, [_own_table(environment, parts) for parts in inserts])
 
     return ask(plan, statement)
 
 
-def _inserts(text: str) -> list[str]:
-    """The tables that a statement writes: of one INSERT, or of a set of them."""
+def _inserts(text: str) -> list[list[str]]:
+    """The tables that a statement writes: of one INSERT, or of a set of them.
+
+    Of each the parts of its name, of which the last is the table's own.
+    """
     together = _SET.match(text)
     parts = sql.parts(together[1], ";") if together else [text]
     found = [_INSERT.match(_COMMENTS.sub("", part)) for part in parts]
-    return [one[1] for one in found if one] if all(found) else []
+    return [_parts(one[1]) for one in found if one] if all(found) else []
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a name with dots, which may be quoted."""
+    return [
+        part[1:-1].replace("``", "`") if part.startswith("`") else part
+        for part in re.findall(_NAME, name)
+    ]
+
+
+def _own_table(environment: TableEnvironment, parts: list[str]) -> str:
+    """The name of a table that a job writes, without the catalogue's and the database's."""
+    if len(parts) == 1:
+        return parts[0]
+    here = [environment.get_current_catalog(), environment.get_current_database()]
+    if parts[:-1] != here[max(0, 3 - len(parts)) :]:
+        raise CpuwatchError(
+            f"The table {'.'.join(parts)} is in another database than the notebook's"
+            f" {'.'.join(here)}: create the sink there, and call it {parts[-1]}."
+        )
+    return parts[-1]
 
 
 def submit(
@@ -393,7 +425,7 @@ def renew(topic: str, spare: bool = False, partitions: int | None = None) -> lis
         The names of the jobs that were stopped.
     """
     reading = readers(topic)
-    ours = [job for job in reading if not spare or not is_own(job.name)]
+    ours = _replaced(topic, spare, reading)
     # Rows of files are no job's: nobody would find them again.
     kept = topics.rejected_rows() if topic == topics.BAD_READINGS else []
     cancel_all(ours)
@@ -403,6 +435,12 @@ def renew(topic: str, spare: bool = False, partitions: int | None = None) -> lis
         topics.empty(topic, partitions)
     topics.keep(kept)
     return sorted({job.name for job in ours})
+
+
+def _replaced(topic: str, spare: bool, reading: list[Job] | None = None) -> list[Job]:
+    """Of the jobs that read a topic those that end when it is renewed."""
+    found = readers(topic) if reading is None else reading
+    return [job for job in found if not spare or not is_own(job.name)]
 
 
 def is_own(name: str) -> bool:

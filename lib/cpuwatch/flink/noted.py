@@ -81,6 +81,7 @@ def note_job(
     writes: Iterable[str],
     tick: str = "",
     begun_from: str | None = None,
+    prefixes: Iterable[str] = (),
 ) -> None:
     """Note a job that was deployed just now.
 
@@ -98,6 +99,8 @@ def note_job(
         Flink's option pipeline.auto-watermark-interval.
     begun_from
         The place of the savepoint from which it goes on; None if it begins afresh.
+    prefixes
+        What its transactions begin with.
     """
     reads, writes = sorted(reads), sorted(writes)
     names = sorted({*reads, *writes})
@@ -112,6 +115,7 @@ def note_job(
             "own": _differs(job.name, texts),
             "reads": reads,
             "writes": writes,
+            "prefixes": sorted(prefixes),
             "topics": {name: one.id for name, one in topics.states(*names).items()},
         },
     )
@@ -155,6 +159,12 @@ def writes(job: Job) -> list[str]:
     """The topics that a noted job writes; empty if it was not noted."""
     note = _notes().get(job.name, {})
     return list(note["writes"]) if note.get("id") == job.id else []
+
+
+def prefixes(job: Job) -> set[str]:
+    """What a noted job's transactions begin with; empty if it was not noted."""
+    note = _notes().get(job.name, {})
+    return set(note.get("prefixes", [])) if note.get("id") == job.id else set()
 
 
 def topic_ids(job: Job) -> dict[str, str]:

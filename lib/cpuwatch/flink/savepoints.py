@@ -8,7 +8,7 @@ from typing import Any
 
 from cpuwatch import topics, waiting, web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, deployment, explain, noted, resumable, tables
+from cpuwatch.flink import cluster, deployment, explain, guards, noted, resumable, tables
 from cpuwatch.flink.cluster import ENDED, Job, rest
 from cpuwatch.flink.environment import connect
 from cpuwatch.progress import Line
@@ -164,7 +164,7 @@ def resume(name: str) -> Job:
         If it runs already, or was never stopped with a savepoint, or has gone on since, or one of
         its topics was made anew, or Flink cannot go on with it.
     """
-    deployment.refuse_beside(name)
+    guards.refuse_beside(name)
     kept = resumable.savepoints()
     if not kept.get(name):
         known = ", ".join(sorted(one for one, found in kept.items() if found)) or "none"

@@ -28,7 +28,7 @@ def ids(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, s
         return {one: topics.State(there[one], {}) for one in names if one in there}
 
     monkeypatch.setattr(topics, "states", states)
-    monkeypatch.setattr(deployment, "jobs", lambda **_: [])
+    monkeypatch.setattr(cluster, "jobs", lambda **_: [])
     yield there
     settings.cache_clear()
 
@@ -95,6 +95,8 @@ def test_one_that_has_done_more_since_does_not(
     else:
         monkeypatch.setattr(deployment, "cancel", leave)
         monkeypatch.setattr(deployment, "_check", lambda *_: deployment._Plan([], []))
+        monkeypatch.setattr(deployment, "_workers", lambda *_: 1)
+        monkeypatch.setattr(deployment, "is_full", lambda _: False)
         begin = deployment.replace if how == "begun afresh" else deployment.submit
         with pytest.raises(GoneOnError):
             begin(None, "my_job", "")
