@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from cpuwatch import labpaths, naming, sql, waiting, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
+from cpuwatch.flink.failing import FAILING, Failing
 from cpuwatch.settings import settings
 from cpuwatch.stack import failures, flinkaccess
 from cpuwatch.stack.supervisor import Supervisor
@@ -63,11 +64,14 @@ _LATE = re.compile(r"\.numLateRecordsDropped$")
 #: The option that says how often it asks its TaskManagers for metrics.
 _FETCHED_EVERY = "metrics.fetcher.update-interval"
 
-#: Causes that no patience mends.
-_HOPELESS = re.compile(
-    r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException"
-    r"|CAST fails on|divides by zero|has another form now"
-)
+#: Causes that no patience mends, as `explain` tells them.
+_HOPELESS = re.compile(r"CAST fails on|divides by zero|has another form now")
+
+#: And, in Kafka's words, one that little patience does: who just begins may not know its topics.
+_NO_TOPIC = re.compile(r"UnknownTopicOrPartition|does not host this topic|InvalidTopicException")
+
+#: How long a broker may take to know them, in seconds.
+_BROKER = 20.0
 
 Result = TypeVar("Result")
 
@@ -487,13 +491,19 @@ def failure(job: Job, patience: float = TAKEOVER) -> str | None:
 
 def latest_failure(job: Job, patience: float = TAKEOVER) -> tuple[float, str] | None:
     """When a job failed last, in seconds since the epoch, and why; None if it never did."""
+    moment, trace = _latest_trace(job, patience)
+    return (moment, explain.java(trace).rstrip(".")) if trace else None
+
+
+def _latest_trace(job: Job, patience: float = TAKEOVER) -> tuple[float, str]:
+    """When a job failed last, and Java's own words; those are empty if it never did."""
     found = rest(f"/jobs/{job.id}/exceptions?maxExceptions=1", patience=patience)
     trace, moment = found.get("root-exception") or "", found.get("timestamp") or 0
     for entry in found.get("exceptionHistory", {}).get("entries", []):
         trace = entry.get("stacktrace") or trace
         moment = entry.get("timestamp") or moment
         break
-    return (moment / 1000, explain.java(trace).rstrip(".")) if trace else None
+    return moment / 1000, trace
 
 
 def wait(
@@ -511,22 +521,35 @@ def wait(
     run is cancelled, unless it may not be: then it goes on trying.
     """
     now = job
-    failing_since: float | None = None
+    failing = Failing(lambda: _latest_trace(job)[0])
+    without_topic: float | None = None  # for how long it had been failing when that began
 
     def there() -> Job | None:
-        nonlocal now, failing_since
+        nonlocal now, without_topic
         now = status(job)
         progress(now)
         if reached(now.state):
             return now
         if now.state == "FAILED":
             raise CpuwatchError(f"The job {job.name} failed: {failure(job)}.")
-        if now.state in ("RESTARTING", "FAILING"):
-            failing_since = failing_since or time.monotonic()
-            why = failure(job) or "no cause is given"
-            if _HOPELESS.search(why):
+        if now.state == "CANCELED":
+            raise CpuwatchError(
+                f"Somebody cancelled the job {job.name}, or deployed another one of that name: see"
+                " workshop.jobs()."
+            )
+        failing.look(now.state)
+        if now.state in FAILING:
+            trace = _latest_trace(job)[1]
+            why = explain.java(trace).rstrip(".") if trace else "no cause is given"
+            seconds = failing.seconds or 0.0
+            if not _NO_TOPIC.search(trace):
+                without_topic = None
+            elif without_topic is None or without_topic > seconds:
+                without_topic = seconds
+            lacks_topic = without_topic is not None and seconds - without_topic > _BROKER
+            if lacks_topic or _HOPELESS.search(why):
                 raise given_up("cannot run", why)
-            if time.monotonic() - failing_since > _PATIENCE:
+            if seconds > _PATIENCE:
                 raise given_up("fails again and again", why)
         return None
 
@@ -539,10 +562,17 @@ def wait(
         )
 
     def sentence() -> str:
-        return (
-            f"Waited {timeout:.0f} seconds for {what}; it is {now.state}."
-            f" {missing() or failure(job) or 'Look at it in Flink: ' + page(job)}"
-        )
+        said = f"Waited {timeout:.0f} seconds for {what}; it is {now.state}."
+        cause = failure(job) if failing.seconds is not None else None
+        if cause and now.state in FAILING:
+            return f"{said} {cause}."  # whatever it has not done yet, that is why
+        lacks = missing()
+        if lacks and cause:
+            return f"{said} {lacks} It failed meanwhile: {cause}."
+        if lacks:
+            return f"{said} {lacks}"
+        cause = cause or failure(job)
+        return f"{said} {f'{cause}.' if cause else f'Look at it in Flink: {page(job)}'}"
 
     return waiting.until(there, timeout, sentence, PAUSE)
 

@@ -147,8 +147,10 @@ class _Reading:
         names = ", ".join(sorted({topic for topic, _ in self._read}))
         if all(last < 0 for last in self._last.values()):
             return f"There is no input: the topic {names} is empty. Send readings to it first."
-        topic, number = (self._behind() or [(names, 0)])[0]
-        place = topic, number
+        behind = self._behind()
+        if not behind:
+            return None  # it has read all, and does not run
+        place = topic, number = behind[0]
         return (
             f"It has read {self._read.get(place, -1) + 1} of {self._last[place] + 1} records of"
             f" partition {number} of {topic}. A slow machine may need more time: wait again."
