@@ -236,19 +236,23 @@ def with_bases(environment: TableEnvironment, names: Iterable[str]) -> list[str]
 def in_order(made: Mapping[str, str]) -> list[str]:
     """The names of tables and views, each after those that its statement names.
 
+    A column may have the name of a table: where that leads round in a circle, it stops.
+
     Parameters
     ----------
     made
         For each the statement that makes it.
     """
     found: list[str] = []
+    seen: set[str] = set()
 
     def place(name: str) -> None:
-        for other in sorted(set(re.findall(r"\w+", made[name])) & made.keys() - {name}):
-            if other not in found:
-                place(other)
-        if name not in found:
-            found.append(name)
+        if name in seen:
+            return
+        seen.add(name)
+        for other in sorted(sql.names_in(made[name]) & made.keys()):
+            place(other)
+        found.append(name)
 
     for name in made:
         place(name)

@@ -328,6 +328,14 @@ def parts(text: str, separator: str = ",") -> list[str]:
     return [part.strip() for part in found if part.strip()]
 
 
+def names_in(text: str) -> set[str]:
+    """The words and quoted names in a statement; what texts and comments say is none of it."""
+    pieces = [piece[0] for piece in _PIECE.finditer(text)]
+    plain = "".join(" " if piece.startswith(("'", "--", "/*")) else piece for piece in pieces)
+    quoted = {piece[1:-1] for piece in pieces if piece.startswith("`")}
+    return quoted | set(re.findall(r"\w+", plain))
+
+
 # --- Lengths of time ------------------------------------------------------------------------
 
 
