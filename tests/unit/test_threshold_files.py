@@ -80,7 +80,7 @@ def test_a_nul_far_into_a_file_is_named_by_its_line(tmp_path: Path) -> None:
 def test_a_decimal_comma_before_another_column_is_named(tmp_path: Path) -> None:
     path = tmp_path / "limits.csv"
     path.write_text("hostname,allowed_top,note\nweb01,80,5,\n")
-    with pytest.raises(CpuwatchError, match="line 2.*perhaps by a decimal comma"):
+    with pytest.raises(CpuwatchError, match=r"line 2.*perhaps by a decimal comma"):
         thresholds.load(path)
 
 
