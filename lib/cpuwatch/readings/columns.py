@@ -119,6 +119,8 @@ def required(path: Path, names: Sequence[str], wanted: str) -> int:
         raise CsvError(
             f"{path} has no column '{shorten(wanted)}': it has {listed(names)}; name one of them."
         )
+    if names.count(names[found]) > 1:
+        raise _double(path, names[found])
     return found
 
 
@@ -198,10 +200,15 @@ def _refuse_double(path: Path, names: Sequence[str], used: Iterable[int | None])
     folded = [fold(name) for name in names]
     for at in used:
         if at is not None and folded.count(folded[at]) > 1:
-            raise CsvError(
-                f"{path} has more than one column '{shorten(names[at])}': give them different"
-                " names, leave one out, or say by --columns which one is meant."
-            )
+            raise _double(path, names[at], names.count(names[at]) == 1)
+
+
+def _double(path: Path, name: str, can_say: bool = False) -> CsvError:
+    say = ", or say by --columns which one is meant" if can_say else ""
+    return CsvError(
+        f"{path} has more than one column '{shorten(name)}': give them different names, or leave"
+        f" one out{say}."
+    )
 
 
 def _refuse_twice(path: Path, names: Sequence[str], told: Mapping[str, int]) -> None:

@@ -41,7 +41,7 @@ def lay_out(text: Text, said: Asked) -> Layout:
     heads = list(text.heads())
     if not heads:
         raise CsvError(f"{text.path} is empty: give a CSV file with a header and readings.")
-    first_line.refuse_all_in_one(text.path, heads)
+    first_line.refuse_of_sysstat(text.path, heads)
     found = _first(text, heads, said, _plain)
     if found is None:
         wide = _first(text, heads, said, _wide)
@@ -235,7 +235,7 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
     """Why no header is one: of all readings of them that with the fewest faults."""
     best: list[str] = []
     fewest = ["time", "value"]
-    line, ratio, mark = heads[-1].line, False, ","
+    line, ratio = heads[-1].line, False
     for head in [*heads, *titles.tables(text, heads[-1])]:
         for delimiter in head.delimiters:
             names = header_names(head.text, delimiter) or []
@@ -247,13 +247,13 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
             if len(missing) < len(fewest) or (
                 len(missing) == len(fewest) and len(names) > len(best)
             ):
-                best, fewest, line, mark = names, missing, head.line, delimiter
+                best, fewest, line = names, missing, head.line
                 ratio = _may_be_ratio(text, head, delimiter, names)
+    if best and line == heads[-1].line:
+        first_line.refuse_other(text.path, best)
     for name in (*said.columns.values(), *said.ignored):
         if name != ALL_OTHERS:
             columns.required(text.path, best, name)
-    if best:
-        first_line.refuse_other(text.path, best, mark)
     first = next(number for number, _ in text.lines())
     return columns.without(text.path, best, fewest, None if line == first else line, ratio)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from cpuwatch.readings.columns import listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import number
 from cpuwatch.readings.table import CsvError, Head, header_names
@@ -17,12 +19,17 @@ _DELIMITERS = "|^~!"
 #: Numbers from here on are times.
 _EPOCH = 1e8
 
+#: How that begins which sar prints.
+_SAR = re.compile(r"Linux \S+ \(.*\(\d+ CPU\)")
+
 #: How a header of `sadf -h` ends: the columns come again for each CPU.
 _AGAIN = "[...]"
 
 
-def refuse_all_in_one(path: Path, heads: Sequence[Head]) -> None:
-    """Raise CsvError if sysstat put all CPUs of a moment into one line."""
+def refuse_of_sysstat(path: Path, heads: Sequence[Head]) -> None:
+    """Raise CsvError if sysstat wrote a file for people, or all CPUs of a moment into one line."""
+    if _SAR.match(heads[-1].text):
+        raise CsvError(f"{path} is what sar prints for people: export its data by sadf -d.")
     if any(head.text.rstrip().endswith(_AGAIN) for head in heads):
         raise CsvError(
             f"{path} has all CPUs of a moment in one line, as sadf -h writes them: export it"
@@ -30,19 +37,19 @@ def refuse_all_in_one(path: Path, heads: Sequence[Head]) -> None:
         )
 
 
-def refuse_other(path: Path, names: Sequence[str], delimiter: str) -> None:
+def refuse_other(path: Path, names: Sequence[str]) -> None:
     """Raise CsvError if a line that was looked at as the header is none, or has other delimiters.
 
     Parameters
     ----------
     path
         For messages.
-    names, delimiter
-        The fields of that line, and what stands between them.
+    names
+        The fields of that line.
     """
     value = next((name for name in names if _is_of_a_row(name)), None)
     if value is not None:
-        raise _headless(path, value, delimiter)
+        raise _headless(path, value)
     mark = next((one for one in _DELIMITERS if one in names[0]), None) if len(names) == 1 else None
     if mark is not None:
         raise CsvError(
@@ -59,7 +66,7 @@ def refuse_headless(layout: Layout) -> None:
         used.append(layout.roles.value)
     for at in used:
         if at < len(names) and (is_time(names[at]) or number(names[at]) is not None):
-            raise _headless(layout.text.path, names[at], layout.delimiter)
+            raise _headless(layout.text.path, names[at])
 
 
 def _is_of_a_row(name: str) -> bool:
@@ -69,9 +76,8 @@ def _is_of_a_row(name: str) -> bool:
     return found >= _EPOCH or found % 1 != 0
 
 
-def _headless(path: Path, value: str, delimiter: str) -> CsvError:
-    example = delimiter.join(("timestamp", "hostname", "usage"))
+def _headless(path: Path, value: str) -> CsvError:
     return CsvError(
         f"{path} has no header: its first line holds {shown(value)}. Write a line above it that"
-        f" names each column, such as {shown(example)}."
+        f" names each column, such as {listed(('timestamp', 'hostname', 'usage'))}."
     )

@@ -31,9 +31,6 @@ _KINDS: dict[str, Kind] = {
 #: accident.
 _MANY, _LARGE_PART = 10, 0.1
 
-#: Columns of these names hold a part of a time.
-_PARTS_OF_TIME = ("hour", "hours", "hh", "hr", "minute", "minutes", "mm", "min", "second", "ss")
-
 #: A file cannot be used as readings; the message names the file, why, and what to do.
 ReadingsError = CsvError
 
@@ -217,12 +214,8 @@ def _repeated(layout: Layout, reader: Reader, readings: Spool) -> list[str]:
         at = reader.unused[told]
         name = shorten(layout.roles.names[at])
         role = "host" if layout.roles.host is None else "cpu"
-        if roles_of.fold(layout.roles.names[at]) in _PARTS_OF_TIME:
-            raise ReadingsError(
-                f"{layout.text.path}: the same time comes more than once for one series, since"
-                f" '{name}' seems to hold a part of it: export the whole time in one column, such"
-                " as 2026-01-05 09:00:00, or the time of day in one, such as 09:00:00."
-            )
+        if unsure.is_part_of_time(name):
+            raise unsure.part_of_time(layout, name)
         raise ReadingsError(
             f"{layout.text.path}: the same time comes more than once for one series, and the column"
             f" '{name}', which nothing is read from, tells these rows apart: say"

@@ -53,6 +53,7 @@ class Reader:
         roles = layout.roles
         self._percent = Percent(roles.names[roles.value], found.style, idle, roles.ratio)
         unsure.refuse_rounded(layout, found)
+        unsure.refuse_parts(layout, found)
         self.remarks += unsure.refuse_unsure_times(layout, found)
         self.remarks += unsure.zone_above(layout, found)
         self.remarks += remarks
@@ -71,7 +72,7 @@ class Reader:
             except RejectedError as reason:
                 refuse_header(self._layout, number, line)
                 why = f"{reason} (column {shorten(origin)})" if origin else str(reason)
-                self.reasons[_VALUES.sub("…", why)] += 1
+                self.reasons[why if "UTF" in why else _VALUES.sub("…", why)] += 1
                 self._rejected.add([(number, why, readable(cut(line, _KEPT)))])
                 continue
             see(found[0], found[1], found[3])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
+from cpuwatch.readings.columns import fold
 from cpuwatch.readings.dates import CERTAIN, COMPACT, DAY_MS, ORDERS, SHORT
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.survey import Survey
@@ -26,6 +27,9 @@ _SINCE = {1904: 24_107, 1900: 25_567}
 
 #: Nobody has readings from before 2000.
 _LONG_AGO_MS = 946_684_800_000
+
+#: Columns of these names hold a part of a time.
+_PARTS_OF_TIME = ("hour", "hours", "hh", "hr", "minute", "minutes", "mm", "min", "second", "ss")
 
 #: Dates without marks of so many digits may be seconds as well.
 _AS_SECONDS = 10
@@ -145,6 +149,31 @@ def refuse_unsure_times(layout: Layout, found: Survey) -> list[str]:
     if layout.shape.minutes is not None:
         return []
     return [f"The times in {name} are read as {ways[writing.order]}{why}."]
+
+
+def is_part_of_time(name: str) -> bool:
+    """Whether a column holds hours or minutes, by its name."""
+    return fold(name) in _PARTS_OF_TIME
+
+
+def part_of_time(layout: Layout, name: str) -> CsvError:
+    """The refusal of a file of which another column holds a part of the time."""
+    return CsvError(
+        f"{layout.text.path}: the column '{shorten(name)}' seems to hold a part of the time, which"
+        " nothing is read from: export the whole time in one column, such as 2026-01-05 09:00:00,"
+        " or the time of day in one, such as 09:00:00."
+    )
+
+
+def refuse_parts(layout: Layout, found: Survey) -> None:
+    """Raise CsvError if the times are days, and another column has the hour."""
+    clock = found.clock
+    if not clock.writing.forms or clock.numbers or clock.writing.has_clock:
+        return
+    for at, other in found.others.items():
+        name = layout.roles.names[at]
+        if is_part_of_time(name) and other.values and other.is_whole:
+            raise part_of_time(layout, name)
 
 
 def _unsure(layout: Layout, clock: Clock, ways: Mapping[str, str]) -> str:

@@ -66,6 +66,12 @@ class Writing:
         return any(its is not None and its.minutes is None for its in found)
 
     @property
+    def has_clock(self) -> bool:
+        """Whether a date was seen with a time of day."""
+        found = [text for key, text in self.examples.items() if key.endswith((" half", " whole"))]
+        return any((its := written(text)) is None or its.has_clock for text in found)
+
+    @property
     def _clocks(self) -> list[str]:
         """A date of that form with a clock of 12 hours, and one of 24, if there are such."""
         keys = (f"{self.lead} half", f"{self.lead} whole")

@@ -317,6 +317,7 @@ def test_a_number_that_is_no_such_date_is_rejected_alone(tmp_path: Path) -> None
         (["Date,Time,usage", "20260105,090000,5"], {"date": "Date", "time": "Time"}, [NINE]),
         (["Date,Time,tz,usage", "20260105,1000,+01:00,5"], {}, [NINE]),
         (["Date,Clock,usage", "05.01.2026,0900,5"], {}, [NINE]),
+        (["time,hour,usage", "2026-01-05 09:00,9,5", "2026-01-05T09:00,9,5"], {}, [NINE, NINE]),
         (["Day,Time,usage", "2026-01-05,0000,5"], {}, ["2026-01-05T00:00:00.000"]),
     ],
 )  # fmt: skip
@@ -356,6 +357,8 @@ def test_half_a_time_is_no_midnight(tmp_path: Path, row: str) -> None:
          "'Europe/Paris', which is no offset.*--columns 'ignore=tz'"),
         (["date,time,usage", "2026-01-05,09:00:00,5"], {"date": "date", "time": "date"}, "both"),
         (["date,time,usage", "2026-01-05,09:00:00,5"], {"date": "day"}, "no column 'day'"),
+        (["Date,Hour,usage", "2026-01-05,9,5", "2026-01-06,10,5"], {}, "'Hour' seems to hold a"),
+        (["Date,Minute,usage", "05.01.2026,540,5"], {}, "'Minute' seems to hold a part"),
         (["date,usage,hm", "2026-01-05,5,09:00"], {}, "'date=date,time=hm'.*'ignore=hm'"),
         (["Date,Time,usage", "20260105,930,5"], {"date": "Date", "time": "Time"}, "'930' in"),
         (["Date,Time,usage", "20260105,33000,5"], {"date": "Date", "time": "Time"}, "as 09:30"),

@@ -94,6 +94,8 @@ def test_a_first_reading_that_is_said_to_be_names_is_not_lost(tmp_path: Path) ->
 def test_another_delimiter_is_named_with_its_remedy(tmp_path: Path, mark: str) -> None:
     lines = [f"time{mark}host{mark}usage", f"{T0}{mark}web01{mark}12.5"]
     assert f"write 'sep={mark}' in a line above it" in refusal(tmp_path, lines)
+    columns = {"time": "time", "usage": "usage"}
+    assert f"write 'sep={mark}' in a line above it" in refusal(tmp_path, lines, columns=columns)
     assert len(read(tmp_path, [f"sep={mark}", *lines]).readings) == 1
 
 
@@ -101,6 +103,11 @@ def test_all_cpus_in_one_line_are_refused_with_the_option(tmp_path: Path) -> Non
     header = "# hostname;interval;timestamp;CPU;%user;%idle[...]"
     row = "web01;60;2026-01-05 09:00:00 UTC;-1;10.00;88.50;0;10.00;50.00"
     assert "export it without -h" in refusal(tmp_path, [header, row])
+
+
+def test_what_sar_prints_for_people_is_named(tmp_path: Path) -> None:
+    lines = ["Linux 6.1 (web01) \t01/05/2026 \t_x86_64_\t(4 CPU)", "09:00:01 AM  CPU  %idle"]
+    assert "export its data by sadf -d" in refusal(tmp_path, lines)
 
 
 @pytest.mark.parametrize("marks", [MARK, MARK * 2, MARK * 3])

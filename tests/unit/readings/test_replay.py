@@ -121,6 +121,7 @@ def test_a_line_that_is_not_utf8_is_rejected_alone(tmp_path: Path) -> None:
 def test_lines_that_are_not_utf8_are_a_loud_word_with_the_remedy(tmp_path: Path) -> None:
     content = "time;host;usage\n1000;büro;12,5\n1000;web;12,5\n".encode("cp1252")
     found = read_csv(write(tmp_path, content))
+    assert "is not valid UTF-8. " in found.use.remarks[1]
     assert "1 of 2 rows" in found.use.remarks[1] and "CSV UTF-8" in found.use.remarks[1]
     assert "save the file as CSV UTF-8" in refused(tmp_path, b"time,host,usage\n1000,b\xfcro,5\n")
 

@@ -102,6 +102,9 @@ def test_two_usages_that_differ_are_refused(tmp_path: Path, names: str) -> None:
 def test_two_columns_of_one_name_are_refused(tmp_path: Path, names: str) -> None:
     with pytest.raises(ReadingsError, match=r"more than one column.*say by --columns which"):
         read(tmp_path, f"time,host,{names}", f"{T0},web01,12,95")
+    same = f"time,host,{names.split(',')[0]},{names.split(',')[0]}"
+    with pytest.raises(ReadingsError, match=r"more than one column.*leave one out\."):
+        read(tmp_path, same, f"{T0},web01,12,95", columns={"usage": names.split(",")[0]})
     second = names.split(",")[1]
     found = read(tmp_path, f"time,host,{names}", f"{T0},web01,12,95", columns={"usage": second})
     assert series(found) == [("web01", "cpu1", 95)]
