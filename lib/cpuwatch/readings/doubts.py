@@ -33,6 +33,8 @@ def choose(layout: Layout, found: Survey) -> dict[int, tuple[str, ...]]:
     mixed: dict[int, list[str]] = {}
     for at, values in found.measures.items():
         named = list(values)
+        if not named:
+            continue  # of a file without a row
         if _is_attribute(layout.roles.names[at], named) and not found.varying[at].found:
             continue
         if at in layout.where or (len(named) < 2 and layout.roles.names[at] != "counter"):

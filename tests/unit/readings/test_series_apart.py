@@ -269,6 +269,12 @@ def test_what_was_measured_is_refused_even_if_each_host_has_one(
         read(tmp_path, rows(f"time,host,{column},usage", *lines))
 
 
+def test_counters_without_a_row_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    header = r'"(PDH-CSV 4.0) (UTC)(0)","\\A\Memory\Free"'
+    with pytest.raises(ReadingsError, match="a header but no rows"):
+        read(tmp_path, rows(header))
+
+
 def test_moments_that_come_again_are_told(tmp_path: Path) -> None:
     found = read(tmp_path, rows("time,host,value", f"{FIRST},a,20", f"{FIRST},a,90"))
     assert any("1 moment comes more than once" in one for one in found.use.remarks)
