@@ -47,6 +47,9 @@ from cpuwatch.stack import failures
 #: What a run that was killed leaves behind is swept by the next, after this many seconds.
 _SWEEP_AFTER = 3600
 
+#: Topics and schemas of runs, as `_run_of_its_own` calls them, with the second in which one began.
+_RUNS = re.compile(r"(?:.+-demo-([0-9]{10})-|demo_([0-9]{10})_)[0-9a-f]{6}")
+
 #: What a reading takes on the stack's disk at most, in bytes: in its topic, and in the filter's.
 _ROOM = 200
 
@@ -488,10 +491,10 @@ def _sweep() -> None:
     now = time.time()
 
     def is_old(name: str) -> bool:
-        stamp = name.replace("_", "-").rpartition("demo-")[2].split("-")[0]
-        return stamp.isdigit() and now - int(stamp) > _SWEEP_AFTER
+        found = _RUNS.fullmatch(name)
+        return found is not None and now - int(found[1] or found[2]) > _SWEEP_AFTER
 
-    topics.delete(*(name for name in topics.names() if "-demo-" in name and is_old(name)))
+    topics.delete(*filter(is_old, topics.names()))
     for schema in thresholds.schemas("demo_"):
         if is_old(schema):
             thresholds.drop_schema(schema)

@@ -1,0 +1,39 @@
+"""What a demo leaves alone on services that others use, too."""
+
+from __future__ import annotations
+
+import pytest
+
+from cpuwatch import demo, thresholds, topics
+from cpuwatch.pipeline import Run
+
+OLD = Run("demo-1700000000-0a1b2c")
+NEW = Run("demo-9999999999-0a1b2c")
+
+#: Names that others may give to what is theirs.
+THEIRS = ("my-demo-1", "team-demo-2024", "kafka-demo-2-copy", f"cpu-{OLD.id}-copy", OLD.id)
+THEIR_SCHEMAS = ("demo_1", "demo_2024", "demo_1_backup", f"{OLD.schema}_backup")
+
+
+def test_only_what_a_killed_run_left_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped: list[str] = []
+    there = [run.topic(topics.READINGS) for run in (OLD, NEW)]
+    monkeypatch.setattr(topics, "names", lambda: [*there, *THEIRS])
+    monkeypatch.setattr(topics, "delete", lambda *names: dropped.extend(names))
+    schemas = [OLD.schema, NEW.schema, *THEIR_SCHEMAS]
+    monkeypatch.setattr(thresholds, "schemas", lambda _: schemas)
+    monkeypatch.setattr(thresholds, "drop_schema", dropped.append)
+    demo._sweep()
+    assert dropped == [OLD.topic(topics.READINGS), OLD.schema]
+
+
+def test_a_run_is_called_as_the_sweep_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((thresholds, "create_schema"), (thresholds, "drop_schema")):
+        monkeypatch.setattr(module, name, lambda _: None)
+    monkeypatch.setattr(thresholds, "schemas", lambda _: [])
+    monkeypatch.setattr(topics, "names", list)
+    monkeypatch.setattr(topics, "delete", lambda *_: None)
+    monkeypatch.setattr(demo.flink, "cancel", lambda *_: None)
+    with demo._run_of_its_own() as run:
+        for name in (run.topic(topics.READINGS), run.schema):
+            assert demo._RUNS.fullmatch(name)
