@@ -156,7 +156,9 @@ def is_ours(path: Path) -> bool:
 
 
 @contextmanager
-def only_one(path: Path, otherwise: str | None = None) -> Iterator[None]:
+def only_one(
+    path: Path, otherwise: str | None = None, waits: Callable[[], object] = lambda: None
+) -> Iterator[None]:
     """Hold an exclusive lock, of which the kernel lets go however the process ends.
 
     Parameters
@@ -165,6 +167,8 @@ def only_one(path: Path, otherwise: str | None = None) -> Iterator[None]:
         The file that is locked; made with its folder if it is not there.
     otherwise
         The sentence for one who comes second. Without it that one waits as long as it takes.
+    waits
+        Called before one waits.
 
     Raises
     ------
@@ -175,9 +179,12 @@ def only_one(path: Path, otherwise: str | None = None) -> Iterator[None]:
         folder(path.parent)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if otherwise is None else fcntl.LOCK_NB))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise CpuwatchError(otherwise) from None
+                if otherwise is not None:
+                    raise CpuwatchError(otherwise) from None
+                waits()
+                fcntl.flock(file, fcntl.LOCK_EX)
             # Somebody may have wiped the folder while we waited: then this is a lock on nothing.
             if path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
                 yield

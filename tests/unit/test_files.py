@@ -182,6 +182,5 @@ def test_who_waits_comes_in_when_the_other_is_gone_however_it_went(tmp_path: Pat
         assert other.stdout is not None and other.stdout.readline() == b"in\n"
         with pytest.raises(CpuwatchError), files.only_one(path, "Somebody is in."):
             pass
-        other.kill()
-        with files.only_one(path):
+        with files.only_one(path, waits=other.kill):
             pass

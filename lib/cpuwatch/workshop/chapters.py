@@ -15,7 +15,7 @@ import pandas as pd
 from pyflink.table import TableEnvironment
 from sqlalchemy import inspect
 
-from cpuwatch import flink, pipeline, sql, thresholds, topics
+from cpuwatch import files, flink, pipeline, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted
 from cpuwatch.flink.cluster import readers
@@ -25,6 +25,7 @@ from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Job
 from cpuwatch.progress import LINE, Line
 from cpuwatch.readings import COLUMNS, FLEET_START, fleet
+from cpuwatch.settings import settings
 from cpuwatch.stack import control
 from cpuwatch.workshop.errors import explain_errors
 
@@ -143,6 +144,14 @@ class CatchUp:
             self._tell("Starting Kafka, PostgreSQL and Flink: this takes some ten seconds")
             control.up(lambda text: self._tell(f"{text} …"), show=False)
             self.did.append("the stack was started")
+        # Of two notebooks that begin at once, both would send what neither finds.
+        with files.only_one(settings().notes / "begin.lock", waits=self._tell_of_another):
+            self._restore()
+
+    def _tell_of_another(self) -> None:
+        self._tell("Another notebook begins a chapter just now: waiting until that is done")
+
+    def _restore(self) -> None:
         restore = {pipeline.READINGS: self._readings, pipeline.THRESHOLDS: self._thresholds}
         for thing in pipeline.left_before(self._chapter):
             restore[thing]()
@@ -255,9 +264,13 @@ class CatchUp:
         warm_up()  # Java takes some seconds to start, and the jobs need it next
         self._tell_of_own(topic)
         self._tell(f"Sending the fleet's readings to {topic}")
-        renew(topic, spare=True)
-        topics.produce(fleet())
-        noted.note_readings(topic)
+        if _send_fleet(topic) or _send_fleet(topic):
+            noted.note_readings(topic)
+        else:
+            self.remarks.append(
+                f"{topic} holds more than the fleet's readings, which this chapter counts on:"
+                " something else sends to it. Stop that, and run this cell again."
+            )
         self.did.append("the readings were sent")
 
     def _thresholds(self) -> None:
@@ -302,6 +315,12 @@ def _difference(job: Job, theirs: Mapping[str, str]) -> str:
         if known and (found := sql.difference(text, sql.taught(name))):
             return found if name == job.name else f"in {name}, {found}"
     return "it reads or writes other tables"
+
+
+def _send_fleet(topic: str) -> bool:
+    """Make a topic anew with the fleet's readings; whether nobody else sent to it meanwhile."""
+    renew(topic, spare=True)
+    return topics.produce(fleet()) == topics.held(topic)
 
 
 def _is_live(topic: str) -> bool:
