@@ -264,6 +264,14 @@ TABLES = {
         "'value' is a word of SQL itself. As the name of a column it needs backticks: `value`."
         " It is in line 3, column 5.",
     ),
+    "a comma is missing in the first line, behind the table's name": (
+        "CREATE TABLE cpu_try (hostname STRING cpu STRING)",
+        f"Flink stopped at 'cpu': {COMMA} It is in line 1, column 39.",
+    ),
+    "a comma is missing below a comment": (
+        "-- My own.\nCREATE TABLE IF NOT EXISTS cpu_try (hostname STRING cpu STRING)",
+        f"Flink stopped at 'cpu': {COMMA} It is in line 2, column 53.",
+    ),
     "the watermark is on a number": (
         other("WATERMARK FOR time_ltz AS time_ltz", "WATERMARK FOR occurred_at AS occurred_at"),
         "'-' does not work on BIGINT and INTERVAL SECOND: their types do not fit together."
@@ -288,6 +296,29 @@ JOBS = {
     "no INSERT": (
         "SELECT * FROM cpu_in",
         "That statement starts no job: a job is an INSERT INTO … SELECT.",
+    ),
+    "a column is misspelt in the first line": (
+        "INSERT INTO cpu_out_filter SELECT time_ltz, hostname, cpu, usge FROM cpu_in",
+        "There is no column 'usge': compare its spelling with the table's columns."
+        " It is in line 1, column 60.",
+    ),
+    "a column is misspelt below comments": (
+        "-- What\n-- and\n/* why. */\nINSERT INTO cpu_out_filter\n"
+        "SELECT time_ltz, hostname, cpu, usge FROM cpu_in",
+        "There is no column 'usge': compare its spelling with the table's columns."
+        " It is in line 5, column 33.",
+    ),
+    "a column is misspelt in a statement set": (
+        "-- Both.\nEXECUTE STATEMENT SET BEGIN\n"
+        "  INSERT INTO cpu_out_filter SELECT time_ltz, hostname, cpu, usge FROM cpu_in;\nEND",
+        "There is no column 'usge': compare its spelling with the table's columns."
+        " It is in line 3, column 62.",
+    ),
+    "a window's length without INTERVAL, below a comment": (
+        "-- Late.\nINSERT INTO cpu_out_filter SELECT time_ltz, hostname, cpu, usage FROM cpu_in\n"
+        "WHERE time_ltz > CURRENT_TIMESTAMP - '30' SECOND",
+        "A length of time begins with INTERVAL: write INTERVAL '30' SECOND."
+        " It is in line 3, column 43.",
     ),
     "an average that is never final": (
         "INSERT INTO cpu_out_agg SELECT MIN(time_ltz), MAX(time_ltz), hostname, cpu, AVG(usage),"
@@ -332,6 +363,12 @@ def test_a_mistake_costs_neither_the_table_nor_the_job_that_was_there(env: Any) 
     assert len(flink.preview(env, "SELECT hostname FROM cpu_in", rows=3)) == 3
     assert flink.status(job).state == "RUNNING"
     flink.cancel("cpu_filter")
+
+
+def test_a_table_on_two_topics(env: Any) -> None:
+    flink.create_table(env, other("'cpu_load_stats_real'", "'cpu_load_stats_real;cpu_alerts'"))
+    topics.create("cpu_alerts")
+    assert len(flink.preview(env, "SELECT hostname FROM cpu_try", rows=3)) == 3
 
 
 def test_a_topic_that_is_not_there(env: Any) -> None:

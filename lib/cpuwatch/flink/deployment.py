@@ -38,6 +38,7 @@ _NO_JOB = "That statement starts no job: a job is an INSERT INTO … SELECT."
 _STATE = "execution.state-recovery.path"
 
 _COMMENTS = re.compile(r"\A(\s*--[^\n]*\n|\s*/\*.*?\*/)+", re.DOTALL)
+_EXECUTE = re.compile(rf"\A({sql.BEFORE})EXECUTE\b", re.IGNORECASE | re.DOTALL)
 _SET = re.compile(
     r"\s*EXECUTE\s+STATEMENT\s+SET\s+BEGIN\b(.*)\bEND\s*\Z", re.IGNORECASE | re.DOTALL
 )
@@ -138,7 +139,7 @@ def replace(
     used = {table: tables.options(environment, table) for table in plan.reads}
     tables.check_topics(used)
     sinks = {table: tables.options(environment, table) for table in plan.writes}
-    reads = {one["topic"] for one in used.values() if "topic" in one}
+    reads = {topic for one in used.values() for topic in tables.topics_in(one)}
     outputs = [one["topic"] for one in sinks.values() if "topic" in one]
     workers = _workers(environment, name, used.values())
     guards.refuse_shared(name, sinks)
@@ -201,7 +202,7 @@ def _workers(environment: TableEnvironment, name: str, used: Iterable[Mapping[st
     known = pipeline.job(name)
     if known is not None and known.in_order:
         return 1
-    names = {topic for one in used for topic in one.get("topic", "").split(";") if topic}
+    names = {topic for one in used for topic in tables.topics_in(one)}
     wanted = int(environment.get_config().get(WORKERS, "1"))
     if wanted == 1:
         return 1
@@ -243,17 +244,16 @@ def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Pl
             plan = f"{statement.explain()}\n{streamed(environment)}"
             return _Plan(tables.in_plan(plan), [target])
         text = clean(statement)
-        bare = _COMMENTS.sub("", text)
-        inserts = _inserts(bare)
-        if not inserts:
-            environment.execute_sql(f"EXPLAIN {text}")  # its own mistakes come first
-            raise CpuwatchError(_NO_JOB)
-        explained = re.sub(r"\A\s*EXECUTE\s+", "", bare, flags=re.IGNORECASE)
-        with Rows(environment.execute_sql(f"EXPLAIN {explained}")) as rows:
+        inserts = _inserts(sql.bare(text))
+        # All stays in its line and column, so that Flink's mistakes are told where they are.
+        explained = f"EXPLAIN\n{_EXECUTE.sub(lambda found: found[1] + ' ' * 7, text)}"
+        with Rows(environment.execute_sql(explained)) as rows:
+            if not inserts:
+                raise CpuwatchError(_NO_JOB)  # its own mistakes came first
             reads = tables.in_plan("\n".join(str(text) for _, (text,) in rows.take()))
         return _Plan(reads, [_own_table(environment, parts) for parts in inserts])
 
-    return ask(plan, statement)
+    return ask(plan, statement, place=lambda line, column: (max(line - 1, 0), column))
 
 
 def _inserts(text: str) -> list[list[str]]:

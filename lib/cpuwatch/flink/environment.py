@@ -224,6 +224,7 @@ def ask(
     undo: Callable[[Result], object] = lambda _: None,
     watch: Callable[[], object] = lambda: None,
     stop: Callable[[], object] = lambda: None,
+    place: explain.Place = lambda line, column: (line, column),
 ) -> Result:
     """Do `work` in Java; what Flink refuses becomes one line.
 
@@ -233,6 +234,8 @@ def ask(
         As for `java.call`.
     statement
         What Flink may refuse: the words of a text help to explain why.
+    place
+        As for `explain.java`.
 
     Raises
     ------
@@ -248,7 +251,7 @@ def ask(
     try:
         return java.call(prepared, undo, watch, stop)
     except (JavaException, Py4JError) as error:
-        raise CpuwatchError(explain.java(explain.trace_of(error), text)) from error
+        raise CpuwatchError(explain.java(explain.trace_of(error), text, place)) from error
 
 
 def _prepare() -> None:

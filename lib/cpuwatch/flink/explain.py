@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeAlias
 
 from confluent_kafka import KafkaException
 from py4j.protocol import Py4JError, Py4JJavaError
@@ -12,13 +14,18 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.meanings import MEANINGS
 
+#: From a line and a column of what Flink was given to those of the statement as it was written.
+Place: TypeAlias = Callable[[int, int], tuple[int, int]]
+
 
 def trace_of(error: BaseException) -> str:
     """The Java stack trace in an exception of PyFlink's or py4j's."""
     return str(error)
 
 
-def java(trace: str, statement: str | None = None) -> str:
+def java(
+    trace: str, statement: str | None = None, place: Place = lambda line, column: (line, column)
+) -> str:
     """What a Java stack trace means, in one or two lines.
 
     Parameters
@@ -27,7 +34,14 @@ def java(trace: str, statement: str | None = None) -> str:
         A stack trace with its `Caused by:` lines.
     statement
         The statement that Flink refused, if there is one: its own words help to explain.
+    place
+        Where in it a place is of what Flink was given, if that was not the statement itself.
     """
+    trace = re.sub(
+        r"\bline (\d+), column (\d+)",
+        lambda found: "line {}, column {}".format(*place(int(found[1]), int(found[2]))),
+        trace,
+    )
     for pattern, meaning in MEANINGS:
         found = pattern.search(trace)
         if found is not None:

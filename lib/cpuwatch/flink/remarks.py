@@ -12,6 +12,7 @@ import pandas as pd
 
 from cpuwatch import topics, words
 from cpuwatch.flink import ordering
+from cpuwatch.flink.tables import topics_in
 
 #: The type of each column.
 Columns: TypeAlias = Mapping[str, str]
@@ -66,23 +67,25 @@ def empty_columns(
         for name, options in sources.items()
         if options.get("connector") == "kafka"
         and "json" in (options.get("format"), options.get("value.format"))
-        for remark in _missing(name, options["topic"], columns[name])
+        for remark in _missing(name, topics_in(options), columns[name])
     ]
 
 
-def _missing(table: str, topic: str, columns: Columns) -> Iterator[str]:
+def _missing(table: str, names: list[str], columns: Columns) -> Iterator[str]:
     fields: dict[str, Any] = {}
-    with closing(topics.messages(topic)) as messages:
-        for message in islice(messages, _RECORDS):
-            for name, value in (topics.decode(message.value()) or {}).items():
-                fields[name] = fields.get(name) if value is None else value
+    for topic in names:
+        with closing(topics.messages(topic)) as messages:
+            for message in islice(messages, _RECORDS):
+                for name, value in (topics.decode(message.value()) or {}).items():
+                    fields[name] = fields.get(name) if value is None else value
+    records = f"the records of {' and '.join(names)}"
     for column, kind in columns.items() if fields else ():
         what = f"Note: the column {column} of {table} stays empty, since "
         if column not in fields:
             there = ", ".join(sorted(fields))
-            yield f"{what}the records of {topic} have no such field. They have: {there}."
+            yield f"{what}{records} have no such field. They have: {there}."
         elif fields[column] is not None and not _fits(fields[column], kind):
-            yield f"{what}{words.shown(fields[column])} in the records of {topic} is no {kind}."
+            yield f"{what}{words.shown(fields[column])} in {records} is no {kind}."
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -19,6 +19,7 @@ from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import java
 from cpuwatch.flink.environment import ask, clean, execute
+from cpuwatch.flink.explain import Place
 from cpuwatch.flink.rows import Rows
 
 #: For each environment the texts by which its tables and views were made. Two notebooks may
@@ -31,7 +32,15 @@ _EMIT = "scan.watermark.emit.strategy"
 #: A table's consumer group.
 _GROUP = "properties.group.id"
 
-_NAME = r"`?([\w-]+)`?"
+#: A CREATE TABLE up to its table's name, in which all that stands before is kept.
+_CREATES = re.compile(
+    rf"{sql.BEFORE}CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r"(?P<place>(?:(?:`[^`]+`|\w+)\s*\.\s*)*)(?:`(?P<quoted>[^`]+)`|(?P<name>\w+))",
+    re.IGNORECASE | re.DOTALL,
+)
+
+#: What stands behind the name under which a table is tried.
+_TRIAL = "__trial"
 
 
 def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
@@ -57,27 +66,29 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
         If Flink refuses it. Then the table that was there before is still there.
     """
     text = clean(statement)
-    found = re.match(rf"CREATE\s+TABLE\s+{_NAME}", text, re.IGNORECASE)
+    found = _CREATES.match(text)
     if found is None:
         raise CpuwatchError("That creates no table: write CREATE TABLE name (…) WITH (…).")
-    name = found[1]
-    trial = f"{name}__trial"
+    name = found["quoted"] or found["name"]
+    end = found.end("quoted" if found["quoted"] else "name")
+    trial = f"{found['place']}`{name}{_TRIAL}`"
+    real = f"{found['place']}`{name}`"
 
     def create() -> list[Any]:
         # Tried under another name first: a statement with a mistake must not cost the table.
         with suppress(JavaException, Py4JError):
-            environment.execute_sql(f"DROP TABLE IF EXISTS `{trial}`")
-        environment.execute_sql(f"{text[: found.start(1)]}{trial}{text[found.end(1) :]}")
+            environment.execute_sql(f"DROP TABLE IF EXISTS {trial}")
+        environment.execute_sql(f"{text[:end]}{_TRIAL}{text[end:]}")
         # The options are looked at when a query uses them, and no sooner.
-        environment.sql_query(f"SELECT * FROM `{trial}`")
-        environment.execute_sql(f"DROP TABLE `{trial}`")
-        environment.execute_sql(f"DROP TABLE IF EXISTS `{name}`")
+        environment.sql_query(f"SELECT * FROM {trial}")
+        environment.execute_sql(f"DROP TABLE {trial}")
+        environment.execute_sql(f"DROP TABLE IF EXISTS {real}")
         environment.execute_sql(text)
         _let_watermark_follow(environment, name)
-        with Rows(environment.execute_sql(f"DESCRIBE `{name}`")) as rows:
+        with Rows(environment.execute_sql(f"DESCRIBE {real}")) as rows:
             return [row for _, row in rows.take()]
 
-    described = ask(create, statement)
+    described = ask(create, statement, place=_without_trial(text[:end]))
     _remember(environment, name, statement)
     table = pd.DataFrame(
         [
@@ -92,6 +103,22 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
         ]
     )
     return table.loc[:, (table != "").any()]
+
+
+def _without_trial(before: str) -> Place:
+    """Where a place is in a statement that has no word of a trial behind its table's name.
+
+    Parameters
+    ----------
+    before
+        The statement up to the end of that name.
+    """
+    row, width = before.count("\n") + 1, len(before) - before.rfind("\n") - 1
+
+    def place(line: int, column: int) -> tuple[int, int]:
+        return line, column - len(_TRIAL) if line == row and column > width else column
+
+    return place
 
 
 def _plainly(more: str | None) -> str:
@@ -341,9 +368,14 @@ def identifier(environment: TableEnvironment, name: str) -> Any:
     )
 
 
+def topics_in(used: Mapping[str, str]) -> list[str]:
+    """The topics of a table, by its options: there may be several, with ';' between them."""
+    return [topic for topic in used.get("topic", "").split(";") if topic]
+
+
 def check_topics(tables: dict[str, dict[str, str]]) -> None:
     """Raise if a topic does not exist that one of these tables reads; it names those there are."""
-    wanted = {used["topic"]: table for table, used in tables.items() if used.get("topic")}
+    wanted = {topic: table for table, used in tables.items() for topic in topics_in(used)}
     there = topics.names() if wanted else []
     for topic, table in wanted.items():
         if topic not in there:

@@ -29,6 +29,9 @@ _WORD = r"'(?:[^']|'')*'|`[^`]*`|[\w.]+|[^\s\w]+"
 #: A text, a quoted name or a comment as a whole; anything else a character at a time.
 _PIECE = re.compile(r"'(?:[^']|'')*'|`[^`]*`|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
 
+#: What may stand before the first word of a statement: blanks and comments.
+BEFORE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+
 #: Where a table says on which Kafka it is.
 _SERVERS = re.compile(r"'properties\.bootstrap\.servers'\s*=\s*'\$\{kafka\}'")
 
@@ -194,6 +197,15 @@ def difference(mine: str, theirs: str) -> str | None:
             for side, first, last in ((left, i, j), (right, k, m))
         )
     return None
+
+
+def bare(text: str) -> str:
+    """A statement without its comments and last semicolons; each text in it stays as it is."""
+    pieces = (piece[0] for piece in _PIECE.finditer(text))
+    return "".join(
+        " " if piece.startswith("--") or re.match(r"/\*(?!\+)", piece) else piece
+        for piece in pieces
+    ).rstrip("; \t\r\n")
 
 
 def _without_comments(text: str) -> str:

@@ -1,38 +1,123 @@
-"""The order in which tables and views are made."""
+"""How a table is tried before it takes the place of the one that is there."""
 
 from __future__ import annotations
 
-from itertools import permutations
+from typing import Any
 
 import pytest
+from flink_parts import Planner
 
-from cpuwatch.flink.tables import in_order
+from cpuwatch import topics
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import remarks, tables
 
-HOT = "CREATE TEMPORARY VIEW hot AS\nSELECT * FROM {} WHERE usage > 80"
+REST = " (hostname STRING) WITH ('connector' = 'kafka')"
+
+
+@pytest.fixture
+def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
+    class Rows:
+        def __init__(self, _result: object) -> None: ...
+
+        def __enter__(self) -> Rows:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def take(self) -> list[tuple[int, tuple[Any, ...]]]:
+            return [(0, ("hostname", "VARCHAR(2147483647)", True, None, None, None))]
+
+    monkeypatch.setattr(tables, "Rows", Rows)
+    monkeypatch.setattr(tables, "_let_watermark_follow", lambda *_: None)
+    return Planner(monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "made",
+    ("begins", "tried", "name"),
     [
-        {"readings": "CREATE TABLE readings (…) WITH ('topic' = 'hot')", "hot": "readings"},
-        {"readings": "CREATE TABLE readings (…) -- for hot", "hot": "`readings`"},
-        {"readings": "CREATE TABLE readings /* for\nhot */ (…)", "hot": "readings"},
-        {"my-in": "CREATE TABLE `my-in` (…) WITH ('note' = 'it''s hot')", "hot": "`my-in`"},
+        ("CREATE TABLE mine", "CREATE TABLE mine__trial", "mine"),
+        ("create table\n`my-own`", "create table\n`my-own__trial`", "my-own"),
+        ("CREATE TABLE `a.b`", "CREATE TABLE `a.b__trial`", "a.b"),
+        (
+            "CREATE TABLE IF NOT EXISTS mine",
+            "CREATE TABLE IF NOT EXISTS mine__trial",
+            "mine",
+        ),
+        (
+            "-- my own\n/* of\nmine */ CREATE TABLE mine",
+            "-- my own\n/* of\nmine */ CREATE TABLE mine__trial",
+            "mine",
+        ),
     ],
-    ids=["a text", "a comment", "a long comment", "a name in quotes"],
 )
-def test_a_view_comes_after_its_table_whatever_texts_and_comments_say(made: dict[str, str]) -> None:
-    table, view = made
-    texts = {table: made[table], view: HOT.format(made[view])}
-    for names in permutations(texts):
-        assert in_order({name: texts[name] for name in names}) == [table, view]
+def test_a_table_is_tried_under_another_name(
+    planner: Planner, begins: str, tried: str, name: str
+) -> None:
+    shown = tables.create_table(planner, begins + REST)
+    assert planner.given == [
+        f"DROP TABLE IF EXISTS `{name}__trial`",
+        tried + REST,
+        f"SELECT * FROM `{name}__trial`",
+        f"DROP TABLE `{name}__trial`",
+        f"DROP TABLE IF EXISTS `{name}`",
+        begins + REST,
+        f"DESCRIBE `{name}`",
+    ]
+    assert shown.iloc[0].tolist() == ["hostname", "STRING"]
+    assert tables.texts(planner, [name]) == {name: begins + REST}
 
 
-def test_a_circle_has_an_end() -> None:
-    made = {
-        "a": "CREATE TABLE a (b STRING) -- as in b",
-        "b": "CREATE TABLE b (a STRING) -- as in a",
-        "c": "CREATE TABLE c LIKE b",
-    }
-    assert sorted(in_order(made)) == ["a", "b", "c"]
-    assert in_order(made).index("b") < in_order(made).index("c")
+def test_a_name_with_its_database_stays_in_it(planner: Planner) -> None:
+    tables.create_table(planner, "CREATE TABLE default_database.`mine`" + REST)
+    assert planner.given[1] == "CREATE TABLE default_database.`mine__trial`" + REST
+    assert planner.given[-1] == "DESCRIBE default_database.`mine`"
+
+
+@pytest.mark.parametrize("text", ["SELECT 1", "-- CREATE TABLE mine (a INT)", ""])
+def test_what_creates_no_table_is_refused(planner: Planner, text: str) -> None:
+    with pytest.raises(CpuwatchError, match="That creates no table"):
+        tables.create_table(planner, text)
+    assert planner.given == []
+
+
+@pytest.mark.parametrize(
+    ("begins", "there", "told"),
+    [
+        ("CREATE TABLE mine", (1, 43), "line 1, column 36"),
+        ("CREATE TABLE mine", (1, 14), "line 1, column 14"),
+        ("CREATE TABLE `mine`", (1, 45), "line 1, column 38"),
+        ("-- my own\nCREATE TABLE mine", (2, 43), "line 2, column 36"),
+        ("CREATE TABLE mine\n", (2, 3), "line 2, column 3"),
+    ],
+)
+def test_a_mistake_is_told_where_it_is_in_what_was_written(
+    planner: Planner, begins: str, there: tuple[int, int], told: str
+) -> None:
+    planner.refuses("CREATE", f"From line {there[0]}, column {there[1]}: Column 'x' not found in")
+    with pytest.raises(CpuwatchError, match=told):
+        tables.create_table(planner, begins + REST)
+
+
+def test_of_a_table_on_several_topics_the_one_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(topics, "names", lambda: ["a", "b"])
+    tables.check_topics({"both": {"topic": "a;b"}, "none": {}})
+    with pytest.raises(CpuwatchError, match="There is no topic c, which the table both reads"):
+        tables.check_topics({"both": {"topic": "a;c"}})
+
+
+def test_a_column_is_empty_only_if_no_topic_of_its_table_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Message:
+        def __init__(self, text: str) -> None:
+            self.value = text.encode
+
+    records = {"a": [Message('{"host": "doc"}')], "b": [Message('{"cpu": "1"}')]}
+    monkeypatch.setattr(topics, "messages", lambda topic: (one for one in records[topic]))
+    columns = {"host": "STRING", "cpu": "STRING", "usage": "DOUBLE"}
+    assert list(remarks._missing("both", ["a", "b"], columns)) == [
+        "Note: the column usage of both stays empty, since the records of a and b have no such"
+        " field. They have: cpu, host."
+    ]
