@@ -222,6 +222,10 @@ def demo(
     """Run the whole story once: readings, filter, averages, thresholds, alerts."""
     from cpuwatch.demo import make_folder, read_input, run, write
 
+    if cooldown * sql.seconds(window) >= 1000 * 86_400:
+        raise typer.BadParameter(
+            "so many windows are longer than 999 days", param_hint="--cooldown"
+        )
     if folder is None and not as_json:
         folder = Path("out")
     said, wanted = _about_csv(csv, columns, where)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from py4j.protocol import Py4JError
 from sqlalchemy import insert, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -188,6 +189,86 @@ QUERIES = {
         " 'earliest-offset' into its WITH (…). A table that was made for writing says nothing of"
         " it: its topic may have another table, under another name, for reading.",
     ),
+    "a function's name as a column": (
+        "SELECT MAX(usage) AS max FROM cpu_in",
+        "'max' is a word of SQL itself. As the name of a column it needs backticks: `max`."
+        " It is in line 1, column 22.",
+    ),
+    "no name behind AS": (
+        "SELECT usage AS FROM cpu_in",
+        "A name is missing between AS and FROM. It is in line 1, column 17.",
+    ),
+    "a comma before FROM": (
+        "SELECT hostname, cpu, -- and so on\n FROM cpu_in",
+        "There is a comma too many before 'FROM'. It is in line 2, column 2.",
+    ),
+    "a comma before WHERE": (
+        "SELECT hostname FROM cpu_in, WHERE usage > 80",
+        "There is a comma too many before 'WHERE'. It is in line 1, column 28.",
+    ),
+    "a comma at the end": (
+        "SELECT hostname, COUNT(*) FROM cpu_in GROUP BY hostname,",
+        "There is a comma too many at the end. It is in line 1, column 56.",
+    ),
+    "a semicolon in the midst": (
+        "SELECT hostname; FROM cpu_in",
+        "A semicolon stands at the end of a statement, and nowhere else. It is in line 1,"
+        " column 18.",
+    ),
+    "quotes of a book": (
+        "SELECT usage FROM cpu_in WHERE hostname = \u2018doc\u2019",
+        "\u2018 is no quote that SQL knows: a text stands in straight single quotes, as in 'doc'."
+        " What was copied from a page may have others. It is in line 1, column 43.",
+    ),
+    "a dash of a book": (
+        "SELECT usage \u2013 5 FROM cpu_in",
+        "\u2013 is no minus that SQL knows: write -. It is in line 1, column 14.",
+    ),
+    "a blank of a page": (
+        "SELECT usage FROM\u00a0cpu_in",
+        "There is a blank that SQL does not know: delete it, and type one. It is in line 1, column"
+        " 18.",
+    ),
+    "and as in other languages": (
+        "SELECT usage FROM cpu_in WHERE usage > 80 && hostname = 'doc'",
+        "Both conditions at once are written with AND, not with &. It is in line 1, column 43.",
+    ),
+    "unequal as in other languages": (
+        "SELECT usage FROM cpu_in WHERE hostname != 'doc'",
+        "Unequal is written <>, not !=.",
+    ),
+    "a comment as in other languages": (
+        "SELECT usage FROM cpu_in # all",
+        "A comment begins with --, not with #. It is in line 1, column 26.",
+    ),
+    "a backtick that is not closed": (
+        "SELECT `usage FROM cpu_in",
+        "A quote, a backtick or a comment begins, and does not end. It is in line 1, column 26.",
+    ),
+    "a column in quotes": (
+        AVERAGE.replace("DESCRIPTOR(time_ltz)", "DESCRIPTOR('time_ltz')"),
+        "A column's name stands without quotes: write DESCRIPTOR(time_ltz).",
+    ),
+    "a column that is no pattern": (
+        "SELECT `cpu(**` FROM cpu_in",
+        "There is no column 'cpu(**': compare its spelling with the table's columns."
+        " It is in line 1, column 8.",
+    ),
+    "more seconds than have room": (
+        AVERAGE.replace("'30' SECOND", "'300' SECOND"),
+        "A length in SECOND has 2 digits at most: write INTERVAL '5' MINUTE."
+        " It is in line 10, column 62.",
+    ),
+    "more seconds than have room, and no minutes": (
+        "SELECT time_ltz + INTERVAL '150' SECOND FROM cpu_in",
+        "A length in SECOND has 2 digits at most: write INTERVAL '150' SECOND(3)."
+        " It is in line 1, column 19.",
+    ),
+    "an INSERT in a preview": (
+        "INSERT INTO cpu_out_filter SELECT time_ltz, hostname, cpu, usage FROM cpu_in",
+        "A preview takes a query, which begins with SELECT: an INSERT becomes a job by"
+        " flink.deploy.",
+    ),
     "nothing at all": ("  ", "The statement is empty."),
 }
 
@@ -271,6 +352,11 @@ TABLES = {
     "a comma is missing below a comment": (
         "-- My own.\nCREATE TABLE IF NOT EXISTS cpu_try (hostname STRING cpu STRING)",
         f"Flink stopped at 'cpu': {COMMA} It is in line 2, column 53.",
+    ),
+    "a type is misspelt below a comment": (
+        "-- My own.\nCREATE TABLE cpu_try ( -- the host:\n  hostname STRNG)",
+        "Flink knows no type 'STRNG': this workshop uses STRING, DOUBLE, BIGINT and"
+        " TIMESTAMP_LTZ(3). It is in line 3, column 12.",
     ),
     "the watermark is on a number": (
         other("WATERMARK FOR time_ltz AS time_ltz", "WATERMARK FOR occurred_at AS occurred_at"),
@@ -527,6 +613,15 @@ def test_what_the_stop_button_makes_of_a_client_of_kafkas_in_a_cell() -> None:
     lost = "<method 'poll' of 'cimpl.Producer' objects> returned NULL without setting an exception"
     assert explain.error(SystemError(lost)) == stopped
     assert explain.error(SystemError("bad argument to internal function")) is None
+
+
+def test_what_is_no_text_is_no_statement(env: Any) -> None:
+    with pytest.raises(Py4JError) as found:
+        env.sql_query(5)
+    assert explain.error(found.value) == (
+        "Flink's sqlQuery does not take what it was given here (int): look at what stands between"
+        " the parentheses."
+    )
 
 
 def test_an_error_of_somebody_else_speaks_for_itself() -> None:

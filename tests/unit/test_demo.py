@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
-from cpuwatch import demo, thresholds, topics
+from cpuwatch import cli, demo, thresholds, topics
 from cpuwatch.pipeline import Run
 
 OLD = Run("demo-1700000000-0a1b2c")
@@ -37,3 +38,11 @@ def test_a_run_is_called_as_the_sweep_knows_it(monkeypatch: pytest.MonkeyPatch) 
     with demo._run_of_its_own() as run:
         for name in (run.topic(topics.READINGS), run.schema):
             assert demo._RUNS.fullmatch(name)
+
+
+def test_a_cooldown_for_which_sql_has_no_digits_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cli, "_stack", None)
+    done = CliRunner().invoke(cli.app, ["demo", "--window", "24h", "--cooldown", "1000"])
+    assert done.exit_code == 2 and "longer than 999 days" in done.output

@@ -251,7 +251,7 @@ def ask(
     try:
         return java.call(prepared, undo, watch, stop)
     except (JavaException, Py4JError) as error:
-        raise CpuwatchError(explain.java(explain.trace_of(error), text, place)) from error
+        raise CpuwatchError(explain.refused(error, text, place)) from error
 
 
 def _prepare() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from confluent_kafka import KafkaException
-from py4j.protocol import Py4JError, Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError
 from pyflink.util.exceptions import JavaException
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
@@ -50,6 +50,63 @@ def java(
     return _innermost(trace)
 
 
+def refused(
+    value: BaseException,
+    statement: str | None = None,
+    place: Place = lambda line, column: (line, column),
+) -> str:
+    """What an error of PyFlink's or py4j's means.
+
+    Parameters
+    ----------
+    value
+        A JavaException or a Py4JError.
+    statement, place
+        As for `java`.
+    """
+    trace = trace_of(value)
+    if _is_silent(value):
+        return (
+            "The Java process of this kernel does not answer. Restart the kernel (Kernel, Restart"
+            " Kernel): the jobs on the cluster run on."
+        )
+    call = re.search(r"(?:Method|Constructor) ([\w.$]+)\(\[(.*?)\]\) does not exist", trace)
+    if call and not isinstance(value, Py4JJavaError):
+        given = [one.rpartition(".")[2] for one in call[2].split(", ")]
+        kinds = ", ".join(_KINDS.get(one, one) for one in given)
+        return (
+            f"Flink's {call[1].rpartition('.')[2]} does not take what it was given here ({kinds}):"
+            " look at what stands between the parentheses."
+        )
+    return java(trace, statement, place)
+
+
+#: What Python's values are in Java.
+_KINDS = {
+    "": "nothing",
+    "null": "None",
+    "Integer": "int",
+    "Long": "int",
+    "Double": "float",
+    "Boolean": "bool",
+    "String": "str",
+    "ArrayList": "list",
+    "HashMap": "dict",
+    "HashSet": "set",
+}
+
+
+def _is_silent(value: BaseException) -> bool:
+    """Whether this is what py4j raises of a Java that has gone: with no word of Java's in it."""
+    return isinstance(value, Py4JNetworkError) or (
+        type(value) is Py4JError
+        and re.fullmatch(
+            r"An error occurred while calling \S+|\S+ does not exist in the JVM", str(value).strip()
+        )
+        is not None
+    )
+
+
 def _filled(text: str, found: re.Match[str]) -> str:
     for number, group in enumerate(found.groups(), 1):
         text = text.replace(f"{{{number}}}", group or "")
@@ -83,13 +140,8 @@ def error(value: BaseException) -> str | None:
     """
     if isinstance(value, CpuwatchError):
         return str(value)
-    if isinstance(value, (JavaException, Py4JJavaError)):
-        return java(trace_of(value))
-    if isinstance(value, Py4JError):
-        return (
-            "The Java process of this kernel does not answer. Restart the kernel (Kernel, Restart"
-            " Kernel): the jobs on the cluster run on."
-        )
+    if isinstance(value, (JavaException, Py4JError)):
+        return refused(value)
     if isinstance(value, KafkaException):
         return (
             f"Kafka refused or does not answer ({value.args[0].str()}). See 'cpuwatch status',"
@@ -97,10 +149,10 @@ def error(value: BaseException) -> str | None:
         )
     if isinstance(value, SQLAlchemyError):
         return _database(value)
-    if isinstance(value, NameError):
-        name = getattr(value, "name", None) or str(value)
+    # A name of a function's own that has no value yet is nothing that a cell above would make.
+    if isinstance(value, NameError) and value.name is not None:
         return (
-            f"There is no '{name}' here: a cell above was not run, or the name is misspelt."
+            f"There is no '{value.name}' here: a cell above was not run, or the name is misspelt."
             " Choose 'Run', 'Run All Above Selected Cell', then run this cell again."
         )
     if isinstance(value, KeyboardInterrupt) or _was_interrupted(value):

@@ -6,65 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-#: Words of SQL itself that beginners like as names of columns.
-_RESERVED = frozenset(
-    {
-        *("date", "time", "timestamp", "year", "month", "day", "hour", "minute", "second"),
-        *("start", "end", "interval", "window", "order", "position", "result", "row", "rows"),
-        *("user", "value", "values"),
-    }
-)
-
-
-_UNITS = "(?:SECOND|MINUTE|HOUR|DAY)S?"
-
-
-def _syntax(found: re.Match[str], statement: str) -> str:
-    """What is wrong where Flink's parser stopped."""
-    token, line, column = found[1].strip(), int(found[2]), int(found[3])
-    before, expected = _before(statement, line, column), found.string[found.end() :]
-    word = token.split()[0] if token else ""
-    if token == "<EOF>":
-        return "The statement ends too early." if statement.strip() else "The statement is empty."
-    if re.search(r"'\d+'\s*$", before) and re.fullmatch(_UNITS, word, re.IGNORECASE):
-        number = re.findall(r"\d+", before)[-1]
-        return f"A length of time begins with INTERVAL: write INTERVAL '{number}' {word.upper()}."
-    if inside := re.search(rf"INTERVAL\s+'(\d+)\s+({_UNITS})'\s*$", before, re.IGNORECASE):
-        return (
-            f"The unit stands after the quotes: write INTERVAL '{inside[1]}' {inside[2].upper()}."
-        )
-    if word.lower() in _RESERVED:
-        return (
-            f"'{word}' is a word of SQL itself. As the name of a column it needs backticks:"
-            f" `{word}`."
-        )
-    if word == "=" and re.search(r"=\s*$", token.removeprefix("=")):
-        return "Equal is written with one =, not with two."
-    if '"' in token:
-        return "A text stands in single quotes, as in 'doc'; double quotes are something else."
-    if "QUOTED_STRING" in expected and "IDENTIFIER" not in expected:
-        if word == "=" or re.search(r"'\s*$", before):
-            return f"There is a comma missing before '{word if word != '=' else _last(before)}'."
-        return f"'{word}' needs single quotes: both sides of an option are quoted, 'like' = 'this'."
-    if re.search(r"INTERVAL\s+\d+\s*$|[\s,]\d+\s*$", before) and word.lower().startswith(
-        ("sec", "min", "hour", "day")
-    ):
-        return f"Flink does not know '{word}' here: write INTERVAL '30' SECOND."
-    if re.fullmatch(r"\w+", word) and re.search(r"[\w)'`]\s*$", before):
-        return f"Flink stopped at '{word}': is there a comma missing before it, or a word misspelt?"
-    return f"Flink stopped at '{token}': look at it, and at what stands before it."
-
-
-def _before(statement: str, line: int, column: int) -> str:
-    lines = statement.strip().splitlines()
-    if not 0 < line <= len(lines):
-        return ""
-    return "\n".join([*lines[: line - 1], lines[line - 1][: column - 1]])
-
-
-def _last(text: str) -> str:
-    words = text.split()
-    return words[-1].strip("'") if words else ""
+from cpuwatch import sql
+from cpuwatch.flink import syntax
 
 
 def _operands(found: re.Match[str], _statement: str) -> str:
@@ -129,20 +72,29 @@ def _in_window(pattern: str, statement: str) -> str | None:
 
 def _no_such_column(found: re.Match[str], statement: str) -> str:
     name = found[1]
-    if kind := _in_window(rf"`?{name}`?\b", statement):
+    written = rf"`?{re.escape(name)}(?!\w)"
+    if kind := _in_window(written, statement):
         return f"{kind} needs the word TABLE before its table, as in {kind}(TABLE {name}, …)."
     if kind := _in_window("DESCRIPTOR", statement):
         return f"{kind} takes the table first, as in {_FORM}."
-    if kind := _in_window(rf"TABLE\s+[^,()]+,\s*`?{name}`?\b", statement):
+    if kind := _in_window(rf"TABLE\s+[^,()]+,\s*{written}", statement):
         return f"{kind} needs its column of time in DESCRIPTOR, as in DESCRIPTOR({name})."
     return f"There is no column '{name}': compare its spelling with the table's columns."
+
+
+def _quoted_column(_found: re.Match[str], statement: str) -> str:
+    name = re.search(r"DESCRIPTOR\s*\(\s*'([^']*)'", statement, re.IGNORECASE)
+    if name:
+        return f"A column's name stands without quotes: write DESCRIPTOR({name[1]})."
+    return "A text stands where a name should: names have no quotes."
 
 
 def _unknown(found: re.Match[str], statement: str) -> str:
     # A type stands behind the name of its column, and nothing else does.
     place = rf"(?:[(,]\s*`?\w+`?\s+|<\s*|\bAS\s+(?=\w+\s*\))){re.escape(found[1])}\b"
-    of_a_table = re.match(r"\s*CREATE\s.*?\bTABLE\b", statement, re.IGNORECASE | re.DOTALL)
-    if of_a_table and re.search(place, statement, re.IGNORECASE):
+    text = sql.bare(statement)
+    of_a_table = re.match(r"\s*CREATE\s.*?\bTABLE\b", text, re.IGNORECASE | re.DOTALL)
+    if of_a_table and re.search(place, text, re.IGNORECASE):
         return (
             f"Flink knows no type '{found[1]}': this workshop uses STRING, DOUBLE, BIGINT and"
             " TIMESTAMP_LTZ(3)."
@@ -176,7 +128,24 @@ _TABLE: list[tuple[str, Meaning]] = [
         r"Error received from SDK harness[^\n]*(Traceback.*?)(?=\n\s+at org\.|\nCaused by|\Z)",
         _python,
     ),
-    (r"Encountered \"(.*?)\" at line (\d+), column (\d+)", _syntax),
+    (
+        r"Found duplicate transactionalIdPrefix|Writable backchannel already exists|ProducerFenced|"
+        r"newer producer with the same transactionalId",
+        "Another job writes with the same 'sink.transactional-id-prefix': give this table one of"
+        " its own.",
+    ),
+    (r"Encountered \"(.*?)\" at line (\d+), column (\d+)", syntax.stopped),
+    (r"Incorrect syntax near the keyword '(\w+)' at line (\d+), column (\d+)", syntax.stopped),
+    (
+        r"Lexical error at line (\d+), column (\d+)\.\s+Encountered: (.*?) ?after : \"([^\"]*)",
+        syntax.sign,
+    ),
+    (r"Bang equal '!=' is not allowed", "Unequal is written <>, not !=."),
+    (
+        r"Interval field value ([\d,]+) exceeds precision of (\w+)\((\d+)\) field",
+        syntax.long_interval,
+    ),
+    (r"SqlCharStringLiteral cannot be cast to class \S*SqlIdentifier", _quoted_column),
     (r"Column '([^']+)' not found in", _no_such_column),
     (
         r"Column '([^']+)' is ambiguous",
@@ -190,6 +159,11 @@ _TABLE: list[tuple[str, Meaning]] = [
     (
         r"Non-query expression encountered",
         "That is no query: is its first word, SELECT, misspelt?",
+    ),
+    (
+        r"sqlQuery\(\) only accepts a single SQL query",
+        "A preview takes a query, which begins with SELECT: an INSERT becomes a job by"
+        " flink.deploy.",
     ),
     (r"Cannot apply '\$SCALAR_QUERY' to arguments", _no_window),
     (

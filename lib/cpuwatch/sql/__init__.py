@@ -354,14 +354,15 @@ def names_in(text: str) -> set[str]:
 def interval(seconds: int) -> str:
     """A length of time as an SQL interval: `INTERVAL '30' SECOND`.
 
-    A plain SECOND holds two digits only, so a longer one is written out.
+    A plain SECOND holds two digits only, so a longer one is written out; and so does a DAY.
     """
     if seconds < 100:
         return f"INTERVAL '{seconds}' SECOND"
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3600)
     minutes, rest = divmod(rest, 60)
-    return f"INTERVAL '{days} {hours:02}:{minutes:02}:{rest:02}' DAY TO SECOND"
+    first = "DAY" if days < 100 else "DAY(3)"
+    return f"INTERVAL '{days} {hours:02}:{minutes:02}:{rest:02}' {first} TO SECOND"
 
 
 def seconds(text: str) -> int:

@@ -42,6 +42,9 @@ def test_a_parameter_takes_its_place_in_every_form() -> None:
     numbers = Parameters(window=300, cooldown=3, min_readings=7, default_top=66.125)
     assert "INTERVAL '0 00:05:00' DAY TO SECOND" in sql.taught("cpu_agg", numbers)
     assert "INTERVAL '0 00:15:00' DAY TO SECOND" in sql.taught("cpu_before", numbers)
+    long = Parameters(window=86_400, cooldown=100)  # a plain DAY has two digits
+    assert "INTERVAL '1 00:00:00' DAY TO SECOND" in sql.taught("cpu_agg", long)
+    assert "INTERVAL '100 00:00:00' DAY(3) TO SECOND" in sql.taught("cpu_before", long)
     assert "a.readings >= 7" in sql.taught("cpu_judged", numbers)
     assert sql.taught("cpu_over", numbers).count("COALESCE(t.allowed_top, 66.125)") == 2
 
