@@ -39,6 +39,34 @@ def read(table: str, topic: str | None = None) -> pd.DataFrame:
     return typed(topics.read(topic or sql.topic(table) or table), table)
 
 
+def as_written(table: str) -> pd.DataFrame:
+    """The same, with the fields that records have: an attendee's own table may have others.
+
+    Parameters
+    ----------
+    table
+        A table of the pipeline.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table's columns, but for those that no record has, and then what else there is. Of an
+        empty topic all of the table's.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no such topic, or Kafka does not answer.
+    """
+    records = topics.read(sql.topic(table) or table)
+    known = typed(records, table)
+    there = [name for name in known.columns if name in records.columns]
+    more = records.drop(columns=[*there, "partition", "offset"], errors="ignore")
+    if more.columns.empty:
+        return known[there] if there and len(records) else known
+    return pd.concat([known[there], with_times(more)], axis=1)
+
+
 def spooled(
     table: str,
     order: Sequence[str],

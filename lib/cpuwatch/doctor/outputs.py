@@ -6,7 +6,9 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import pairwise
 from typing import Any
 
 from cpuwatch import pipeline, sql, words
@@ -20,6 +22,15 @@ from cpuwatch.readings.reading import PIPELINE_TIMES
 _LIVE = 60.0
 
 _UNITS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
+
+_INTERVAL = re.compile(
+    r"INTERVAL\s+'(?:(\d+) (\d+):(\d+):(\d+)|(\d+))'\s+(SECOND|MINUTE|HOUR|DAY)", re.IGNORECASE
+)
+
+#: A function that makes windows, and what is between its parentheses.
+_WINDOWS = re.compile(
+    r"\b(TUMBLE|HOP|CUMULATE|SESSION)\s*\(((?:[^()]|\([^()]*\))*)\)", re.IGNORECASE
+)
 
 
 def readings(sample: Sample) -> Iterator[Finding]:
@@ -74,8 +85,9 @@ def _moment(milliseconds: float) -> str:
 def empty(what: str, job: pipeline.Job, now: Job, inputs: list[Sample]) -> Iterator[Finding]:
     """Why nothing came out of a job that has read all."""
     text = noted.texts(now).get(job.name) or sql.taught(job.name)
-    if "TUMBLE" in text.upper():
-        yield _open_window(what, now, text, inputs)
+    window = _window(now, text)
+    if window is not None:
+        yield _open_window(what, now, window, inputs)
         return
     own = sql.difference(text, sql.taught(job.name)) if noted.texts(now) else None
     count = sum(map(len, inputs))
@@ -115,24 +127,84 @@ def _highest(inputs: list[Sample]) -> str:
 # --- Windows and watermarks -----------------------------------------------------------------
 
 
-def _open_window(what: str, now: Job, text: str, inputs: list[Sample]) -> Finding:
+@dataclass(frozen=True)
+class _Window:
+    """What windows a statement has.
+
+    Attributes
+    ----------
+    kind
+        TUMBLE, HOP, CUMULATE or SESSION.
+    step, length
+        In milliseconds; 0 if they cannot be read. A session's length is its gap.
+    """
+
+    kind: str
+    step: int
+    length: int
+
+    def first_open(self, times: list[int], mark: int) -> tuple[int, int]:
+        """The begin and end of the first window that a watermark has not closed.
+
+        Parameters
+        ----------
+        times
+            Of the readings, in order; there is one at least.
+        mark
+            The watermark, in epoch milliseconds.
+        """
+        if self.kind == "SESSION":
+            return self._first_session(times, mark)
+        step, length = self.step, self.length
+        next_end = (mark + 1) // step * step + step
+        bases = sorted({moment // step * step for moment in times})
+        for base in bases:
+            last = base // length * length if self.kind == "CUMULATE" else base
+            end = max(base + step, next_end)
+            if end <= last + length:
+                break
+        else:
+            end = bases[-1] + step
+        return (end - step) // length * length if self.kind == "CUMULATE" else end - length, end
+
+    def _first_session(self, times: list[int], mark: int) -> tuple[int, int]:
+        begin = times[0]
+        for one, following in pairwise(times):
+            if following - one > self.length:
+                if one + self.length - 1 > mark:
+                    return begin, one + self.length
+                begin = following
+        return begin, times[-1] + self.length
+
+
+def _window(now: Job, text: str) -> _Window | None:
+    """The windows of a job's statement, or of one of its views; None if there are none."""
+    for one in (text, *noted.texts(now).values()):
+        found = _WINDOWS.search(sql.bare(one))
+        if found is not None:
+            kind = found[1].upper()
+            lengths = [1000 * length for length in _intervals(found[2])] or [0]
+            # These take the step first; what stands behind the length shifts all windows.
+            which = min(1, len(lengths) - 1) if kind in ("HOP", "CUMULATE") else 0
+            return _Window(kind, lengths[0], lengths[which])
+    return None
+
+
+def _open_window(what: str, now: Job, window: _Window, inputs: list[Sample]) -> Finding:
     """The first window that is not closed, and what would close it."""
-    length, delay = _interval(text), _delay(now)
-    mark = watermarks.least(now)
+    delay, mark = _delay(now), watermarks.least(now)
     times = sorted(one["occurred_at"] for part in inputs for one in part if _is_reading(one))
-    if not length or not times:
+    if not window.length or not times:
         return trouble(
             what,
             "all is read, but no window is closed yet",
             "Send later readings: the watermark has to pass a window's end.",
         )
-    step = length * 1000
-    ends = (moment // step * step + step for moment in times)
-    end = next((one for one in ends if one - 1 > mark), times[-1] // step * step + step)
+    begin, end = window.first_open(times, mark)
     closes = end + delay * 1000
     stands = "has not begun" if mark == watermarks.NONE else f"stands at {_moment(mark)}"
     says = (
-        f"all is read, but the window from {_moment(end - step)} to {_moment(end)} is not closed"
+        f"all is read, but the window from {_moment(begin)} to {_moment(end)} is not closed"
         f" yet: the watermark {stands}"
     )
     step_next = f"It is closed by a reading of {_moment(closes)} or later in each partition"
@@ -144,18 +216,15 @@ def _open_window(what: str, now: Job, text: str, inputs: list[Sample]) -> Findin
 def held_back(what: str, now: Job) -> Iterator[Finding]:
     """Whether one partition holds the watermark back, and with it every window."""
     text = noted.texts(now).get(now.name) or _taught(now.name)
-    if "TUMBLE" not in text.upper():
+    window = _window(now, text)
+    if window is None:
         return
     marks = watermarks.by_partition(now)
     if not marks:
         return
     ahead, delay = max(marks.values()), _delay(now) * 1000
     # As long as a window lasts, partitions may differ: no window waits for long then.
-    late = [
-        one
-        for one in marks
-        if ahead - marks[one] > _interval(text) * 1000 and ahead != watermarks.NONE
-    ]
+    late = [one for one in marks if ahead - marks[one] > window.length and ahead != watermarks.NONE]
     if not late:
         return
     (topic, number) = min(late, key=lambda place: marks[place])
@@ -188,9 +257,16 @@ def _delay(job: Job) -> int:
 
 def _interval(text: str) -> int:
     """The first interval in a statement, in seconds; 0 if there is none that we can read."""
-    long = re.search(r"INTERVAL\s+'(\d+) (\d+):(\d+):(\d+)'", text, re.IGNORECASE)
-    if long:
-        days, hours, minutes, rest = map(int, long.groups())
-        return ((days * 24 + hours) * 60 + minutes) * 60 + rest
-    found = re.search(r"INTERVAL\s+'(\d+)'\s+(SECOND|MINUTE|HOUR|DAY)", text, re.IGNORECASE)
-    return int(found[1]) * _UNITS[found[2].upper()] if found else 0
+    return next(iter(_intervals(text)), 0)
+
+
+def _intervals(text: str) -> list[int]:
+    """The intervals in a statement that we can read, in seconds."""
+    found = []
+    for days, hours, minutes, seconds, number, unit in _INTERVAL.findall(text):
+        if number:
+            found.append(int(number) * _UNITS[unit.upper()])
+        else:
+            whole = (int(days) * 24 + int(hours)) * 60 + int(minutes)
+            found.append(whole * 60 + int(seconds))
+    return found

@@ -238,7 +238,7 @@ def result(topic: str) -> pd.DataFrame:
     """
     table = sql.table_of(topic)
     if table is not None:
-        found = results.read(table)
+        found = results.as_written(table)
     else:
         found = results.with_times(topics.read(topic).drop(columns=["partition", "offset"]))
     times = list(found.select_dtypes("datetimetz").columns)
