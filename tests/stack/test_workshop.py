@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from cpuwatch import flink, workshop
+from cpuwatch import flink, readings, topics, workshop
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import noted
 
 
 def test_a_name_that_there_is_not_is_answered_with_those_there_are(stack: Path) -> None:
@@ -21,3 +24,17 @@ def test_a_name_that_there_is_not_is_answered_with_those_there_are(stack: Path) 
     environment = flink.connect(fresh=True)
     with pytest.raises(CpuwatchError, match=r"There is no table 'cpu_inn': they are cpu_in, cpu_"):
         flink.import_tables(environment, "cpu_in", "cpu_inn")
+
+
+def test_of_two_notebooks_that_begin_at_once_one_sends_the_readings(stack: Path) -> None:
+    workshop.reset()
+    begin = [sys.executable, "-c", "from cpuwatch import workshop; print(workshop.catch_up('02'))"]
+    both = [subprocess.Popen(begin, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=180)[0] for one in both]
+    assert [one.returncode for one in both] == [0, 0]
+    assert sorted("the readings were sent" in one for one in said) == [False, True]
+    assert topics.held(topics.READINGS) == len(readings.fleet())
+    assert noted.holds_readings(topics.READINGS)
+    topics.produce(readings.fleet(ticks=1))  # beside it: that is seen, and made good
+    assert workshop.catch_up("02")[0] == "the readings were sent"
+    assert topics.held(topics.READINGS) == len(readings.fleet())

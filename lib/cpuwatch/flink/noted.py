@@ -294,9 +294,8 @@ def _is_settled(note: Mapping[str, Any]) -> bool:
 _READINGS = "readings of the fleet"
 
 
-def note_readings(topic: str) -> None:
-    """Note that a topic holds exactly the workshop's readings."""
-    (state,) = topics.states(topic).values()
+def note_readings(topic: str, state: topics.State) -> None:
+    """Note that a topic held exactly the workshop's readings when its state was this."""
     _write(_READINGS, {"topic": topic, "id": state.id, "ends": _ends(state)})
 
 

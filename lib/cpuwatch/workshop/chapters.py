@@ -250,8 +250,9 @@ class CatchUp:
         # What holds the fleet alone holds nothing live: that is asked only where there may be more.
         if noted.holds_readings(topic, or_more=more) and (live or not more or not _is_live(topic)):
             return
-        if _holds_fleet(topic):
-            noted.note_readings(topic)  # somebody else sent them: a notebook's cell
+        state = _with_fleet(topic)
+        if state is not None:
+            noted.note_readings(topic, state)  # somebody else sent them: a notebook's cell
             return
         now = topics.states(topic).get(topic)
         if self._keep and now is not None and any(now.ends.values()):
@@ -264,8 +265,9 @@ class CatchUp:
         warm_up()  # Java takes some seconds to start, and the jobs need it next
         self._tell_of_own(topic)
         self._tell(f"Sending the fleet's readings to {topic}")
-        if _send_fleet(topic) or _send_fleet(topic):
-            noted.note_readings(topic)
+        state = _send_fleet(topic) or _send_fleet(topic)
+        if state is not None:
+            noted.note_readings(topic, state)
         else:
             self.remarks.append(
                 f"{topic} holds more than the fleet's readings, which this chapter counts on:"
@@ -317,10 +319,12 @@ def _difference(job: Job, theirs: Mapping[str, str]) -> str:
     return "it reads or writes other tables"
 
 
-def _send_fleet(topic: str) -> bool:
-    """Make a topic anew with the fleet's readings; whether nobody else sent to it meanwhile."""
+def _send_fleet(topic: str) -> topics.State | None:
+    """Make a topic anew with the fleet's readings: its state; None if it holds others, too."""
     renew(topic, spare=True)
-    return topics.produce(fleet()) == topics.held(topic)
+    sent = topics.produce(fleet())
+    state = topics.states(topic)[topic]  # before it is counted what it holds
+    return state if topics.held(topic) == sent else None
 
 
 def _is_live(topic: str) -> bool:
@@ -332,21 +336,22 @@ def _is_live(topic: str) -> bool:
     return any(isinstance(one, int) and one > day + 24 * 3_600_000 for one in moments)
 
 
-def _holds_fleet(topic: str) -> bool:
+def _with_fleet(topic: str) -> topics.State | None:
+    """A topic's state, if it holds the fleet's readings and nothing else."""
     now = topics.states(topic).get(topic)
     wanted = fleet()
     if now is None or sum(now.ends.values()) != len(wanted):
-        return False
+        return None
     found = topics.read(topic)
     if not set(COLUMNS) <= set(found.columns):
-        return False
+        return None
     order = ["occurred_at", "hostname", "cpu"]
     try:
         found = found[list(COLUMNS)].astype(wanted.dtypes.to_dict())
     except (TypeError, ValueError):
-        return False  # something in it is no reading
+        return None  # something in it is no reading
     left, right = (one.sort_values(order, ignore_index=True) for one in (found, wanted))
-    return left.equals(right)
+    return now if left.equals(right) else None
 
 
 #: How what chapters leave is called.

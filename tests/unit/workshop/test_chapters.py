@@ -56,6 +56,9 @@ class Topic:
         self.sent = 0
         self._others = list(others)
 
+    def states(self, name: str) -> dict[str, topics.State]:
+        return {name: topics.State("1", {0: self.holds})} if self.sent else {}
+
     def renew(self, _name: str, spare: bool = False) -> list[str]:
         self.holds = 0
         return []
@@ -70,10 +73,10 @@ def restore_readings(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> tuple[boo
     """Whether the readings were noted as the fleet's, and what was said."""
     notes: list[str] = []
     for module, name, value in (
-        (topics, "states", lambda *_: {}),
+        (topics, "states", topic.states),
         (topics, "produce", topic.produce),
         (topics, "held", lambda _: topic.holds),
-        (noted, "note_readings", notes.append),
+        (noted, "note_readings", lambda *_: notes.append("noted")),
         (chapters, "renew", topic.renew),
         (chapters, "warm_up", lambda: None),
         (chapters, "readers", lambda _: []),
