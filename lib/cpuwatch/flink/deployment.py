@@ -37,7 +37,6 @@ _NO_JOB = "That statement starts no job: a job is an INSERT INTO … SELECT."
 #: Whose state a job takes over: the place of a savepoint.
 _STATE = "execution.state-recovery.path"
 
-_COMMENTS = re.compile(r"\A(\s*--[^\n]*\n|\s*/\*.*?\*/)+", re.DOTALL)
 _EXECUTE = re.compile(rf"\A({sql.BEFORE})EXECUTE\b", re.IGNORECASE | re.DOTALL)
 _SET = re.compile(
     r"\s*EXECUTE\s+STATEMENT\s+SET\s+BEGIN\b(.*)\bEND\s*\Z", re.IGNORECASE | re.DOTALL
@@ -257,13 +256,13 @@ def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Pl
 
 
 def _inserts(text: str) -> list[list[str]]:
-    """The tables that a statement writes: of one INSERT, or of a set of them.
+    """The tables that a statement without comments writes: of one INSERT, or of a set of them.
 
     Of each the parts of its name, of which the last is the table's own.
     """
     together = _SET.match(text)
     parts = sql.parts(together[1], ";") if together else [text]
-    found = [_INSERT.match(_COMMENTS.sub("", part)) for part in parts]
+    found = [_INSERT.match(part) for part in parts]
     return [_parts(one[1]) for one in found if one] if all(found) else []
 
 
