@@ -22,7 +22,8 @@ LOCK = "up.lock"
 #: What an empty folder may hold: a disk's own, Finder's, and a lock of one that waited for a wipe.
 _AS_GOOD_AS_EMPTY = {"lost+found", ".DS_Store", LOCK}
 
-#: An earlier version left no mark. Its folder has one of these, and nothing but what follows.
+#: An earlier version left no mark. Its folder has one of these, and nothing but what follows; the
+#: lock is of a notebook that began while an earlier version's services ran.
 _SIGNS = (
     LOCK,
     "services.json",
@@ -31,8 +32,8 @@ _SIGNS = (
     "logs/cpuwatch-error.log",
 )
 _KNOWN = {
-    "client", "deployed.json", "deployed.lock", "flink", "jupyter", "kafka", "keys", "logs",
-    "pgpass", "postgres", "prefixes", "programs", "services.json", "slack", "supervisor",
+    "begin.lock", "client", "deployed.json", "deployed.lock", "flink", "jupyter", "kafka", "keys",
+    "logs", "pgpass", "postgres", "prefixes", "programs", "services.json", "slack", "supervisor",
 }  # fmt: skip
 
 

@@ -77,6 +77,7 @@ def test_a_folder_of_somebody_s_own_stays_as_it_is(state: Path, way: str, held: 
         # As earlier versions left it: whole, interrupted half way, and before the first 'up'.
         ["up.lock", "services.json", "supervisor/supervisord.conf", "pgpass", "kafka/data/"],
         ["up.lock", "pgpass", "pgpass.new", "client/lib.new/"],
+        ["up.lock", "services.json", "deployed.json", "begin.lock"],
         ["services.json.new", "up.lock", "logs/"],
         ["jupyter/settings/", "logs/jupyter.log"],
         ["logs/cpuwatch-error.log"],
