@@ -65,7 +65,7 @@ def refuse_headless(layout: Layout) -> None:
     if not layout.shape.series:
         used.append(layout.roles.value)
     for at in used:
-        if at < len(names) and (is_time(names[at]) or number(names[at]) is not None):
+        if at < len(names) and _is_of_a_row(names[at]):
             raise _headless(layout.text.path, names[at])
 
 

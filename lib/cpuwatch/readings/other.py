@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cpuwatch.readings.meaning import words_of
+from cpuwatch.readings.meaning import PARTS, words_of
 from cpuwatch.readings.numbers import number, percentage
 from cpuwatch.readings.times import is_time
 
@@ -35,6 +35,7 @@ _MEASURED = frozenset(
         "watts", "power", "interval", "percent", "pct", "requests", "users", "total", "free",
         "used", "size", "rate", "uptime", "in", "out", "hour", "minute", "second", "year", "month",
         "day", "week", "weekday", "timestamp", "time", "epoch", "max", "min", "avg", "sum", "step",
+        "usage", "idle", "util", "utilization", "value",
     )
 )  # fmt: skip
 
@@ -45,7 +46,15 @@ _FEW = 64
 
 def is_id(name: str) -> bool:
     """Whether a column's name says that it names something."""
-    return bool(_NAMES & set(words_of(name))) or name.lower().endswith("id")
+    named = bool(_NAMES & set(words_of(name))) or name.lower().endswith("id")
+    return named and not _is_measured(name)
+
+
+def _is_measured(name: str) -> bool:
+    """Whether a column's name says that it was counted or measured, as one of several things is."""
+    words = set(words_of(name))
+    counted = any(len(w) > 3 and w[-1] == "s" and w[-2] not in "su" for w in words)
+    return counted or bool(words & (_MEASURED | PARTS))
 
 
 @dataclass
@@ -140,4 +149,4 @@ class Other:
         return self.is_whole and not many and self._is_number_of(name)
 
     def _is_number_of(self, name: str) -> bool:
-        return is_id(name) or (len(self.values) <= _FEW and not _MEASURED & set(words_of(name)))
+        return is_id(name) or (len(self.values) <= _FEW and not _is_measured(name))

@@ -90,6 +90,11 @@ def test_a_first_reading_that_is_said_to_be_names_is_not_lost(tmp_path: Path) ->
     assert len(read(tmp_path, ["time,usage,host", *lines]).readings) == 2
 
 
+def test_a_column_that_is_called_by_a_number_has_a_name(tmp_path: Path) -> None:
+    found = read(tmp_path, ["Time,0,1", f"{T0},20,97"], columns={"usage": "1"})
+    assert found.readings.table()["usage"].tolist() == [97]
+
+
 @pytest.mark.parametrize("mark", "|^~!")
 def test_another_delimiter_is_named_with_its_remedy(tmp_path: Path, mark: str) -> None:
     lines = [f"time{mark}host{mark}usage", f"{T0}{mark}web01{mark}12.5"]

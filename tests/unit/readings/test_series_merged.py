@@ -100,6 +100,10 @@ def test_the_number_of_series_silences_nothing(tmp_path: Path, hosts: int) -> No
         ("celsius", ["41", "42", "43"]),
         ("cpu temp", ["41 %", "42 %", "43 %"]),
         ("interval", ["60", "59"]),
+        ("cpu_user", ["1", "2"]),
+        ("usage_idle", ["98", "97"]),
+        ("threads", ["580", "581"]),
+        ("number of users", ["3", "4"]),
         ("written", [str(1_767_603_600 + row) for row in range(5)]),
         ("end", [f"{T0}:00Z", f"{T0}:10Z"]),
         ("note", [f"the {row}th row" for row in range(40)]),
@@ -111,3 +115,10 @@ def test_what_names_no_series_brings_no_word(
 ) -> None:
     found = read(tmp_path, f"time,host,{column},usage", by_turns(values, 40)[:40])
     assert not loud(found)
+
+
+@pytest.mark.parametrize("column", ["cpu_user", "threads", "usage_idle"])
+def test_what_was_measured_beside_is_no_host(tmp_path: Path, column: str) -> None:
+    rows = by_turns(["1", "2"], host="")
+    found = read(tmp_path, f"time,{column},usage", rows)
+    assert len(found.readings) == 20 and not loud(found)
