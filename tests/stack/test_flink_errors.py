@@ -257,7 +257,7 @@ QUERIES = {
     "more seconds than have room": (
         AVERAGE.replace("'30' SECOND", "'300' SECOND"),
         "A length in SECOND has 2 digits at most: write INTERVAL '5' MINUTE."
-        " It is in line 10, column 62.",
+        " It is in line 10, column 63.",
     ),
     "more seconds than have room, and no minutes": (
         "SELECT time_ltz + INTERVAL '150' SECOND FROM cpu_in",
