@@ -165,6 +165,7 @@ def test_a_test_has_the_same_name_in_every_lane(request: pytest.FixtureRequest) 
     files = dict.fromkeys(str(item.path) for item in request.session.items)
     other = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "PYTEST_XDIST_WORKER": "other"}
     other["CPUTEST_RUN"] = "other"  # whoever ends tidies up what is its run's
+    other["PYTEST_ADDOPTS"] = ""  # with -v it would list them otherwise
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files],
         capture_output=True,

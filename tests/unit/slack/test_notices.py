@@ -54,6 +54,8 @@ def test_a_repeat_changes_nothing_and_a_closed_episode_stays_closed() -> None:
     once = told(opened("doc"), closed("doc"))
     assert told(opened("doc"), closed("doc"), opened("doc"), closed("doc")) == once
     assert notices.count_messages([opened("doc"), closed("doc"), opened("doc")]) == 1
+    # Those of a rule that learns have no limit.
+    assert notices.count_messages([opened("doc") | {"allowed_top": float("nan")}]) == 1
 
 
 def test_a_closing_without_its_opening_is_told_all_the_same() -> None:
