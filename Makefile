@@ -74,7 +74,7 @@ test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
 test-unit: .venv/installed-dev  ## Run the tests that need no services, in under a minute
 	@$(BIN)/pytest tests/unit $(IN_LANES)
 
-chaos: .venv/installed-dev  ## Kill and freeze parts of the live pipeline for some two hours (ARGS="5" fewer)
+chaos: .venv/installed-dev  ## Kill and freeze parts of the live pipeline for an hour or more (ARGS="5" fewer)
 	@$(BIN)/python tools/chaos.py $(ARGS)
 
 bench: .venv/installed-dev  ## Measure how fast it is, against a plain loop (ARGS="1 10" millions of readings)

@@ -1,4 +1,4 @@
-"""Chaos in its long form: `make chaos`, some two hours. It prints the table of docs/recovery.md.
+"""Chaos in its long form: `make chaos`, an hour or more. It prints the table of docs/recovery.md.
 
     .venv/bin/python tools/chaos.py [TIMES_EACH] [--rate READINGS_A_SECOND] [--seed N]
 
