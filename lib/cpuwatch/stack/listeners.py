@@ -56,14 +56,17 @@ def may_be_ours(config: Settings, port: int) -> bool:
 
 def _users(port: int) -> set[int] | None:
     """Whose the programs are that may answer there; None if the system does not say."""
-    lists = [place for place in _LISTS if place.exists()]  # a system may have no IPv6
+    found: dict[str, set[int]] = {}
+    try:
+        lists = [place for place in _LISTS if place.exists()]  # a system may have no IPv6
+        for _, local, _, state, _, _, _, user, *_ in chain.from_iterable(map(_lines, lists)):
+            address, _, number = local.partition(":")
+            if state == _LISTENS and int(number, 16) == port:
+                found.setdefault(address, set()).add(int(user))
+    except (OSError, ValueError):  # it may not be read here, or is of another form
+        return None
     if not lists:
         return None
-    found: dict[str, set[int]] = {}
-    for _, local, _, state, _, _, _, user, *_ in chain.from_iterable(map(_lines, lists)):
-        address, _, number = local.partition(":")
-        if state == _LISTENS and int(number, 16) == port:
-            found.setdefault(address, set()).add(int(user))
     here = set().union(*(found.get(one, set()) for one in _HERE))
     return here or set().union(*(found.get(one, set()) for one in _EVERYWHERE))
 

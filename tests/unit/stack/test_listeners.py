@@ -165,10 +165,17 @@ def test_who_listens_is_read_from_the_systems_lists(
 
 
 @pytest.mark.parametrize("runs", [True, False])
+@pytest.mark.parametrize("listed", [None, "a list of\nanother form"])
 def test_without_such_lists_a_stack_that_does_not_run_is_not_asked(
-    config: Settings, monkeypatch: pytest.MonkeyPatch, runs: bool
+    config: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    listed: str | None,
+    runs: bool,
 ) -> None:
-    monkeypatch.setattr(listeners, "_LISTS", (Path("/nowhere/tcp"),))
+    if listed is not None:
+        (tmp_path / "tcp").write_text(listed)
+    monkeypatch.setattr(listeners, "_LISTS", (tmp_path / "tcp",))
     # Also where supervisor hangs, or was killed.
     monkeypatch.setattr(Supervisor, "strays", lambda _: ["one"] if runs else [])
     assert listeners.may_be_ours(config, 80) is runs
