@@ -41,3 +41,20 @@ class Planner:
             raise Py4JError(self._refused[1])
 
     sql_query = execute_sql
+
+
+def rows_of(*cells: Any) -> type:
+    """A stand-in for `flink.java.Rows`, whose only row has these cells."""
+
+    class Rows:
+        def __init__(self, _result: object) -> None: ...
+
+        def __enter__(self) -> Rows:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def take(self) -> list[tuple[int, tuple[Any, ...]]]:
+            return [(0, cells)]
+
+    return Rows

@@ -34,6 +34,9 @@ _PARTS_OF_TIME = ("hour", "hours", "hh", "hr", "minute", "minutes", "mm", "min",
 #: Dates without marks of so many digits may be seconds as well.
 _AS_SECONDS = 10
 
+#: Where the times say plainly what they are.
+_MEND = "if that is wrong, mend the times, or the clock that they are from."
+
 
 def refuse_rounded(layout: Layout, found: Survey) -> None:
     """Raise CsvError if a spreadsheet rounded the times, so that many rows have the same."""
@@ -73,7 +76,7 @@ def ahead(layout: Layout, found: Survey, last: int) -> list[str]:
             f"{remark}: the numbers in {name} are taken for times since 1970. If they count"
             f" {'; if '.join(others)}: export them as ISO 8601."
         ]
-    return [f"{remark}: if that is wrong, mend the times, or the clock that they are from."]
+    return [f"{remark}: {_MEND}"]
 
 
 def long_ago(layout: Layout, found: Survey, first: int) -> list[str]:
@@ -90,7 +93,7 @@ def long_ago(layout: Layout, found: Survey, first: int) -> list[str]:
         return []
     remark = f"Attention: the first reading is of {_moment(first)}, before the year 2000"
     if not found.clock.reads_unix or not found.clock.numbers:
-        return [f"{remark}: if that is wrong, mend the times, or the clock that they are from."]
+        return [f"{remark}: {_MEND}"]
     name, unit = shorten(layout.roles.names[layout.roles.time]), UNITS[found.clock.unit][0]
     return [
         f"{remark}: the numbers in {name} are taken for {unit} since 1970. If they count from"

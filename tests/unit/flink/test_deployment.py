@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from flink_parts import Planner
+from flink_parts import Planner, rows_of
 
 from cpuwatch import sql
 from cpuwatch.errors import CpuwatchError
@@ -16,18 +14,11 @@ INSERT = "INSERT INTO mine\nSELECT hostname FROM cpu_in"
 
 @pytest.fixture
 def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
-    class Rows:
-        def __init__(self, _result: object) -> None: ...
-
-        def __enter__(self) -> Rows:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def take(self) -> list[tuple[int, tuple[Any, ...]]]:
-            return [(0, ("TableScan(table=[[default_catalog, default_database, cpu_in]])",))]
-
-    monkeypatch.setattr(deployment, "Rows", Rows)
+    monkeypatch.setattr(
+        deployment,
+        "Rows",
+        rows_of("TableScan(table=[[default_catalog, default_database, cpu_in]])"),
+    )
     return Planner(monkeypatch)
 
 

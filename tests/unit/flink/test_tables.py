@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from flink_parts import Planner
+from flink_parts import Planner, rows_of
 
 from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
@@ -16,18 +14,9 @@ REST = " (hostname STRING) WITH ('connector' = 'kafka')"
 
 @pytest.fixture
 def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
-    class Rows:
-        def __init__(self, _result: object) -> None: ...
-
-        def __enter__(self) -> Rows:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def take(self) -> list[tuple[int, tuple[Any, ...]]]:
-            return [(0, ("hostname", "VARCHAR(2147483647)", True, None, None, None))]
-
-    monkeypatch.setattr(tables, "Rows", Rows)
+    monkeypatch.setattr(
+        tables, "Rows", rows_of("hostname", "VARCHAR(2147483647)", True, None, None, None)
+    )
     monkeypatch.setattr(tables, "_let_watermark_follow", lambda *_: None)
     return Planner(monkeypatch)
 
