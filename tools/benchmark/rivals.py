@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from cpuwatch.settings import settings
@@ -67,6 +68,7 @@ def installed() -> dict[str, Path]:
         python = place / "bin" / "python"
         try:
             if not (place / "done").exists():
+                print(f"  {name} is being installed, once: {place}", flush=True)
                 subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
                 packages = [wanted, "orjson", "confluent-kafka"]
                 subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
@@ -80,8 +82,10 @@ def installed() -> dict[str, Path]:
 
 def run(name: str, python: Path, kafka: str, topic: str, out: str) -> float:
     """The seconds in which it reads all readings of a topic and writes those over 80%."""
-    done = subprocess.run(
-        [python, "-c", PROGRAMS[name], kafka, topic, out],
-        capture_output=True, text=True, check=True, timeout=1800,
-    )  # fmt: skip
+    # Quix keeps a folder of states where it is started.
+    with tempfile.TemporaryDirectory() as place:
+        done = subprocess.run(
+            [python, "-c", PROGRAMS[name], kafka, topic, out],
+            cwd=place, capture_output=True, text=True, check=True, timeout=1800,
+        )  # fmt: skip
     return float(re.findall(r"seconds ([0-9.]+)", done.stdout)[-1])
