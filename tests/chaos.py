@@ -3,7 +3,8 @@
 A producer sends readings by the clock, all jobs of the workshop run, the notifier stays, and the
 stand-in takes what it posts. Something dies; once output flows again, the next. In the end every
 reading that the topic holds has to be in one window, as pandas finds it, and every episode in
-Slack, once.
+Slack, once. Each reading carries the number of its tick, and each producer notes how many were
+confirmed, so that none that was sent is missed without a word.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import itertools
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,7 @@ import time
 import uuid
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -43,6 +45,7 @@ from cpuwatch.slack.notices import RollUp
 from cpuwatch.stack import control
 from cpuwatch.stack.slack import NOTIFIER
 from cpuwatch.stack.supervisor import Supervisor
+from cpuwatch.topics import producer
 
 #: What dies, one at a time: supervisor's programs, it itself, and two processes of ours. With a
 #: kernel dies its Java.
@@ -91,25 +94,36 @@ SPELL = 90
 #: Metrics of a job are its own again so long after it began anew, in seconds.
 STALE = 5.0
 
-#: A tick of one moment whose neighbour is further away than this, in milliseconds, has lost one.
-GAP = 5_000
+#: Below its thousandths a usage has the number of its tick, of so many, since its producer began: a
+#: reading that is not there leaves a gap.
+TICKS = 10**6
 
 
 def ticks() -> Iterator[list[Reading]]:
     """All series at one moment, for ever: half of the hosts are in trouble, by turns."""
     chance = random.Random()
-    while True:
+    for tick in itertools.count():
         spell = int(time.time()) // SPELL
         yield [
             Reading(
                 hostname=host,
                 cpu=cpu,
-                usage=round(chance.uniform(85, 99) if (spell + number) % 2 else 30.0, 3),
+                usage=usage_of(tick, chance.uniform(85, 99) if (spell + place) % 2 else 30.0),
                 occurred_at=0,  # when it is sent
             )
-            for number, host in enumerate(HOSTS)
+            for place, host in enumerate(HOSTS)
             for cpu in CPUS
         ]
+
+
+def usage_of(tick: int, usage: float) -> float:
+    """A usage to a thousandth, in percent, which carries the number of its tick."""
+    return (round(1000 * usage) * TICKS + tick % TICKS) / (1000 * TICKS)
+
+
+def ticks_of(usage: pd.Series) -> pd.Series:
+    """The numbers that usages carry."""
+    return (1000 * TICKS * usage).round().astype("int64") % TICKS
 
 
 def deploy_all(settled: bool = False) -> list[flink.Job]:
@@ -133,23 +147,43 @@ def deploy_all(settled: bool = False) -> list[flink.Job]:
     return jobs
 
 
+@dataclass
+class Life:
+    """One life of a producer.
+
+    Attributes
+    ----------
+    began, ended
+        When, in seconds since the epoch.
+    confirmed
+        So many readings Kafka had confirmed to it, as it knew itself.
+    """
+
+    began: float
+    ended: float = float("inf")
+    confirmed: int = 0
+
+
 class Child:
-    """A process of ours: this file, called with a word."""
+    """A process of ours: this file, called with a word, and with the file that it counts in."""
 
     def __init__(self, *words: str) -> None:
         self._words = words
         # Not on the stack's disk, which may be full.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - for all its lives
-        self.lives: list[list[float]] = []  # when each began and ended
+        self._count = tempfile.TemporaryFile()  # noqa: SIM115
+        self.lives: list[Life] = []
         self.start()
 
     def start(self) -> None:
         """Begin another life."""
+        count = self._count.fileno()
+        os.pwrite(count, _COUNT.pack(0), 0)
         self.process = subprocess.Popen(
-            [sys.executable, __file__, *self._words], start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+            [sys.executable, __file__, *self._words, str(count)], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, pass_fds=(count,),
         )  # fmt: skip
-        self.lives.append([time.time(), float("inf")])
+        self.lives.append(Life(time.time()))
 
     @property
     def processes(self) -> list[psutil.Process]:
@@ -166,13 +200,18 @@ class Child:
     def bury(self) -> None:
         """After its death."""
         self.process.wait(20)
-        self.lives[-1][1] = time.time()
+        self._note_end()
 
     def stop(self) -> None:
         """End it as Ctrl-C does; it lets go what it has still to do."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(60) == 0
-        self.lives[-1][1] = time.time()
+        self._note_end()
+
+    def _note_end(self) -> None:
+        self.lives[-1].ended = time.time()
+        found = os.pread(self._count.fileno(), _COUNT.size, 0)
+        (self.lives[-1].confirmed,) = _COUNT.unpack(found)
 
 
 class Flow(threading.Thread):
@@ -235,7 +274,7 @@ class Seen:
     messages
         The ids of the episodes that it tells of, one for each message.
     lives
-        When each producer began and ended, in seconds since the epoch.
+        The producers', one after the other.
     """
 
     readings: pd.DataFrame
@@ -243,7 +282,7 @@ class Seen:
     transitions: pd.DataFrame
     notices: tuple[str, ...]
     messages: tuple[str, ...]
-    lives: tuple[tuple[float, float], ...]
+    lives: tuple[Life, ...]
 
 
 @dataclass(frozen=True)
@@ -475,7 +514,7 @@ class Chaos:
             results.read(alerts.TRANSITIONS),
             tuple(rolled.notices),
             tuple(str(one["metadata"]["event_payload"]["id"]) for one in answer["messages"]),
-            tuple((began, ended) for began, ended in self._producer.lives),
+            tuple(self._producer.lives),
         )
 
     def table(self, judged: Judgement) -> str:
@@ -585,28 +624,31 @@ def judge(seen: Seen) -> Judgement:
 
 
 def _sent(
-    readings: pd.DataFrame, lives: tuple[tuple[float, float], ...]
+    readings: pd.DataFrame, lives: tuple[Life, ...]
 ) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
     """What is missing of the readings that the producers had sent, and what is twice."""
-    series = ["hostname", "cpu", "occurred_at"]
-    twice = readings[readings.duplicated(series)]
-    doubled = [(row["occurred_at"] / 1000, "reading") for row in twice.to_dict("records")]
-    lost = []
-    partitions = readings.groupby("partition")["hostname"].unique()
-    for began, ended in lives:
-        own = readings[readings["occurred_at"].between(1000 * began, 1000 * ended)]
-        moments = sorted(own["occurred_at"].unique())
-        for partition, hosts in partitions.items():
-            here = own[own["partition"] == partition]
-            counts = here.groupby("occurred_at").size()
-            # One that was killed had sent its last tick to some partitions, or half of it.
-            due = [one for one in moments if one < counts.index.max()] if len(here) else []
-            wanted = len(hosts) * len(CPUS)
-            for one in due:
-                missing = wanted - int(counts.get(one, 0))
-                lost += [(one / 1000, "reading")] * max(0, missing)
-        gaps = [later for one, later in itertools.pairwise(moments) if later - one > GAP]
-        lost += [(one / 1000, "a whole tick") for one in gaps]
+    readings = readings.assign(tick=ticks_of(readings["usage"]))
+    hosts = readings.groupby("partition")["hostname"].unique()
+    lost, doubled = [], []
+    for life in lives:
+        own = readings[readings["occurred_at"].between(1000 * life.began, 1000 * life.ended)]
+        twice = own[own.duplicated(["hostname", "cpu", "tick"])]
+        doubled += [(row["occurred_at"] / 1000, "reading") for row in twice.to_dict("records")]
+        missing = 0
+        for partition, here in own.groupby("partition"):
+            # A partition takes the ticks in their order. Who was killed had sent the last one to
+            # some partitions alone, or half of it.
+            due = range(int(here["tick"].max()))
+            series = len(hosts[partition]) * len(CPUS)
+            left = series - here.groupby("tick").size().reindex(due, fill_value=0)
+            moments = here.drop_duplicates("tick").set_index("tick")["occurred_at"]
+            for tick, count in left[left > 0].items():
+                moment = moments[moments.index >= tick].sort_index().iloc[0] / 1000
+                lost += [(moment, "reading")] * int(count)
+                missing += int(count)
+        # Nor may the last ones be missing that were confirmed.
+        unseen = life.confirmed - (len(own) - len(twice)) - missing
+        lost += [(life.ended, "reading at a producer's end")] * max(0, unseen)
     return lost, doubled
 
 
@@ -634,7 +676,23 @@ def _compare_transitions(
     wrong += [f"pandas knows of no {event} {id}" for id, event in sorted(unknown)]
 
 
-def _produce(rate: float) -> None:
+#: How a producer notes what was confirmed: in place, so that it is there whenever it is killed.
+_COUNT = struct.Struct("q")
+
+
+def _produce(rate: float, count: int) -> None:
+    class Counted(producer.Sender):
+        """Notes how many were confirmed."""
+
+        def send_encoded(self, *records: Sequence[bytes | None]) -> None:
+            super().send_encoded(*records)
+            os.pwrite(count, _COUNT.pack(self.delivered), 0)
+
+        def close(self) -> None:
+            super().close()
+            os.pwrite(count, _COUNT.pack(self.delivered), 0)
+
+    producer.Sender = Counted
     source = Source("chaos", ticks(), endless=True, live=True)
     print(topics.send(source, rate=rate, tell=lambda line: print(line, flush=True)))
 
@@ -656,6 +714,6 @@ def _kernel() -> None:
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     if sys.argv[1] == "produce":
-        _produce(float(sys.argv[2]))
+        _produce(float(sys.argv[2]), int(sys.argv[3]))
     else:
         _kernel()

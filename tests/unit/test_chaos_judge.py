@@ -10,7 +10,7 @@ import chaos
 import pandas as pd
 import pytest
 import twin
-from chaos import CPUS, HOSTS, SPELL, Seen, judge
+from chaos import CPUS, HOSTS, SPELL, Life, Seen, judge
 
 from cpuwatch import alerts, pipeline
 
@@ -30,6 +30,7 @@ def seen() -> Seen:
             for cpu in CPUS:
                 hot = (second // SPELL + number) % 2
                 usage = chance.uniform(85, 99) if hot else chance.uniform(0, 60)
+                usage = chaos.usage_of(second - BEGAN, usage)
                 partition = number % 2
                 rows.append((host, cpu, usage, 1000 * second, partition, offsets[partition]))
                 offsets[partition] += 1
@@ -44,7 +45,9 @@ def seen() -> Seen:
     cooldown = pipeline.WORKSHOP.cooldown * pd.Timedelta(seconds=WINDOW)
     transitions = alerts.transitions(judged, cooldown)
     ids = tuple(dict.fromkeys(transitions["id"]))
-    return Seen(readings, windows, transitions, ids, ids, ((BEGAN, float("inf")),))
+    return Seen(
+        readings, windows, transitions, ids, ids, (Life(BEGAN, BEGAN + SECONDS, len(readings)),)
+    )
 
 
 def test_it_is_content_with_a_run_in_which_nothing_happened(seen: Seen) -> None:
@@ -68,11 +71,31 @@ def test_what_is_missing_or_double(seen: Seen, name: str, moment: str) -> None:
         assert judge(replace(seen, **{name: twice})).doubled
 
 
-def test_a_tick_that_no_partition_has(seen: Seen) -> None:
+@pytest.mark.parametrize("seconds", [1, 4, 20])
+def test_ticks_that_no_partition_has(seen: Seen, seconds: int) -> None:
     moments = seen.readings["occurred_at"]
     middle = 1000 * (BEGAN + SECONDS // 2)
-    left = seen.readings[(moments < middle) | (moments > middle + chaos.GAP)]
-    assert judge(replace(seen, readings=left)).lost
+    left = seen.readings[(moments < middle) | (moments >= middle + 1000 * seconds)]
+    lost = judge(replace(seen, readings=left)).lost
+    assert [what for _, what in lost].count("reading") == seconds * len(HOSTS) * len(CPUS)
+
+
+@pytest.mark.parametrize("partitions", [{0}, {1}, {0, 1}])
+def test_the_last_that_were_confirmed(seen: Seen, partitions: set[int]) -> None:
+    late = seen.readings["occurred_at"] >= 1000 * (BEGAN + SECONDS - 3)
+    gone = late & seen.readings["partition"].isin(partitions)
+    lost = judge(replace(seen, readings=seen.readings[~gone])).lost
+    assert [what for _, what in lost].count("reading at a producer's end") == gone.sum()
+    # What was not confirmed may be missing.
+    (life,) = seen.lives
+    some = replace(life, confirmed=life.confirmed - int(gone.sum()))
+    told = judge(replace(seen, readings=seen.readings[~gone], lives=(some,))).lost
+    assert "reading at a producer's end" not in [what for _, what in told]
+
+
+def test_a_whole_life(seen: Seen) -> None:
+    lost = judge(replace(seen, lives=(*seen.lives, Life(BEGAN + SECONDS, BEGAN + 999, 7)))).lost
+    assert [what for _, what in lost].count("reading at a producer's end") == 7
 
 
 def test_an_average_that_is_off_in_its_last_bit(seen: Seen) -> None:
