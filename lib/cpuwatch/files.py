@@ -51,8 +51,10 @@ def write(
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(new, path)
-    except BaseException:
+    except BaseException as error:
         new.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # one that is open already has no name
         raise
 
 

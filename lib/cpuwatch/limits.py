@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import resource
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -110,14 +111,25 @@ def sentence(error: BaseException) -> str | None:
         return _processes()
     if error.errno == errno.ENOMEM:
         return _MEMORY
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = f"for {error.filename} on its disk" if error.filename else _full_disk()
+        return f"There is no room {what}: free some space and try again."
     if error.filename is None or error.strerror is None:
         return None
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"There is no room for {error.filename} on its disk: free some space and try again."
     return (
         f"{error.filename} cannot be used ({error.strerror}): see to it that it is yours to read"
         " and write, or set CPUWATCH_STATE, CPUWATCH_CACHE and TMPDIR to folders that are."
     )
+
+
+def _full_disk() -> str:
+    """The disk that is full, where an error does not say: of those that we write to."""
+    from cpuwatch.settings import settings
+    from cpuwatch.stack import failures
+
+    ours = (settings().state, settings().cache, Path(tempfile.gettempdir()), Path.cwd())
+    full = [str(folder) for folder in ours if failures.is_short(folder)]
+    return f"on the disk of {full[0]}" if full else "on the disk that was written to"
 
 
 def _processes() -> str:

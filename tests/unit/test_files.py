@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -90,6 +91,19 @@ def test_a_private_file_is_on_the_disk_before_it_counts(
     files.write(tmp_path / "secret", "s", private=True)
     files.write(tmp_path / "figure", "f")
     assert done == ["on the disk", "replaced", "replaced"]
+
+
+def test_a_full_disk_is_told_with_the_files_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        files.write(tmp_path / "secret", "s", private=True)
+    assert caught.value.filename == str(tmp_path / "secret")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("left", [None, b"", b"\xff\xfe"])

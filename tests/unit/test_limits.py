@@ -6,12 +6,15 @@ import errno
 import os
 import resource
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from cpuwatch import limits
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import settings
+from cpuwatch.stack import failures
 
 
 def refusal(code: int, *names: str) -> OSError:
@@ -26,7 +29,9 @@ def refusal(code: int, *names: str) -> OSError:
         (RuntimeError("can't start new thread"), "ulimit -u"),
         (refusal(errno.ENOMEM), "2 GB"),
         (MemoryError(), "2 GB"),
-        (refusal(errno.ENOSPC, "/x"), "free some space"),
+        (refusal(errno.ENOSPC, "/x"), "for /x on its disk: free some space"),
+        (refusal(errno.ENOSPC), "on the disk that was written to: free some space"),
+        (refusal(errno.EDQUOT), "free some space"),
         (refusal(errno.EROFS, "/x"), "CPUWATCH_CACHE"),
         (refusal(errno.EACCES, "/x"), "TMPDIR"),
         (refusal(errno.ENOLCK), "on a disk of this machine"),
@@ -37,6 +42,33 @@ def test_a_refusal_has_a_remedy(error: BaseException, remedy: str) -> None:
     said = limits.sentence(error)
     assert said is not None and remedy in said
     assert "\n" not in said and said.endswith(".")
+
+
+def test_the_disk_that_is_full_is_named_where_the_error_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CPUWATCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(failures, "is_short", lambda folder: folder.name == "cache")
+    settings.cache_clear()
+    try:
+        said = limits.sentence(refusal(errno.ENOSPC))
+    finally:
+        settings.cache_clear()
+    assert (
+        said == f"There is no room on the disk of {tmp_path}/cache: free some space and try again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "left", "full"), [(0, 0, False), (1000, 1, False), (1000, 0, True)]
+)
+def test_a_disk_that_takes_no_further_file_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int, left: int, full: bool
+) -> None:
+    found = SimpleNamespace(f_bavail=10**6, f_frsize=4096, f_files=files, f_favail=left)
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
+    assert failures.is_short(tmp_path / "not-there") == full
+    assert ("holds as many files as it can" in failures.remedy(tmp_path)) == full
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), RuntimeError("x"), refusal(errno.EINVAL)])

@@ -192,8 +192,9 @@ def down(wipe: bool = False, visit: str | None = None) -> bool:
 def status() -> list[Status]:
     """What each service is, where, and whether it answers its own protocol now."""
     config = settings()
-    supervisor = Supervisor(config.state)
-    programs = supervisor.programs() if config.state.exists() else {}
+
+    def programs() -> dict[str, Any]:
+        return Supervisor(config.state).programs() if config.state.exists() else {}
 
     def one(service: Service) -> Status:
         outside = config.outside(service.name)
@@ -201,20 +202,23 @@ def status() -> list[Status]:
             address: str | None = service.address(config)
         except CpuwatchError:
             address = None  # never started
-        pids = [int(programs[p]["pid"]) for p in service.programs if p in programs]
+        # Asked itself, also where supervisor hangs and knows of nothing.
+        answering = bool(address and service.answers(config))
+        known = run.result()
+        pids = [int(known[p]["pid"]) for p in service.programs if p in known]
         return Status(
             service.name,
             service.title,
             "outside" if outside else "embedded",
             address,
-            # Asked itself, also where supervisor hangs and knows of nothing.
-            bool(address and service.answers(config)),
+            answering,
             [] if outside else [pid for pid in pids if pid],
         )
 
-    # At the same time: each may take its two seconds to find that nobody answers.
+    # All at the same time: each may take its seconds to find that nobody answers.
     there = [each for each in SERVICES if not (each.ours_alone and config.outside(each.name))]
-    with ThreadPoolExecutor(len(there)) as pool:
+    with ThreadPoolExecutor(len(there) + 1) as pool:
+        run = pool.submit(programs)
         return list(pool.map(one, there))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from pathlib import Path
 
 _FULL = re.compile(r"no space left|disk (is )?full|disk quota|not enough space", re.IGNORECASE)
@@ -42,10 +42,15 @@ def is_full(text: str) -> bool:
     return _FULL.search(text) is not None
 
 
-def free(state: Path) -> int:
-    """What is free on the disk that holds the state folder, whether it exists or not; in bytes."""
-    there = next(one for one in (state, *state.parents) if one.exists())
-    return shutil.disk_usage(there).free
+def free(folder: Path) -> int:
+    """What is free on the disk that holds a folder, whether it exists or not; in bytes.
+
+    Nothing is where no file can be added, however small: a disk has room for so many.
+    """
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    found = os.statvfs(there)
+    # Some file systems count no files.
+    return 0 if found.f_files and not found.f_favail else found.f_bavail * found.f_frsize
 
 
 def is_short(state: Path) -> bool:
@@ -63,8 +68,9 @@ def remedy(state: Path) -> str:
     """
     if is_short(state):
         left = free(state) // 1024**2
+        files = "" if left else ", or it holds as many files as it can"
         return (
-            f"The disk that holds {state} is full: {left} MB are free. Free some space;"
+            f"The disk that holds {state} is full: {left} MB are free{files}. Free some space;"
             " the services go on by themselves then."
         )
     return "See 'cpuwatch status', and start it with 'cpuwatch up'."

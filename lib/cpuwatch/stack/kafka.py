@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 _NO_CAUSE = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
 
 #: How long others' Kafka may take to let us in, in seconds.
-_PATIENCE = 5
+_PATIENCE = 4
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {"kafka": 9092, "kafka_controller": 9093}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,27 @@ def test_a_fifth_service_is_prepared_and_shown_like_the_others(
         "name", "title", "where", "address", "answers", "pids",
     ]  # fmt: skip
     supervisor.forget_socket()
+
+
+def test_supervisor_is_asked_while_the_services_are(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=60)  # who is asked waits until the other is, too
+
+    def answers(_config: Settings) -> bool:
+        both.wait()
+        return True
+
+    def programs(_self: Supervisor) -> dict[str, dict[str, int]]:
+        both.wait()
+        return {"fifth_server": {"pid": 4}}
+
+    monkeypatch.setattr(control, "SERVICES", (replace(FIFTH, answers=answers),))
+    monkeypatch.setattr(Supervisor, "programs", programs)
+    control.make_state(config)
+    config.services_file.write_text(json.dumps({"ports": {"fifth": 18555}}))
+    (found,) = control.status()
+    assert found.answers and found.pids == [4]
 
 
 def test_the_doctor_names_a_fifth_services_log(
