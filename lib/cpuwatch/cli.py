@@ -464,7 +464,7 @@ def bad(as_json: AsJson = False) -> None:
         out.print(f"… and {count - 50:,} more: 'cpuwatch bad --json' has them all.")
     if late:
         what = "reading came too late for its" if late == 1 else "readings came too late for their"
-        out.print(f"{late:,} {what} window, since cpu_agg began.")
+        out.print(f"{late:,} {what} window, since cpu_agg began, or began anew.")
 
 
 @app.command()
