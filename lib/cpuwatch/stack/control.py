@@ -235,15 +235,21 @@ def kill(name: str) -> None:
     Raises
     ------
     CpuwatchError
-        If no such program of this stack runs; it names those that do.
+        If no such program of this stack runs; it names those that do, or whose it is.
     """
-    state = settings().state
-    programs = {one: it for one, it in Supervisor(state).programs().items() if it["pid"]}
+    config = settings()
+    service = next((one for one in SERVICES if name in one.programs), None)
+    if service is not None and config.outside(service.name):
+        raise CpuwatchError(
+            f"{name} is not of this stack: somebody else runs {service.title}, at"
+            f" {service.address(config)}. Only they can kill it, so ask them to."
+        )
+    programs = {one: it for one, it in Supervisor(config.state).programs().items() if it["pid"]}
     if name not in programs:
         there = ", ".join(sorted(programs)) or "none"
-        raise CpuwatchError(
-            f"No {name} of this stack runs. Those that do: {there}. {failures.remedy(state)}"
-        )
+        no_such_name = service is None and programs
+        step = "Name one of these." if no_such_name else failures.remedy(config.state)
+        raise CpuwatchError(f"No {name} of this stack runs. Those that do: {there}. {step}")
     with suppress(ProcessLookupError):  # it is dead already
         os.kill(int(programs[name]["pid"]), signal.SIGKILL)
 
@@ -384,7 +390,8 @@ def _start(
 ) -> None:
     limits.make_room_for_files()
     supervisor.stop()  # whatever an earlier one left
-    if (free := limits.memory_left()) < limits.MEMORY:
+    heavy = any(service.needed for service in wanted)  # the stand-in alone takes little
+    if heavy and (free := limits.memory_left()) < limits.MEMORY:
         tell(
             f"Attention: {free / 1024**3:.1f} GB of memory are available, and the services need"
             " about 2 GB: close some programs, or they may be killed"

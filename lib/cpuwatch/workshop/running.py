@@ -130,7 +130,7 @@ def kill(name: str) -> None:
     Raises
     ------
     CpuwatchError
-        If no such program of this stack runs; it names those that do.
+        If no such program of this stack runs; it names those that do, or whose it is.
     """
     control.kill(name)
     print(f"{name} is dead. Supervisor, which watches over all services, starts it again.")
