@@ -148,7 +148,8 @@ def test_pre_commit_takes_its_tools_from_the_development_lock_alone() -> None:
 @pytest.mark.parametrize(
     "name",
     ["README.md", "CONTRIBUTING.md", "docs/instructors.md", "docs/outside-services.md",
-     ".github/PULL_REQUEST_TEMPLATE.md", WORKFLOW, ".ci/run"],
+     "docs/shared-server.md", "docs/platforms.md", ".github/PULL_REQUEST_TEMPLATE.md", WORKFLOW,
+     ".ci/run"],
 )  # fmt: skip
 def test_a_make_target_that_a_page_names_is_in_the_makefile(name: str) -> None:
     made = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
