@@ -142,7 +142,9 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
 
 
 @as_it_is
-def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30) -> Figure:
+def watermark_figure(
+    events: pd.DataFrame, lateness: int = 10, window: int = 30, tell_late: bool = True
+) -> Figure:
     """Draw events as they arrive, the watermark behind them, and the windows they fall into.
 
     Parameters
@@ -153,12 +155,15 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
         How far the watermark stays behind the latest event, in seconds.
     window : int
         The length of a window, in seconds.
+    tell_late : bool
+        Whether those that come too late are marked; without, who looks has to find them.
     """
     figure, axes = new(
         6.4, "Events arrive out of order; the watermark decides when to stop waiting"
     )
     mark = events["happened"].cummax() - lateness
     late = events["happened"] < (mark.shift(fill_value=-lateness) // window) * window
+    late &= tell_late
     last = int(events["happened"].max() // window) + 1
     right = float(events["arrived"].max()) * 1.03
     for number in range(last):
@@ -183,16 +188,14 @@ def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30)
     axes.set_yticks(range(0, last * window + 1, window))
     axes.set_xlabel("time of arrival, s", fontsize=TEXT)
     axes.set_ylabel("event time, s", fontsize=TEXT)
-    legend(
-        figure,
-        [
-            Line2D([], [], linestyle="", marker="o", markersize=12, color="#0072B2", label="event"),
-            Line2D([], [], color="#D55E00", linewidth=3.5,
-                   label=f"watermark: the latest event less {lateness} s"),
-            Line2D([], [], linestyle="", marker="X", markersize=14, color="black",
-                   label="too late: its window is closed"),
-        ],
-    )  # fmt: skip
+    told = [
+        Line2D([], [], linestyle="", marker="o", markersize=12, color="#0072B2", label="event"),
+        Line2D([], [], color="#D55E00", linewidth=3.5,
+               label=f"watermark: the latest event less {lateness} s"),
+        Line2D([], [], linestyle="", marker="X", markersize=14, color="black",
+               label="too late: its window is closed"),
+    ]  # fmt: skip
+    legend(figure, told if tell_late else told[:-1])
     return figure
 
 
