@@ -116,8 +116,9 @@ def test_the_page_s_last_commands_make_the_topics_that_the_script_writes_to() ->
 
 #: Helpers of the notebooks that have nothing to do with how Flink, Kafka or PostgreSQL are used.
 _BESIDE = re.compile(
-    r"workshop\.(check|hint|solution|predict|quiz|trace|doctor|fleet|delayed|incidents|score|score_episodes|episodes|real_series"
-    r"|Learned|Stress|services|link|kill|bad|first_record|fill)$|slack\."
+    r"workshop\.(check|hint|solution|predict|quiz|trace|doctor|fleet|delayed|incidents|score"
+    r"|score_episodes|episodes|real_series|Learned|Stress|services|link|kill|bad|first_record|fill)$"
+    r"|slack\."
     r"|topics\.(client_settings|partitions_of|place|Sender)$"
 )
 
