@@ -95,6 +95,26 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], dict]]:
     settings.cache_clear()
 
 
+@pytest.fixture
+def untouched(seen: Seen) -> Callable[[str], dict]:
+    """What somebody has, and its places: topics with what is in them, jobs by their ids."""
+
+    def untouched(prefix: str) -> dict:
+        found = seen(prefix)
+        client = AdminClient(topics.client_settings())
+        names = [one for one in client.list_topics(timeout=20).topics if one.startswith(prefix)]
+        assert len(names) == len(found["topics"]) > 0
+        found["ends"] = topics.states(*names)
+        found["places"] = {
+            one["jid"]: (one["name"], one["state"])
+            for one in cluster.rest("/jobs/overview")["jobs"]
+            if one["name"].startswith(f"{prefix}--")
+        }
+        return found
+
+    return untouched
+
+
 def _ask(query: str, *values: str) -> list[tuple]:
     with closing(postgres.knock(settings())) as connection:
         connection.autocommit = True
@@ -128,17 +148,27 @@ def test_a_cluster_without_room_says_so_and_stops_nobody(both: None, seen: Seen)
     assert seen(ANNA) == before
 
 
-def test_one_that_somebody_else_uses_is_refused(both: None) -> None:
+def test_one_that_somebody_else_uses_is_refused(
+    both: None, untouched: Callable[[str], dict]
+) -> None:
     mine = _ask(WHOSE)
-    _ask("COMMENT ON SCHEMA anna IS 'cpuwatch: used by eve@elsewhere'")
-    before = topics.states(*topics.names())
-    for command in ("up", "produce --count 7", "catch-up 04", "notify --once", "demo", "reset"):
+    before = untouched(ANNA)
+    assert before["places"]
+    for command in (
+        "reset", "reset --leave", "jobs stop cpu_agg --forget", "jobs stop cpu_agg", "up",
+        "produce --count 7", "catch-up 04", "notify --once", "demo", "jobs resume cpu_agg",
+    ):  # fmt: skip
+        _ask("COMMENT ON SCHEMA anna IS 'cpuwatch: used by eve@elsewhere (0123456789abcdef)'")
         refused = cpuwatch(*command.split(), CPUWATCH_PREFIX=ANNA)
+        # So that what was there can be looked at.
+        _ask(f"COMMENT ON SCHEMA anna IS {postgres.quoted(mine[0][0])}")
         said = " ".join(refused.stderr.split())
         assert refused.returncode == 1, command
-        assert "The prefix anna is used by eve@elsewhere, and you are " in said, command
-        assert "cpuwatch up --take-over" in said
-    assert topics.states(*topics.names()) == before
+        if command != "jobs resume cpu_agg":  # it runs: that is said first
+            assert "The prefix anna is used by eve@elsewhere, and you are " in said, command
+            assert "cpuwatch up --take-over" in said
+        assert untouched(ANNA) == before, command
+    _ask("COMMENT ON SCHEMA anna IS 'cpuwatch: used by eve@elsewhere'")
     assert cpuwatch("up", "--take-over", CPUWATCH_PREFIX=ANNA).returncode == 0
     assert _ask(WHOSE) == mine != []
 

@@ -29,6 +29,7 @@ from cpuwatch.stack import (
     place,
     ports,
     postgres,
+    refused,
     seen,
     slack,
     visits,
@@ -121,13 +122,7 @@ def up(
         for service in SERVICES:
             outside = config.outside(service.name)
             if outside and service.needed and not service.answers(config):
-                reason = service.refusal(config)
-                raise CpuwatchError(
-                    f"{service.title} at {service.address(config)} does not answer"
-                    + (f" ({reason})" if reason else "")
-                    + f". Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or"
-                    " take that setting out of the environment and .env to use the embedded one."
-                )
+                raise CpuwatchError(_outside_silent(config, service))
         has_to_start = _has_to_start(config, supervisor, wanted)
         if not has_to_start:
             if not config.client_folder.exists():
@@ -137,6 +132,17 @@ def up(
             _start(config, supervisor, wanted, tell, show)
         claims.claim(config, take_over)
         return status()
+
+
+def _outside_silent(config: Settings, service: Service) -> str:
+    """That a service which somebody else runs lets us not in, why, and what to do."""
+    reason = service.refusal(config) or ""
+    step = refused.step(config, reason) or (
+        f"Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or take that setting"
+        " out of the environment and .env to use the embedded one."
+    )
+    why = f" ({reason})" if reason else ""
+    return f"{service.title} at {service.address(config)} {refused.what(reason)}{why}. {step}"
 
 
 @contextmanager
