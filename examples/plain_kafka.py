@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from confluent_kafka.admin import AdminClient, NewTopic
 
 KAFKA = os.environ.get("KAFKA", "127.0.0.1:9092")
+GROUP = os.environ.get("GROUP", "plain_kafka")  # those who have the same one share the records
 
 
 def make(*topics: str) -> None:
@@ -65,7 +66,7 @@ def watch(topic: str) -> None:
     consumer = Consumer(
         {
             "bootstrap.servers": KAFKA,
-            "group.id": "plain_kafka",
+            "group.id": GROUP,
             "auto.offset.reset": "earliest",  # where a new group begins
             "isolation.level": "read_committed",  # what a job has not committed is not there yet
             "enable.auto.commit": False,
