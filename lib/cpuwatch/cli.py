@@ -612,19 +612,31 @@ def preflight_(
 
 
 @app.command()
-def reset() -> None:
+def reset(
+    leave: Annotated[
+        bool,
+        typer.Option("--leave", help="Give CPUWATCH_PREFIX back, too, with its schema's tables."),
+    ] = False,
+) -> None:
     """Forget what the chapters made: jobs, topics, table. The services run on."""
     from cpuwatch import workshop
-    from cpuwatch.stack import control
+    from cpuwatch.settings import settings
+    from cpuwatch.stack import claims, control
 
+    if leave:
+        claims.require(settings())
     if not all(service.answers for service in control.status()):
         raise CpuwatchError("The services do not all run: start them with 'cpuwatch up'.")
     with err.status("Forgetting what the chapters made"):
         gone = workshop.reset()
+        if leave:
+            claims.leave(settings())
     out.print("The jobs are stopped, the topics and the table are gone.")
     for what, names in gone.items():
         if names:
             out.print(f"{what.title()}: {plain(', '.join(names))}.")
+    if leave:
+        out.print(f"The prefix {settings().prefix} is given back: anybody may take it now.")
 
 
 @app.command()

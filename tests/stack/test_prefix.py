@@ -190,6 +190,20 @@ def test_a_reset_takes_what_is_theirs_alone(both: None, seen: Seen) -> None:
     assert {name.partition("--")[0] for name in left} & {ANNA, BEN} == {ANNA}
 
 
+def test_a_prefix_is_given_back_with_all_that_is_in_it(
+    both: None, untouched: Callable[[str], dict]
+) -> None:
+    before = untouched(ANNA)
+    assert cpuwatch("produce", "--count", "7", CPUWATCH_PREFIX=CAT).returncode == 0
+    _ask("CREATE TABLE IF NOT EXISTS cat.own (a INT)")
+    left = cpuwatch("reset", "--leave", CPUWATCH_PREFIX=CAT)
+    assert left.returncode == 0 and "The prefix cat is given back" in left.stdout, left.stderr
+    assert _ask("SELECT 1 FROM pg_namespace WHERE nspname = 'cat'") == []
+    assert not any(name.startswith("cat--cpu_load") for name in _names())
+    assert untouched(ANNA) == before
+    assert cpuwatch("up", CPUWATCH_PREFIX=CAT).returncode == 0
+
+
 def test_where_there_is_room_again_plain_pyflink_and_a_demo_touch_nobody(
     both: None, seen: Seen
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from typing import Any
 
@@ -56,11 +57,10 @@ def claim(config: Settings, take_over: bool = False) -> None:
             f" {refused.sentence(config, error)}"
         ) from None
     except psycopg2.Error as error:
-        reason = (str(error).strip() or "no reason given").splitlines()[0]
         raise CpuwatchError(
-            f"PostgreSQL does not give the prefix {config.prefix} a schema ({reason}): whoever runs"
-            f" it can allow that by GRANT CREATE ON DATABASE, or make the schema {config.prefix}"
-            " for you."
+            f"PostgreSQL does not give the prefix {config.prefix} a schema"
+            f" ({refused.reason(error)}): whoever runs it can allow that by GRANT CREATE ON"
+            f" DATABASE, or make the schema {config.prefix} for you."
         ) from None
 
 
@@ -83,6 +83,47 @@ def once(config: Settings) -> None:
     if which not in _CLAIMED:
         claim(config)
         _CLAIMED.add(which)
+
+
+def leave(config: Settings) -> None:
+    """Give a prefix back: its schema goes, with all that is in it, and what was noted of it here.
+
+    Parameters
+    ----------
+    config
+        Whose prefix it is; it is ours, and its jobs and topics are gone.
+
+    Raises
+    ------
+    CpuwatchError
+        As `claim` does; or if there is no prefix, or PostgreSQL does not let us drop the schema.
+    """
+    require(config)
+    claim(config)
+    drop = sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(str(config.prefix)))
+    try:
+        with closing(postgres.knock(config)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(drop)
+    except psycopg2.OperationalError as error:
+        raise CpuwatchError(refused.sentence(config, error)) from None
+    except psycopg2.Error as error:
+        raise CpuwatchError(
+            f"PostgreSQL does not drop the schema {config.prefix} ({refused.reason(error)}):"
+            " whoever made it for you can."
+        ) from None
+    _CLAIMED.discard((str(config.prefix), config.postgres_place))
+    shutil.rmtree(config.notes, ignore_errors=True)
+
+
+def require(config: Settings) -> None:
+    """Raise if there is no prefix."""
+    if config.prefix is None:
+        raise CpuwatchError(
+            "There is no prefix to give back: CPUWATCH_PREFIX is not set. 'cpuwatch reset' alone"
+            " forgets what the chapters made."
+        )
 
 
 def _said(cursor: Any, prefix: str) -> str | None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg2
 import pytest
+from conftest import cpuwatch_here
 from psycopg2 import sql
 
-from cpuwatch import flink, thresholds, topics, web, workshop
+from cpuwatch import files, flink, thresholds, topics, web, workshop
 from cpuwatch.doctor import services
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.errors import CpuwatchError
@@ -50,6 +51,8 @@ class Database:
 
     def execute(self, query: Any, _values: object = None) -> None:
         parts = query.seq if isinstance(query, sql.Composed) else []
+        if any(isinstance(part, sql.SQL) and "DROP SCHEMA" in part.string for part in parts):
+            self.comment = None
         for part in parts:
             if isinstance(part, sql.Literal):
                 self.comment = str(part.wrapped)
@@ -221,6 +224,54 @@ def test_nor_is_the_stacks_own(database: Database, monkeypatch: pytest.MonkeyPat
     found = seen.look(settings(), postgres.SERVICE, {})
     assert found.says == "takes no more connections (sorry, too many clients already)"
     assert found.next.endswith("close notebooks and programs that use it.")
+
+
+# --- Given back -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reset(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is reset, on services that all answer."""
+    done: list[str] = []
+    monkeypatch.setattr(control, "status", list)
+    monkeypatch.setattr(workshop, "reset", lambda: done.append("reset") or {"topics": ["cpu"]})
+    return done
+
+
+def test_a_prefix_is_given_back(
+    database: Database, reset: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    claims.once(settings())
+    notes = files.folder(settings().notes)
+    (notes / "deployed.json").touch()
+    told = cpuwatch_here("reset", "--leave")
+    assert told.returncode == 0 and reset == ["reset"]
+    assert "The prefix anna is given back: anybody may take it now." in told.stdout
+    assert database.comment is None and not notes.exists()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    claims.once(settings())
+    assert database.comment == f"cpuwatch: used by {person.ours()}"
+
+
+def test_a_plain_reset_keeps_it(database: Database, reset: list[str]) -> None:
+    claims.once(settings())
+    assert cpuwatch_here("reset").returncode == 0
+    assert database.comment is not None
+
+
+def test_nobody_gives_back_what_is_somebody_elses(database: Database, reset: list[str]) -> None:
+    database.comment = "cpuwatch: used by eve@elsewhere"
+    told = cpuwatch_here("reset", "--leave")
+    assert told.returncode == 1 and "used by eve@elsewhere" in " ".join(told.stderr.split())
+    assert database.comment == "cpuwatch: used by eve@elsewhere"
+
+
+def test_without_a_prefix_there_is_nothing_to_give_back(
+    database: Database, reset: list[str]
+) -> None:
+    told = cpuwatch_here("reset", "--leave", CPUWATCH_PREFIX="")
+    assert told.returncode == 1 and reset == []
+    assert "There is no prefix to give back" in " ".join(told.stderr.split())
 
 
 # --- Who somebody is ------------------------------------------------------------------------
