@@ -123,7 +123,7 @@ def _value(one: Any) -> object:
 #: How the stretch begins. A plain client needs the whole names, which have a prefix perhaps.
 _CONSUMER = (
     "from confluent_kafka import Consumer, TopicPartition\n\n"
-    'topic = workshop.fill("${prefix}cpu_load_stats_real")\n'
+    'topic = workshop.fill("${prefix}cpu_load_stats_real")  # in full\n'
     "consumer = Consumer(\n"
     "    {\n"
     '        "bootstrap.servers": workshop.fill("${kafka}"),\n'

@@ -121,7 +121,7 @@ def _own_group(_answer: Any) -> str:
 #: which have a prefix perhaps.
 _CONSUMER = (
     "from confluent_kafka import Consumer\n\n"
-    'topic = workshop.fill("${prefix}cpu_alerts")\n'
+    'topic = workshop.fill("${prefix}cpu_alerts")  # in full\n'
     "consumer = Consumer(\n"
     "    {\n"
     '        "bootstrap.servers": workshop.fill("${kafka}"),\n'
