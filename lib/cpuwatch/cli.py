@@ -588,27 +588,14 @@ def new(
 @app.command("preflight")
 def preflight_(
     codes: Annotated[
-        list[str] | None, typer.Argument(metavar="[CODE]...", help="Codes of others, to read.")
+        list[str] | None,
+        typer.Argument(metavar="[CODE]...", help="Codes of others, or texts that hold some."),
     ] = None,
 ) -> None:
     """Say whether this laptop can take part, and the code to send back; or read others' codes."""
     from cpuwatch import preflight
 
-    if not codes:
-        preflight.main()
-        return
-    unread = 0
-    for code in codes:
-        try:
-            said = preflight.read(code)
-        except ValueError as error:
-            unread += 1
-            said = [str(error)]
-        out.print(f"{plain(code.strip()[:60])}:")
-        for sentence in said:
-            out.print(f"  {plain(sentence)}")
-    if unread:
-        raise typer.Exit(1)
+    preflight.main(codes or [])
 
 
 @app.command()
