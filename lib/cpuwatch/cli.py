@@ -229,7 +229,7 @@ def demo(
     if folder is None and not as_json:
         folder = Path("out")
     said, wanted = _about_csv(csv, columns, where)
-    given = read_input(csv, seed, thresholds, said, wanted)
+    given = read_input(csv, seed, thresholds, said, wanted, rule)
     if folder is not None:
         make_folder(folder)
     if not as_json:

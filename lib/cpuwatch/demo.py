@@ -99,6 +99,8 @@ class Input:
         Which columns of the CSV file were used for what.
     remarks
         What else people should know of the files, in sentences.
+    before
+        For each rejected row how many readings stand before it in the file.
     """
 
     source: str
@@ -108,6 +110,7 @@ class Input:
     thresholds: dict[str, float]
     use: Use | None = None
     remarks: list[str] = field(default_factory=list)
+    before: Sequence[int] = ()
 
     def sentences(self) -> list[str]:
         """What people should know of the files that were read."""
@@ -143,7 +146,7 @@ class Result:
         By which an alert is one.
     scores
         For the rule that learns, in the order of the file: time, hostname, cpu, usage,
-        anomaly_score.
+        anomaly_score. Of a rejected row only the score is known: 0.
     """
 
     given: Input
@@ -212,6 +215,7 @@ def read_input(
     thresholds_file: Path | None = None,
     columns: Mapping[str, str | Sequence[str]] | None = None,
     where: Mapping[str, str | Sequence[str]] | None = None,
+    rule: Rule = "thresholds",
 ) -> Input:
     """Read what a run needs, before anything is started.
 
@@ -225,6 +229,9 @@ def read_input(
         A CSV of thresholds; by default the workshop's.
     columns, where
         What they say of the CSV, `cpuwatch.readings.read_csv` explains.
+    rule
+        For which it is. One that learns asks for no unit: values that may be fractions of one are
+        no reason to refuse the file.
 
     Raises
     ------
@@ -236,8 +243,10 @@ def read_input(
         fleet = readings.of_readings(readings.fleet(seed))
         none = readings.no_rejected()
         return Input("fleet", fleet, none, readings.incidents(seed), limits, remarks=remarks)
-    found = readings.read_csv(csv, True, columns, where)
-    return Input(csv.name, found.readings, found.rejected, None, limits, found.use, remarks)
+    found = readings.read_csv(csv, True, columns, where, as_percent=rule == "learned")
+    return Input(
+        csv.name, found.readings, found.rejected, None, limits, found.use, remarks, found.before
+    )
 
 
 def run(
@@ -287,7 +296,7 @@ def run(
             with timer.step("learn") as say:
                 place.learn()
                 scored = place.spooled(learned.SCORES, ["hostname", "cpu", "time_ltz"])
-                scores = learned.in_order_of_arrival(given.readings, scored)
+                scores = learned.in_order_of_arrival(given.readings, scored, given.before)
                 place.finish("cpu_scored")
                 say(f"{len(scored):,} readings scored by what their series has shown before")
         with timer.step("alerts") as say:
@@ -427,7 +436,7 @@ def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
     for column in text.select_dtypes("datetimetz"):
         # Milliseconds only where there are any, so that 09:00:30 reads as such.
         whole = text[column].dt.strftime("%Y-%m-%dT%H:%M:%S")
-        part = text[column].dt.microsecond // 1000
+        part = text[column].dt.microsecond.fillna(0).astype(int) // 1000
         text[column] = whole + part.map(lambda ms: f".{ms:03}Z" if ms else "Z")
     return text
 

@@ -159,7 +159,7 @@ class Spool:
         for place, (name, kind) in enumerate(self.columns.items()):
             values = [row[place] for row in rows]
             if kind == "time":
-                moments = pd.Series(values, dtype="int64")
+                moments = pd.Series(values, dtype="Int64" if None in values else "int64")
                 found[name] = pd.to_datetime(moments, unit="ns", utc=True)
             elif kind == "whole" and None not in values:
                 found[name] = pd.Series(values, dtype="int64")

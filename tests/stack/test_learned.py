@@ -114,6 +114,21 @@ def test_rows_out_of_order_and_one_that_comes_twice(stack: Path, tmp_path: Path)
     assert_same(read_scores(tmp_path / "out" / "scores.csv"), scored(rows))
 
 
+def test_small_values_and_rows_that_are_no_readings(stack: Path, tmp_path: Path) -> None:
+    times = pd.date_range("2014-02-14 14:30", periods=400, freq="5min", tz="UTC")
+    small = [(0.066, 0.068, 0.134)[at % 7 % 3] for at in range(400)]
+    rows = pd.DataFrame({"time": times, "hostname": "low", "cpu": "cpu1", "usage": small})
+    given = rows.assign(timestamp=times.strftime("%Y-%m-%d %H:%M:%S"), value=small)
+    none = given.index.isin([0, 200, 201])
+    given["value"] = given["value"].astype(object).where(~none, "NaN")
+    given[["timestamp", "value"]].to_csv(tmp_path / "low.csv", index=False)
+    result = demo.run(demo.read_input(tmp_path / "low.csv", rule="learned"), rule="learned")
+    demo.write(result, tmp_path / "out")
+    found = read_scores(tmp_path / "out" / "scores.csv")
+    assert (found["anomaly_score"][none] == 0).all() and found["usage"][none].isna().all()
+    assert_same(found[~none].reset_index(drop=True), scored(rows[~none]))
+
+
 def test_the_fleet_without_any_limit(stack: Path) -> None:
     result = demo.run(demo.read_input(), rule="learned")
     judged = score(result.alerts, readings.incidents())

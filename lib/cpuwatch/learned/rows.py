@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cpuwatch.spool import Spool
 
 #: The order of a series, and within it that of the readings' arrival.
 _BY_SERIES = "hostname, cpu, {time}, rowid"
 
 
-def in_order_of_arrival(readings: Spool, scores: Spool) -> Spool:
-    """Each reading with its score, in the order in which the readings were added.
+def in_order_of_arrival(readings: Spool, scores: Spool, rejected: Sequence[int] = ()) -> Spool:
+    """Each row of a file with its score, in the order in which they came.
 
     Parameters
     ----------
@@ -17,6 +19,9 @@ def in_order_of_arrival(readings: Spool, scores: Spool) -> Spool:
         hostname, cpu, usage, occurred_at (epoch milliseconds).
     scores
         hostname, cpu, time_ltz, anomaly_score: those of a series in the order of its readings.
+    rejected
+        For each row that is no reading how many readings came before it. Such a row is no
+        evidence: its score is 0, and the rest of it is empty.
 
     Returns
     -------
@@ -55,4 +60,6 @@ def in_order_of_arrival(readings: Spool, scores: Spool) -> Spool:
             found.add(part)
             part = []
     found.add(part)
+    # Of rows with the same place those come first that were added first: the reading itself.
+    found.add((place, None, None, None, None, 0.0) for place in rejected)
     return found

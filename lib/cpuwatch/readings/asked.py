@@ -31,12 +31,15 @@ class Asked:
         For a column the values of the rows that are wanted.
     order
         The order of day and month in dates, if people say it.
+    as_percent
+        Whether values that may be fractions are percent: for a rule that asks for no unit.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
     order: str | None = None
+    as_percent: bool = False
 
 
 def parse_columns(texts: Iterable[str]) -> dict[str, str | list[str]]:

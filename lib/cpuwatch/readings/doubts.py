@@ -136,7 +136,8 @@ def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list
     remedy = f"if they are fractions, say --columns 'ratio={column}{also}'"
     what = "idle" if idle else "usage"
     told = bool({"usage", "idle"} & set(said.columns))
-    if told or found.rows < _FEW or says_percent or not style.is_ratio:
+    sure = told or says_percent or said.as_percent
+    if sure or found.rows < _FEW or not style.is_ratio:
         taken = "they are taken for percent" + (", as you say" if told else "")
         return [f"Attention: {seen}: {taken}; {remedy}."]
     raise CsvError(

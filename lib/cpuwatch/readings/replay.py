@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,11 +49,14 @@ class CsvReadings:
         off after 10,000 characters).
     use : Use
         Which columns were used for what.
+    before : array
+        For each rejected row how many readings stand before it in the file.
     """
 
     readings: Spool
     rejected: Spool
     use: Use
+    before: array[int]
 
     @property
     def rows(self) -> int:
@@ -65,6 +69,7 @@ def read_csv(
     for_pipeline: bool = False,
     columns: Mapping[str, str | Sequence[str]] | None = None,
     where: Mapping[str, str | Sequence[str]] | None = None,
+    as_percent: bool = False,
 ) -> CsvReadings:
     """Read a CSV file of readings; keep what is wrong apart, with its line and reason.
 
@@ -92,6 +97,9 @@ def read_csv(
         ignore one or several columns that tell no series apart.
     where : mapping, optional
         For a column the value, or values, of the rows that are wanted.
+    as_percent : bool
+        Whether many values between 0 and 1, which may be fractions, are taken for percent with a
+        remark, and not refused: for a rule that asks for no unit.
 
     Returns
     -------
@@ -103,7 +111,7 @@ def read_csv(
         If the file cannot be read, has no usable header, has not a single usable row, or could
         be read in more than one way, so that different series might be averaged together.
     """
-    said = asked(columns, where)
+    said = replace(asked(columns, where), as_percent=as_percent)
     text = Text(Path(path))
     layout, found = _surveyed(text, said)
     readings = of_readings()
@@ -119,7 +127,7 @@ def read_csv(
     ((first, last),) = readings.ask("SELECT MIN(occurred_at), MAX(occurred_at) FROM rows")
     reader.remarks += unsure.long_ago(layout, found, first)
     reader.remarks += unsure.ahead(layout, found, last)
-    return CsvReadings(readings, rejected, use_of(layout, reader.remarks))
+    return CsvReadings(readings, rejected, use_of(layout, reader.remarks), reader.before)
 
 
 def of_readings(table: pd.DataFrame | None = None) -> Spool:

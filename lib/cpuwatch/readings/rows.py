@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 
@@ -40,6 +41,7 @@ class Reader:
         self._rejected = rejected
         self._moment: tuple[str | None, int] = None, 0
         self.reasons: Counter[str] = Counter()
+        self.before = array("Q")
         self.repeats = Repeats()
         self.unused = sorted(found.others)
         self.remarks: list[str] = [*layout.named.remarks, *layout.shape.said]
@@ -63,7 +65,7 @@ class Reader:
 
     def readings(self) -> Iterator[tuple[str, str, float, int]]:
         """Hostname, cpu, usage and occurred_at of each row; what is none is put aside."""
-        see, reading = self.repeats.see, self._reading
+        see, reading, count = self.repeats.see, self._reading, 0
         for number, line, fields, origin in self._layout.rows():
             try:
                 if isinstance(fields, RejectedError):
@@ -74,8 +76,10 @@ class Reader:
                 why = f"{reason} (column {shorten(origin)})" if origin else str(reason)
                 self.reasons[why if "UTF" in why else _VALUES.sub("…", why)] += 1
                 self._rejected.add([(number, why, readable(cut(line, _KEPT)))])
+                self.before.append(count)
                 continue
             see(found[0], found[1], found[3])
+            count += 1
             yield found
 
     def with_rest(self) -> Iterator[tuple[str, str, int, list[str]]]:
