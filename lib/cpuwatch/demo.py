@@ -35,7 +35,7 @@ from cpuwatch import (
     words,
 )
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink.environment import warm_up
+from cpuwatch.flink.environment import execute, warm_up
 from cpuwatch.flink.tables import create, keep_apart, may_chain, options, refuse_hints
 from cpuwatch.pipeline import WORKSHOP, Parameters, Run
 from cpuwatch.readings import Use
@@ -71,6 +71,9 @@ _PLOT = "alerts.png"
 
 #: What the smallest results take on a disk, in bytes.
 _TRIAL = 256 * 1024
+
+#: So many seconds tables wait for what comes late, by their own statements.
+_LATENESS = 10
 
 #: The order of windows.
 _BY_WINDOW = ["window_start", "hostname", "cpu"]
@@ -567,6 +570,25 @@ class _Place:
         keep_apart(environment, self._run)
         scored = flink.submit(environment, self._run.job(learned.JOB), learned.score(environment))
         self._await_end(scored)
+        self._wait_for_all_scores()
+
+    def _wait_for_all_scores(self) -> None:
+        """Let who makes windows of the scores wait so long that none comes too late for its own.
+
+        However many workers wrote them, and however far apart the times of the hosts were: the
+        scores are all there by now, and how far out of order they are can be seen.
+        """
+        assert self._environment is not None, "connect first"
+        parts = topics.read_parts(self._run.topic(sql.topic(learned.SCORES) or learned.SCORES))
+        seconds = learned.seconds_out_of_order(
+            results.typed(part, learned.SCORES).assign(partition=part["partition"])
+            for part in parts
+        )
+        wait = sql.interval(max(_LATENESS, seconds))
+        execute(
+            self._environment,
+            f"ALTER TABLE `{learned.SCORES}` MODIFY WATERMARK FOR time_ltz AS time_ltz - {wait}",
+        )
 
     def over_score(self, threshold: float) -> pd.DataFrame:
         """The windows in which a reading has at least this score."""

@@ -88,6 +88,43 @@ def test_the_story_is_the_same(
         pd.testing.assert_frame_equal(one, alone[name], check_exact=True, obj=name)
 
 
+def test_what_was_learnt_is_the_same(workers: Callable[..., None]) -> None:
+    # The bundles in which Python gives scores out are of many series, and of one worker each.
+    found = {}
+    for count in (1, 2, 4):
+        workers(count)
+        result = demo.run(demo.read_input(rule="learned"), rule="learned")
+        assert result.scores is not None
+        found[count] = {**tables(result), "scores": result.scores.table()}
+        alone = found[1]
+        assert len(found[count]["scores"]) == 21_000 and len(found[count]["alerts"])
+        for name, one in found[count].items():
+            pd.testing.assert_frame_equal(one, alone[name], check_exact=True, obj=name)
+
+
+def test_what_was_learnt_of_hosts_of_different_days(
+    workers: Callable[..., None], tmp_path: Path
+) -> None:
+    # The partition that ends first holds the other's scores back, and then they come all at once.
+    fleet = readings.fleet()
+    later = fleet["hostname"].isin(["doc", "happy", "sneezy"])
+    moved = fleet.assign(occurred_at=fleet["occurred_at"] + later * 7_200_000)
+    times = pd.to_datetime(moved["occurred_at"], unit="ms", utc=True)
+    file = tmp_path / "moved.csv"
+    moved.assign(time=times).drop(columns="occurred_at").to_csv(file, index=False)
+    for count in (1, 4):
+        workers(count)
+        result = demo.run(demo.read_input(file, rule="learned"), rule="learned")
+        assert result.scores is not None
+        scores = result.scores.table()
+        assert scores["anomaly_score"].notna().all()
+        scores = scores[scores["anomaly_score"] >= 0.5]
+        windows = scores.assign(window_start=scores["time"].dt.floor("30s"))
+        order = ["window_start", "hostname", "cpu"]
+        wanted = windows[order].drop_duplicates().sort_values(order, ignore_index=True)
+        pd.testing.assert_frame_equal(result.alerts[order], wanted, check_dtype=False)
+
+
 def deployed(savepoint: flink.Savepoint | None = None) -> flink.Job:
     """The job that averages, by the settings of now."""
     environment = flink.connect(fresh=True)

@@ -67,6 +67,7 @@ FACES = {
         "in_order_of_arrival",
         "real_series",
         "score",
+        "seconds_out_of_order",
     ],
     readings: [
         "ARRIVED",

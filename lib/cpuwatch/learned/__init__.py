@@ -3,7 +3,7 @@
 from cpuwatch.learned.job import IN_ORDER, JOB, JUDGED, SCORES, TABLES, score
 from cpuwatch.learned.novelty import THRESHOLD, Learned
 from cpuwatch.learned.real import real_series
-from cpuwatch.learned.rows import in_order_of_arrival
+from cpuwatch.learned.rows import in_order_of_arrival, seconds_out_of_order
 
 __all__ = [
     "IN_ORDER",
@@ -16,4 +16,5 @@ __all__ = [
     "in_order_of_arrival",
     "real_series",
     "score",
+    "seconds_out_of_order",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
 
 from cpuwatch.spool import Spool
 
@@ -63,3 +66,31 @@ def in_order_of_arrival(readings: Spool, scores: Spool, rejected: Sequence[int] 
     # Of rows with the same place those come first that were added first: the reading itself.
     found.add((place, None, None, None, None, 0.0) for place in rejected)
     return found
+
+
+def seconds_out_of_order(parts: Iterable[pd.DataFrame]) -> int:
+    """For how many seconds who reads scores by their times has to wait, to lose none of them.
+
+    Those of a series come in order, and those of several as it happens: each worker writes many at
+    once, and one may be ahead.
+
+    Parameters
+    ----------
+    parts
+        All scores: partition, time_ltz; those of a partition in its order.
+
+    Returns
+    -------
+    int
+        More than the time by which a score is older than any before it in its partition.
+    """
+    latest: dict[object, int] = {}
+    most = -1
+    for part in parts:
+        for number, times in part.groupby("partition")["time_ltz"]:
+            moments = times.dt.as_unit("ns").astype("int64").to_numpy()
+            before = latest.get(number, int(moments[0]))
+            highest = np.maximum(np.maximum.accumulate(moments), before)
+            latest[number] = int(highest[-1])
+            most = max(most, int((highest - moments).max()))
+    return most // 1_000_000_000 + 1

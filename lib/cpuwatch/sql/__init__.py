@@ -361,7 +361,7 @@ def interval(seconds: int) -> str:
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3600)
     minutes, rest = divmod(rest, 60)
-    first = "DAY" if days < 100 else "DAY(3)"
+    first = "DAY" if days < 100 else f"DAY({len(str(days))})"
     return f"INTERVAL '{days} {hours:02}:{minutes:02}:{rest:02}' {first} TO SECOND"
 
 
