@@ -203,7 +203,7 @@ class Settings(BaseSettings):
     #: How many workers share a job's work. The embedded Flink has slots for so many when it starts.
     parallelism: int = 1
     #: How many partitions topics have that are made from now on; by default two, or as many as
-    #: there are workers.
+    #: there are workers, but no more than four: the fleet's hosts fill no more.
     partitions: int | None = None
     #: Where downloaded jars are kept; shared between checkouts.
     cache: Path = Field(default_factory=lambda: platformdirs.user_cache_path("cpuwatch"))

@@ -74,7 +74,9 @@ def alone(wide: Path) -> dict[str, pd.DataFrame]:
     return tables(demo.run(demo.read_input()))
 
 
-@pytest.mark.parametrize(("count", "partitions"), [(2, None), (4, 3), (8, None), (8, 2), (1, 8)])
+@pytest.mark.parametrize(
+    ("count", "partitions"), [(2, None), (4, 3), (8, None), (8, 8), (8, 2), (1, 8)]
+)
 def test_the_story_is_the_same(
     workers: Callable[..., None],
     alone: dict[str, pd.DataFrame],
@@ -153,6 +155,20 @@ def test_a_worker_without_a_partition_would_hold_the_watermark_back(
     flink.wait_until_settled(job)
     twin.assert_equal(averages(), twin.averages(readings.fleet(), 30)[: 19 * 35])
     assert widths(job) == {2}
+    flink.cancel("cpu_agg")
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_live_windows_close_with_any_number_of_workers(
+    workers: Callable[..., None], count: int
+) -> None:
+    workers(count)
+    topics.empty(topics.READINGS)
+    topics.produce(readings.fleet())
+    job = deployed()
+    flink.wait_until_settled(job)
+    twin.assert_equal(averages(), twin.averages(readings.fleet(), 30)[: 19 * 35])
+    assert widths(job) == {min(count, 4)}
     flink.cancel("cpu_agg")
 
 

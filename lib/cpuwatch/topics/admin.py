@@ -33,6 +33,10 @@ from cpuwatch.topics.client import TIMEOUT, ask, place
 _KEEP_ALL = {"retention.bytes": "-1", "retention.ms": "-1"}
 
 
+#: The most partitions of which each has a host of the fleet's, whichever way a topic's keys are
+#: written.
+_MOST_FILLED = 4
+
 #: What Kafka says to who lacks the right.
 _NOT_ALLOWED = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -48,10 +52,11 @@ class NotAllowedError(CpuwatchError):
 def usual_partitions() -> int:
     """How many partitions a topic gets.
 
-    Two are enough to show what a key is for, and few enough that none stays without a host.
+    Two are enough to show what a key is for. Each worker has one of its own, but never are they so
+    many that one stays without a host: nothing would come from it, and no window would close.
     """
     config = settings()
-    return config.partitions or max(2, config.parallelism)
+    return config.partitions or min(max(2, config.parallelism), _MOST_FILLED)
 
 
 def names() -> list[str]:
