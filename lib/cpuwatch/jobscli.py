@@ -35,6 +35,8 @@ def list_(as_json: AsJson = False) -> None:
         table.add_row(plain(one.name), one.state.lower())
     for name in stopped:
         table.add_row(plain(name), "stopped with a savepoint")
+    for name in savepoints.stopped(running, by_name=False):
+        table.add_row(plain(name), "stopped with a savepoint, goes on in its notebook")
     out.print(table if table.row_count else "No job runs, and none was stopped with a savepoint.")
 
 
@@ -47,11 +49,20 @@ def stop(
 ) -> None:
     """Stop jobs with a savepoint, from which they can go on."""
     from cpuwatch import flink
+    from cpuwatch.flink import resumable, savepoints
 
-    for name in dict.fromkeys(names):
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
         flink.stop(name, savepoint=not forget)
-    if not forget:
-        out.print(f"They go on with: cpuwatch jobs resume {plain(' '.join(dict.fromkeys(names)))}")
+    if forget:
+        return
+    known = [name for name in wanted if resumable.is_known(name)]
+    if known:
+        out.print(f"They go on with: cpuwatch jobs resume {plain(' '.join(known))}")
+    for name in wanted:
+        if name not in known:
+            by_hand = plain(savepoints.in_a_notebook(name))
+            out.print(f"{plain(name)} goes on in the notebook that made it: {by_hand}")
 
 
 @app.command()

@@ -116,7 +116,7 @@ class _Way:
     def _not_running(self, job: pipeline.Job, out: Sample | None) -> Iterator[Finding]:
         again = (
             f"It was stopped with a savepoint: 'cpuwatch jobs resume {job.name}' lets it go on."
-            if resumable.why_not(job.name) is None
+            if resumable.is_known(job.name) and resumable.why_not(job.name) is None
             else f"Deploy it: run its cell in chapter {job.chapter}, or 'cpuwatch catch-up 06'."
         )
         needed = any(

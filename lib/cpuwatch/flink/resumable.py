@@ -85,6 +85,15 @@ def reads(place: str) -> list[str] | None:
     return None
 
 
+def is_known(name: str) -> bool:
+    """Whether the statement is known of a job that was stopped: then it goes on by its name.
+
+    Of one that was no text, such as a function in Python, only its notebook knows what it did.
+    """
+    found = savepoints().get(name, [])
+    return bool(found) and name in found[-1]["texts"]
+
+
 def why_not(name: str) -> str | None:
     """Why a job may not go on from its latest savepoint; None if it may.
 

@@ -171,15 +171,16 @@ def resume(name: str) -> Job:
         raise CpuwatchError(f"There is no savepoint of a job {name}. Jobs that have one: {known}.")
     latest = kept[name][-1]
     texts = latest["texts"]
-    by_hand = f"flink.deploy(env, '{name}', …, from_savepoint={latest['place']!r})"
+    by_hand = in_a_notebook(name)
     if why := resumable.why_not(name):
         raise CpuwatchError(
             f"{name} does not go on from its last savepoint: {why}. Deploy it afresh, or, if that"
             f" is what you want, in a notebook: {by_hand}."
         )
-    if name not in texts:
+    if not resumable.is_known(name):
         raise CpuwatchError(
-            f"Nobody knows the statement of {name}, which was no text. In a notebook: {by_hand}."
+            f"{name} does not go on by its name: its statement was no text, and nobody knows it. In"
+            f" the notebook that made it: {by_hand}."
         )
     environment = connect(fresh=True, quiet=True)
     for one in tables.in_order({other: text for other, text in texts.items() if other != name}):
@@ -189,10 +190,28 @@ def resume(name: str) -> Job:
     )
 
 
-def stopped(running: list[Job]) -> list[str]:
-    """The names of jobs that do not run, and could be resumed."""
+def in_a_notebook(name: str) -> str:
+    """How a job that was stopped with a savepoint is deployed from there, as Python."""
+    place = resumable.savepoints()[name][-1]["place"]
+    return f"flink.deploy(env, '{name}', …, from_savepoint={place!r})"
+
+
+def stopped(running: list[Job], by_name: bool = True) -> list[str]:
+    """The names of jobs that do not run, and could go on from their savepoints.
+
+    Parameters
+    ----------
+    running
+        The jobs that run.
+    by_name
+        Whether those are wanted that `resume` lets go on, or those that only a notebook can.
+    """
     names = {job.name for job in running}
-    return sorted(name for name in resumable.savepoints() if name not in names and _may(name))
+    return sorted(
+        name
+        for name in resumable.savepoints()
+        if name not in names and resumable.is_known(name) == by_name and _may(name)
+    )
 
 
 def _may(name: str) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from cpuwatch import topics
+from cpuwatch import flink, jobscli, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, deployment, noted, resumable, savepoints, tables
 from cpuwatch.settings import settings
@@ -33,10 +34,10 @@ def ids(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, s
     settings.cache_clear()
 
 
-def stopped(number: str = "1", name: str = "my_job") -> None:
-    """A job was deployed, and stopped with a savepoint."""
+def stopped(number: str = "1", name: str = "my_job", known: bool = True) -> None:
+    """A job was deployed, and stopped with a savepoint; one made in Python has no statement."""
     job = cluster.Job(number, name, "RUNNING")
-    noted.note_job(job, TEXTS, ["a"], ["b"])
+    noted.note_job(job, TEXTS if known else {**TEXTS, name: None}, ["a"], ["b"])
     resumable.note(job, f"/savepoints/{number}", 10)
 
 
@@ -150,6 +151,34 @@ def test_what_a_former_version_noted_is_understood(ids: dict[str, str], tmp_path
         "/savepoints/3",
     ]
     assert resumable.why_not("my_job") is None
+
+
+def test_one_made_in_python_goes_on_in_its_notebook_alone(
+    ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped(known=False)
+    assert savepoints.stopped([]) == []
+    assert savepoints.stopped([], by_name=False) == ["my_job"]
+    with pytest.raises(CpuwatchError, match=r"no text.*from_savepoint='/savepoints/1'"):
+        resumed(monkeypatch)
+
+
+def test_a_terminal_offers_to_resume_what_it_can_resume(
+    ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        flink, "stop", lambda name, savepoint: stopped(name, name, known=name == "my_job")
+    )
+    told = CliRunner().invoke(jobscli.app, ["stop", "my_job", "learned"]).output
+    assert "They go on with: cpuwatch jobs resume my_job\n" in told
+    assert "learned goes on in the notebook that made it: flink.deploy(env, 'learned'" in told
+    monkeypatch.setattr(flink, "jobs", lambda **_: [])
+    states = CliRunner().invoke(jobscli.app, ["list"]).output
+    assert [line.count("goes on in its notebook") for line in states.splitlines()].count(1) == 1
+    assert json.loads(CliRunner().invoke(jobscli.app, ["list", "--json"]).output) == {
+        "running": [],
+        "stopped": ["my_job"],
+    }
 
 
 def test_those_that_are_too_old_are_not_kept(ids: dict[str, str]) -> None:
