@@ -30,7 +30,7 @@ class Memory:
         self.middle = self.unit = self.noise = 0.0
         self.learnt = self.stale = 0  # how many values in all, and since the unit was reckoned
 
-    def _refresh(self) -> None:
+    def _refresh(self, least: float) -> None:
         """Reckon the median and the unit anew: a mean distance that single ones do not stretch."""
         values, counts = self.values, self.counts
         total = sum(counts)
@@ -51,13 +51,21 @@ class Memory:
         area += far * (total - cut)
         # 1.25: then it is a standard deviation, if the feature is normally distributed.
         self.unit = unit = max(
-            1.25 * area / total, 1.25 * self.noise, self.LEAST * abs(middle), 1e-9
+            1.25 * area / total, 1.25 * self.noise, self.LEAST * abs(middle), least, 1e-9
         )
         self.places = [asinh((v - middle) / unit) for v in values]
         self.stale = 0
 
-    def learn(self, value: float) -> None:
-        """Know a value from now on."""
+    def learn(self, value: float, least: float = 0.0) -> None:
+        """Know a value from now on.
+
+        Parameters
+        ----------
+        value
+            Of the feature.
+        least
+            The unit is at least this.
+        """
         self.learnt += 1
         self.stale += 1
         values, counts = self.values, self.counts
@@ -87,7 +95,13 @@ class Memory:
                 counts.insert(i, 1)
                 self.places.insert(i, 0.0)
         if self.stale >= (32 if self.learnt > 200 else 8):
-            self._refresh()
+            self._refresh(least)
+
+    def farthest(self) -> float:
+        """How far from the median a known value is at most, a unit more: near ones are one."""
+        if not self.unit:
+            return 0.0
+        return self.unit + max(self.values[-1] - self.middle, self.middle - self.values[0])
 
     def _merge(self) -> None:
         """Make one of the two that lie nearest to each other: the rarer is taken for the other."""
@@ -98,27 +112,23 @@ class Memory:
         counts[keep] += counts[drop]
         del self.values[drop], counts[drop], places[drop]
 
-    def margin(self, value: float, gap: float, reach: float) -> float:
-        """How new a value is; from 1 on it is new.
+    def distances(self, value: float) -> tuple[float, float]:
+        """How far a value is from the nearest known one, and from the median, on the asinh scale.
 
         Parameters
         ----------
         value
             Of the feature.
-        gap
-            How far from the nearest known value one is new, on the asinh scale.
-        reach
-            How far from the median at least, on the same.
         """
         if not self.unit:
-            return 0.0
+            return 0.0, 0.0
         places = self.places
         place = asinh((value - self.middle) / self.unit)
         i = bisect_left(places, place)
         nearest = place - places[i - 1] if i else _FAR
         if i < len(places) and places[i] - place < nearest:
             nearest = places[i] - place
-        return min(nearest / gap, abs(place) / reach)
+        return nearest, abs(place)
 
     def state(self) -> list[Any]:
         """All that it knows, as JSON can hold it."""

@@ -23,10 +23,14 @@ from cpuwatch.learned.memory import Memory
 #: A score of at least this is a report; the same for every series.
 THRESHOLD = 0.5
 
+#: What is larger is no number that anybody measured, and its square is none at all.
+_LARGEST = 1e100
+
 #: How new something is, if it is new, and is not to be reported now.
 _NEARLY = 0.99
 
 FEATURES = ("value", "change", "level", "spread")
+_VALUE, _CHANGE, _LEVEL, _SPREAD = range(4)
 
 
 class Learned:
@@ -45,6 +49,9 @@ class Learned:
     SILENT = 90  # readings (slots) without a report after a report
     RECENT = 12  # slots
     LONG = 72  # slots
+    # Of a far reading a 33,000th is left in the recent level when the silence is over. That is no
+    # change: the unit of change and spread is at least this share of the farthest known reading.
+    TRACE = 1e-4
 
     def __init__(self) -> None:
         self.memories = [Memory() for _ in FEATURES]
@@ -77,7 +84,7 @@ class Learned:
             twice or is no number is no evidence, and has 0.
         """
         ahead = time_s - self.last
-        if not (ahead >= self.SLOT / self.MOST and value - value == 0):
+        if not (ahead >= self.SLOT / self.MOST and abs(value) <= _LARGEST):
             # Late, twice, too soon after the last one, or no number: no evidence, neither way.
             self.late = self.late + 1 if ahead < 0 else 0
             if self.late < self.WARM:
@@ -88,21 +95,28 @@ class Learned:
         self.last = time_s
         median, count = self._median(time_s, value)
         self.quiet -= 1
-        best, why = self._feature(0, median), 0
+        best, why = self._feature(_VALUE, median), _VALUE
         if best >= 1 and (self.quiet > 0 or 2 * count < self.usual):
             best = _NEARLY
         if time_s >= self.closed + self.SLOT:
             self.closed, self.usual = time_s, count
             self.quiet_slots -= 1
             for feature, margin in self._slot(median):
-                # After a report it is silent for a while.
-                counts = _NEARLY if margin >= 1 and self.quiet_slots > 0 else margin
+                counts = _NEARLY if margin >= 1 and self._is_quiet(feature) else margin
                 if counts > best:
                     best, why = counts, feature
         if best >= 1:
             self.quiet = self.quiet_slots = self.SILENT + 1
             self.why = FEATURES[why]
         return best / (1 + best)
+
+    def _is_quiet(self, feature: int) -> bool:
+        """Whether it is silent for a while, after a report.
+
+        What made the report moves the level for long, and where that comes to rest is known later.
+        """
+        longer = self.LONG + self.DELAY - self.SILENT if feature == _LEVEL else 0
+        return self.quiet_slots > -max(0, longer)
 
     def _median(self, time_s: float, value: float) -> tuple[float, int]:
         """The median of the last 30 s of readings, and how many they are."""
@@ -132,28 +146,39 @@ class Learned:
             del slots[0]
         found: list[tuple[int, float]] = []
         if len(slots) > recent:
-            found.append((1, self._feature(1, value - self.level)))
+            found.append((_CHANGE, self._feature(_CHANGE, value - self.level)))
             last = slots[-recent:]
             mean = sum(last) / recent
             spread = sqrt(sum([(v - mean) ** 2 for v in last]) / recent)
-            found.append((3, self._feature(3, spread)))
+            found.append((_SPREAD, self._feature(_SPREAD, spread)))
             if len(slots) == self.LONG:
-                found.append((2, self._feature(2, sum(slots) / self.LONG)))
+                found.append((_LEVEL, self._feature(_LEVEL, sum(slots) / self.LONG)))
         self.level += (value - self.level) / recent
         return found
 
     def _feature(self, feature: int, value: float) -> float:
         """How new a feature's value is; it is known from some values later on."""
-        memory, queue = self.memories[feature], self.queues[feature]
-        if memory.learnt < self.WARM:
-            memory.learn(value)
+        nearest, far, learnt = self._distances(feature, value)
+        if not learnt:
             return 0.0
         # Of few values known, many a normal one is new: ask for up to twice the gap.
-        margin = memory.margin(value, self.GAP * (1 + self.WARM / memory.learnt), self.REACH)
+        gap = self.GAP * (1 + self.WARM / learnt)
+        return min(nearest / gap, far / self.REACH)
+
+    def _distances(self, feature: int, value: float) -> tuple[float, float, int]:
+        """How far it is from what is known, and of how many values; none as long as it warms up."""
+        memory, queue = self.memories[feature], self.queues[feature]
+        traces = feature in (_CHANGE, _SPREAD)
+        least = self.TRACE * self.memories[_VALUE].farthest() if traces else 0.0
+        if memory.learnt < self.WARM:
+            memory.learn(value, least)
+            return 0.0, 0.0, 0
+        nearest, far = memory.distances(value)
+        learnt = memory.learnt
         queue.append(value)
         if len(queue) > self.DELAY:
-            memory.learn(queue.pop(0))
-        return margin
+            memory.learn(queue.pop(0), least)
+        return nearest, far, learnt
 
     def state(self) -> dict[str, Any]:
         """All that it knows, as JSON can hold it."""

@@ -127,18 +127,41 @@ def test_a_step_is_reported_once_and_a_short_burst_never() -> None:
     assert len(reports) <= 3
 
 
+@pytest.mark.parametrize("usual", [50.0, 0.0, 0.066])
+@pytest.mark.parametrize("more", [0.01, 1.0, 40.0])
+def test_one_reading_that_is_new_has_no_echo(usual: float, more: float) -> None:
+    flat = [(300.0 * at, usual + (more if at == 3000 else 0)) for at in range(4032)]
+    reports = [at for at, one in enumerate(scores(flat)) if one >= THRESHOLD]
+    assert reports == [3000]
+
+
+@pytest.mark.parametrize("every", [60.0, 300.0])
+def test_what_stays_new_is_reported_once(every: float) -> None:
+    again = 0
+    for seed in range(20):
+        step = [
+            (at, value + 40 if place >= 1200 else value)
+            for place, (at, value) in enumerate(normal(1500, every, seed))
+        ]
+        reports = [at for at, one in enumerate(scores(step)) if one >= THRESHOLD and at >= 1200]
+        assert reports
+        again += len(reports) - 1
+    # By chance there is something else that is new now and then.
+    assert again <= 2
+
+
 def test_a_stream_of_nothing_new_is_quiet() -> None:
     assert not any(one >= THRESHOLD for one in scores(normal(20_000, every=1.0)))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e200, -1e308])
 def test_what_is_no_number_is_no_evidence(value: float) -> None:
     given, detector = normal(400), Learned()
     for moment, one in given:
         detector.update(moment, one)
-    before = detector.state()["memories"]
+    before = detector.state()
     assert detector.update(given[-1][0] + 300, value) == 0.0
-    assert detector.state()["memories"] == before
+    assert detector.state() == before
 
 
 def test_what_is_late_or_comes_twice_is_no_evidence_and_a_clock_set_back_is_followed() -> None:
