@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from cpuwatch import cli, demo, thresholds, topics
-from cpuwatch.pipeline import Run
+from cpuwatch.pipeline import WORKSHOP, Run
 
 OLD = Run("demo-1700000000-0a1b2c")
 NEW = Run("demo-9999999999-0a1b2c")
@@ -46,3 +47,27 @@ def test_a_cooldown_for_which_sql_has_no_digits_is_refused_before_anything_start
     monkeypatch.setattr(cli, "_stack", None)
     done = CliRunner().invoke(cli.app, ["demo", "--window", "24h", "--cooldown", "1000"])
     assert done.exit_code == 2 and "longer than 999 days" in done.output
+
+
+@pytest.mark.parametrize(
+    ("behind", "wait"),
+    [
+        (0, "INTERVAL '10' SECOND"),
+        (700, "INTERVAL '0 00:11:41' DAY TO SECOND"),
+        (1200 * 86_400, "INTERVAL '1200 00:00:01' DAY(4) TO SECOND"),
+    ],
+)
+def test_windows_of_scores_wait_as_long_as_the_scores_are_out_of_order(
+    monkeypatch: pytest.MonkeyPatch, behind: int, wait: str
+) -> None:
+    last = pd.Timestamp("2026-01-05T09:00:00Z")
+    times = [last, last - pd.Timedelta(seconds=behind)]
+    rows = {"time_ltz": [f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in times], "partition": [1, 1]}
+    executed: list[str] = []
+    monkeypatch.setattr(topics, "read_parts", lambda _: [pd.DataFrame(rows)])
+    monkeypatch.setattr(demo, "execute", lambda _, statement: executed.append(statement))
+    place = demo._Place(NEW, WORKSHOP, "learned")
+    place._environment = object()  # type: ignore[assignment]
+    place._wait_for_all_scores()
+    (statement,) = executed
+    assert statement.endswith(f"MODIFY WATERMARK FOR time_ltz AS time_ltz - {wait}")
