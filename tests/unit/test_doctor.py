@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -19,7 +17,7 @@ from cpuwatch import doctor, limits, preflight
 from cpuwatch.doctor import Finding, alerting, machine, services
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.settings import settings
-from cpuwatch.stack import control, jars
+from cpuwatch.stack import control, failures, jars
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +92,7 @@ def test_a_variable_for_others_is_a_remark(monkeypatch: pytest.MonkeyPatch, name
 @pytest.mark.parametrize(("free", "well"), [(1 * 1024**3, False), (5 * 1024**3, True)])
 def test_memory_and_disk(monkeypatch: pytest.MonkeyPatch, free: int, well: bool) -> None:
     monkeypatch.setattr(limits, "memory_left", lambda: free)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(failures, "free", lambda _: free)
     for check in (machine.memory, machine.disk):
         assert found(check).well is well
 
