@@ -4,13 +4,16 @@ Everything else takes from here what it has to know of a job: what `begin` bring
 `reset` forgets, which topics a demo keeps apart. A table describes itself, in
 `sql/<table>.sql`: its topic and its columns stand there and nowhere else.
 
-A job of one's own takes `sql/<its table>.sql`, `sql/<job>.sql`, and one entry in `JOBS`.
+A job of one's own takes `sql/<its table>.sql`, `sql/<job>.sql`, and one entry in `JOBS`. Entries
+that do not fit together are refused when this module is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+
+from cpuwatch import entries
 
 #: What chapters leave behind, apart from jobs.
 READINGS = "readings"
@@ -333,3 +336,7 @@ def tables(jobs: Iterable[Job] = EVERY) -> tuple[str, ...]:
 def owner(view: str) -> Job | None:
     """The job that a view belongs to; None if it is no view of ours."""
     return next((one for one in EVERY if view in one.views), None)
+
+
+entries.check_jobs(EVERY, numbers(), Parameters.names())
+entries.check_chapters(CHAPTERS, (READINGS, THRESHOLDS), JOBS)

@@ -8,7 +8,7 @@ import pytest
 
 from cpuwatch import learned, pipeline, sql
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.pipeline import Job, Parameters
+from cpuwatch.pipeline import Parameters
 
 ALL = [
     *pipeline.tables(),
@@ -109,13 +109,6 @@ def test_a_place_left_over_is_named_with_its_statement(
     with pytest.raises(CpuwatchError) as found:
         sql.statement(name)
     assert str(found.value) == says
-
-
-def test_a_parameter_that_there_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Job("cpu_filter", ("cpu_in",), "cpu_out_filter", "02", parameters=("limit",))
-    monkeypatch.setattr(pipeline, "EVERY", (own,))
-    with pytest.raises(CpuwatchError, match=r"has a parameter limit, which pipeline\.Parameters"):
-        sql.taught("cpu_filter")
 
 
 def test_an_attendees_statement_may_ask_for_addresses_alone() -> None:
