@@ -35,7 +35,8 @@ class Chapter:
     live
         Whether readings of today come in it, beside which the fleet's are not to be seen.
     needs
-        The jobs that have to run when it begins; by default all of the chapters before.
+        The jobs that have to run when it begins; by default all of the chapters before. One of
+        one's own comes back in such a chapter once it is named there, too.
     exact
         Whether it counts on the fleet's readings and no others, whoever sent more before.
     """
@@ -79,7 +80,7 @@ class Job:
     writes
         The table that it writes.
     chapter
-        The chapter that teaches it. It runs in every later one.
+        The chapter that teaches it. It runs in every later one but those that name what they need.
     views
         The views that its statement is built on, in the order in which they are created.
     parameters
