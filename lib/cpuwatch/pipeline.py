@@ -90,6 +90,8 @@ class Job:
     in_order
         Whether the order of its rows matters to who reads them. Then one worker makes them: of
         several, each writes its own in order, and theirs come as it happens.
+    may_be_silent
+        Whether it is well if nothing comes out of it: what it looks for need not be there.
     awaited
         Whether people wait for each of its rows: then its checkpoints, with which rows can be seen,
         come twice as often as those of others.
@@ -107,6 +109,7 @@ class Job:
     parameters: tuple[str, ...] = ()
     hint: str = ""
     in_order: bool = False
+    may_be_silent: bool = False
     awaited: bool = False
     also_writes: tuple[str, ...] = ()
     also_reads: tuple[str, ...] = ()
@@ -141,6 +144,7 @@ JOBS = (
         reads=("cpu_in", "cpu_placed", "cpu_raw"),
         writes="cpu_out_bad",
         chapter="03",
+        may_be_silent=True,
         hint="Two queries, put together by UNION ALL: the records of cpu_raw that are no JSON"
         " object, and the rows of cpu_placed WHERE time_ltz IS NULL. CASE gives the reason.",
     ),

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from cpuwatch import words
+from cpuwatch.figures.lateness import usual
 from cpuwatch.figures.style import (
     TEXT,
     as_it_is,
@@ -142,18 +143,21 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
 
 
 @as_it_is
-def watermark_figure(events: pd.DataFrame, lateness: int = 10, window: int = 30) -> Figure:
+def watermark_figure(
+    events: pd.DataFrame, lateness: int | None = None, window: int | None = None
+) -> Figure:
     """Draw events as they arrive, the watermark behind them, and the windows they fall into.
 
     Parameters
     ----------
     events : pandas.DataFrame
         arrived and happened, both in seconds, in order of arrival.
-    lateness : int
-        How far the watermark stays behind the latest event, in seconds.
-    window : int
-        The length of a window, in seconds.
+    lateness : int, optional
+        How far the watermark stays behind the latest event, in seconds; by default as cpu_in says.
+    window : int, optional
+        The length of a window, in seconds; by default the workshop's.
     """
+    lateness, window = usual(lateness, window)
     figure, axes = new(
         6.4, "Events arrive out of order; the watermark decides when to stop waiting"
     )

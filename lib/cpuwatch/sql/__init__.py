@@ -420,6 +420,12 @@ def _body(text: str) -> str:
 
 # --- Lengths of time ------------------------------------------------------------------------
 
+_UNITS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
+
+_INTERVAL = re.compile(
+    r"INTERVAL\s+'(?:(\d+) (\d+):(\d+):(\d+)|(\d+))'\s+(SECOND|MINUTE|HOUR|DAY)", re.IGNORECASE
+)
+
 
 def interval(seconds: int) -> str:
     """A length of time as an SQL interval: `INTERVAL '30' SECOND`.
@@ -433,6 +439,24 @@ def interval(seconds: int) -> str:
     minutes, rest = divmod(rest, 60)
     first = "DAY" if days < 100 else "DAY(3)"
     return f"INTERVAL '{days} {hours:02}:{minutes:02}:{rest:02}' {first} TO SECOND"
+
+
+def intervals(text: str) -> list[int]:
+    """The intervals in a statement that we can read, in seconds."""
+    found = []
+    for days, hours, minutes, seconds, number, unit in _INTERVAL.findall(text):
+        if number:
+            found.append(int(number) * _UNITS[unit.upper()])
+        else:
+            whole = (int(days) * 24 + int(hours)) * 60 + int(minutes)
+            found.append(whole * 60 + int(seconds))
+    return found
+
+
+def lateness(text: str) -> int:
+    """How far a table's watermark stays behind the newest row, in seconds; 0 if it does not say."""
+    found = re.search(r"\bWATERMARK\s+FOR\b(.*)", without_comments(text), re.IGNORECASE | re.DOTALL)
+    return next(iter(intervals(found[1])), 0) if found else 0
 
 
 def seconds(text: str) -> int:
