@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -158,11 +159,15 @@ def test_what_begin_says_fits_a_line_and_grows_with_the_chapters() -> None:
 
 
 def test_a_job_that_there_is_not_has_no_hint() -> None:
-    with pytest.raises(CpuwatchError, match="There is no job 'cpu_filtr'"):
+    with pytest.raises(CpuwatchError, match="There is no job 'cpu_filtr'") as found:
         workshop.hint("cpu_filtr")
+    named = re.findall(r"\bcpu_\w+", str(found.value))[1:]
+    assert named == [job.name for job in pipeline.EVERY if job.hint]
+    for name in named:
+        workshop.hint(name)
 
 
 def test_a_solution_is_the_library_s_statement(capsys: pytest.CaptureFixture[str]) -> None:
-    for job in pipeline.JOBS:
+    for job in pipeline.EVERY:
         workshop.solution(job.name)
         assert capsys.readouterr().out.strip().endswith(sql.taught(job.name))
