@@ -145,6 +145,11 @@ def fill(text: str) -> str:
     On services that are shared with others, topics, groups and transactions get their full names;
     `${prefix}` is what stands before these.
 
+    Parameters
+    ----------
+    text
+        A statement, or a part of one.
+
     Raises
     ------
     CpuwatchError
