@@ -176,3 +176,12 @@ def test_a_test_has_the_same_name_in_every_lane(request: pytest.FixtureRequest) 
     )
     wanted = set(ours)
     assert [line for line in run.stdout.splitlines() if line in wanted] == ours
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", ".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/workshop.yml"]
+)
+def test_a_page_with_the_chapters_names_each(page: str) -> None:
+    text = (ROOT / page).read_text()
+    books = [path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb")]
+    assert books and [name for name in books if name not in text] == []
