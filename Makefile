@@ -37,13 +37,27 @@ $(shell { echo "This checkout was at $$(cat .venv/made-at), or its Python has go
   rm -rf .venv; } >&2)
 endif
 
+# The first of these names that runs this, as `found`. preflight.py asks the same names the same.
+find = found=; for one in python3 python3.12 python3.11 python3.10 python; do \
+    if "$$one" -I -c '$(1)' >/dev/null 2>&1; then found="$$one"; break; fi; done
+VERSION_FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+FITS := import venv, ensurepip; $(VERSION_FITS)
+RUNS_PREFLIGHT := import sys; sys.exit(sys.version_info < (3, 6))
+
+HOW_PYTHON = echo "Install Python 3.12: on macOS from python.org, elsewhere by 'uv python install 3.12'," \
+  "or use conda. docs/platforms.md says how."
+
 .PHONY: help preflight lab demo slides bundle containers test test-unit chaos bench lint clean audit lock jars-lock class-lists notebooks
 
 help:  ## Show the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
+# One that fits; else any that the preflight runs on, to say what is missing.
 preflight:  ## Say whether this machine can take part, before anything is installed
-	@$${PYTHON:-python3} -I lib/cpuwatch/preflight.py
+	@$(call find,$(FITS)); \
+	if [ -z "$$found" ]; then $(call find,$(RUNS_PREFLIGHT)); fi; \
+	if [ -z "$$found" ]; then { echo "There is no Python from 3.6 on here."; $(HOW_PYTHON); exit 1; } >&2; fi; \
+	"$$found" -I lib/cpuwatch/preflight.py
 
 lab: .venv/installed  ## Open the workshop in JupyterLab (ARGS="--no-browser --port 8899", BUNDLE=… without a network)
 	@$(CPUWATCH) lab $(ARGS)
@@ -91,14 +105,18 @@ clean:  ## Stop the stack, forget its data, remove what was installed
 
 # The machine's python3 if it is 3.10 to 3.12, otherwise one that is.
 .venv/bin/python:
-	@found=; for one in python3 python3.12 python3.11 python3.10 python; do \
-	  if "$$one" -I -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
-	      2>/dev/null; then found="$$one"; break; fi; \
-	done; \
-	if [ -z "$$found" ]; then \
-	  echo "This workshop needs Python 3.10, 3.11 or 3.12 with its venv module, and found none." >&2; \
-	  echo "Install one: from python.org on macOS, 'apt install python3-venv' on Debian or Ubuntu." >&2; \
-	  exit 1; \
+	@$(call find,$(FITS)); \
+	if [ -z "$$found" ]; then { \
+	  $(call find,$(VERSION_FITS)); \
+	  if [ -n "$$found" ]; then \
+	    version="$$("$$found" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	    echo "Python $$version is here without its venv module: on Debian or Ubuntu" \
+	      "'apt install python$$version-venv'."; \
+	  else \
+	    echo "This workshop needs Python 3.10, 3.11 or 3.12, and found none."; \
+	    $(HOW_PYTHON); \
+	  fi; \
+	  exit 1; } >&2; \
 	fi; \
 	rm -rf .venv; "$$found" -I -m venv .venv
 

@@ -1,5 +1,6 @@
 """A producer and a consumer in confluent-kafka alone; docs/plain-pyflink.md explains both.
 
+python plain_kafka.py make TOPIC…
 python plain_kafka.py send TOPIC < readings.jsonl
 python plain_kafka.py watch TOPIC
 """
@@ -8,9 +9,23 @@ import json
 import os
 import sys
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 KAFKA = os.environ.get("KAFKA", "127.0.0.1:9092")
+GROUP = os.environ.get("GROUP", "plain_kafka")  # those who have the same one share the records
+
+
+def make(*topics: str) -> None:
+    """Make topics of two partitions each; none may be there already."""
+    admin = AdminClient({"bootstrap.servers": KAFKA})
+    wanted = [NewTopic(topic, num_partitions=2) for topic in topics]
+    for topic, answer in admin.create_topics(wanted).items():
+        try:
+            answer.result()  # Kafka answers for each of them
+        except KafkaException as error:
+            sys.exit(f"{topic} is not made: {error.args[0].str()}")
+    print(f"{len(topics)} topics are made.")
 
 
 def send(topic: str) -> None:
@@ -51,7 +66,7 @@ def watch(topic: str) -> None:
     consumer = Consumer(
         {
             "bootstrap.servers": KAFKA,
-            "group.id": "plain_kafka",
+            "group.id": GROUP,
             "auto.offset.reset": "earliest",  # where a new group begins
             "isolation.level": "read_committed",  # what a job has not committed is not there yet
             "enable.auto.commit": False,
@@ -74,6 +89,10 @@ def watch(topic: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("send", "watch"):
+    command, topics = "".join(sys.argv[1:2]), sys.argv[2:]
+    if command == "make" and topics:
+        make(*topics)
+    elif command in ("send", "watch") and len(topics) == 1:
+        {"send": send, "watch": watch}[command](*topics)
+    else:
         sys.exit(__doc__)
-    {"send": send, "watch": watch}[sys.argv[1]](sys.argv[2])

@@ -8,7 +8,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 given = os.environ.get
 FLINK, KAFKA = given("FLINK", "127.0.0.1:8081"), given("KAFKA", "127.0.0.1:9092")
 POSTGRES = given("POSTGRES", "jdbc:postgresql://127.0.0.1:5432/cpuwatch?user=cpuwatch")
-READINGS = given("READINGS", "cpu_load_stats_real")
+READINGS, JOB = given("READINGS", "cpu_load_stats_real"), given("JOB", "plain_pipeline")
 FILTERED, AVERAGES = given("FILTERED", "plain_filter"), given("AVERAGES", "plain_averages")
 OVER, ALERTS = given("OVER", "plain_over"), given("ALERTS", "plain_alerts")
 
@@ -18,7 +18,7 @@ for name, value in {
     "rest.address": FLINK.split(":")[0],
     "rest.port": FLINK.split(":")[1],
     "pipeline.jars": ";".join(jar.resolve().as_uri() for jar in Path("jars").glob("*.jar")),
-    "pipeline.name": "plain_pipeline",
+    "pipeline.name": JOB,
     "parallelism.default": "1",
     "execution.checkpointing.interval": "1 s",  # the sinks show their rows at checkpoints
     "table.local-time-zone": "UTC",

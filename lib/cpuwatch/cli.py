@@ -464,7 +464,7 @@ def bad(as_json: AsJson = False) -> None:
         out.print(f"… and {count - 50:,} more: 'cpuwatch bad --json' has them all.")
     if late:
         what = "reading came too late for its" if late == 1 else "readings came too late for their"
-        out.print(f"{late:,} {what} window, since cpu_agg began.")
+        out.print(f"{late:,} {what} window, since cpu_agg began, or began anew.")
 
 
 @app.command()
@@ -588,43 +588,42 @@ def new(
 @app.command("preflight")
 def preflight_(
     codes: Annotated[
-        list[str] | None, typer.Argument(metavar="[CODE]...", help="Codes of others, to read.")
+        list[str] | None,
+        typer.Argument(metavar="[CODE]...", help="Codes of others, or texts that hold some."),
     ] = None,
 ) -> None:
     """Say whether this laptop can take part, and the code to send back; or read others' codes."""
     from cpuwatch import preflight
 
-    if not codes:
-        preflight.main()
-        return
-    unread = 0
-    for code in codes:
-        try:
-            said = preflight.read(code)
-        except ValueError as error:
-            unread += 1
-            said = [str(error)]
-        out.print(f"{plain(code.strip()[:60])}:")
-        for sentence in said:
-            out.print(f"  {plain(sentence)}")
-    if unread:
-        raise typer.Exit(1)
+    preflight.main(codes or [])
 
 
 @app.command()
-def reset() -> None:
+def reset(
+    leave: Annotated[
+        bool,
+        typer.Option("--leave", help="Give CPUWATCH_PREFIX back, too, with its schema's tables."),
+    ] = False,
+) -> None:
     """Forget what the chapters made: jobs, topics, table. The services run on."""
     from cpuwatch import workshop
-    from cpuwatch.stack import control
+    from cpuwatch.settings import settings
+    from cpuwatch.stack import claims, control
 
+    if leave:
+        claims.require(settings())
     if not all(service.answers for service in control.status()):
         raise CpuwatchError("The services do not all run: start them with 'cpuwatch up'.")
     with err.status("Forgetting what the chapters made"):
         gone = workshop.reset()
+        if leave:
+            claims.leave(settings())
     out.print("The jobs are stopped, the topics and the table are gone.")
     for what, names in gone.items():
         if names:
             out.print(f"{what.title()}: {plain(', '.join(names))}.")
+    if leave:
+        out.print(f"The prefix {settings().prefix} is given back: anybody may take it now.")
 
 
 @app.command()

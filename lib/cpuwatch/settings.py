@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import sys
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +45,12 @@ _OWN_NAMES = ("POSTGRES_PASSWORD", "SLACK_BOT_TOKEN", "SLACK_CHANNEL")
 #: The longest prefix: with it, a topic's name is still far below Kafka's 249 characters, and a
 #: schema's below PostgreSQL's 63.
 _LONGEST_PREFIX = 30
+
+#: The schema of all in PostgreSQL, which is nobody's prefix.
+_ALL = "public"
+
+#: Letters that are no other letter with a mark.
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"})
 
 #: Where root's state folders are.
 ROOTS_HOME = Path("/var/lib/cpuwatch")
@@ -101,6 +108,14 @@ def _refuse_what_is_no_folder(path: Path) -> None:
         if not stat.S_ISDIR(kind):
             raise ValueError(f"{_shown(one)} is no folder")
         return
+
+
+def _as_prefix(name: str) -> str:
+    """A prefix that somebody may have meant."""
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    plain = "".join(one for one in letters if not unicodedata.combining(one))
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST_PREFIX].strip("-")
+    return f"{words}-1" if words == _ALL else words or "anna"
 
 
 #: A longer path is not repeated, in characters.
@@ -350,15 +365,13 @@ class Settings(BaseSettings):
     def _one_word(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if value == "public":
-            raise ValueError("'public' is the schema of all in PostgreSQL; take another one")
+        if value == _ALL:
+            raise ValueError(f"'{_ALL}' is the schema of all in PostgreSQL; take another one")
         if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value) and len(value) <= _LONGEST_PREFIX:
             return value
-        plain = re.sub(r"[^a-z0-9]+", "-", value.casefold()).strip("-")[:_LONGEST_PREFIX]
-        better = f", such as {plain.strip('-')}" if plain.strip("-") else ", such as anna"
         raise ValueError(
             f"a prefix is at most {_LONGEST_PREFIX} small letters and digits, with single hyphens"
-            f" between them{better}"
+            f" between them, such as {_as_prefix(value)}"
         )
 
     @field_validator("slack_channel")

@@ -37,7 +37,7 @@ from cpuwatch.readings.table import (
     splits_number,
 )
 from cpuwatch.settings import DATA, settings
-from cpuwatch.stack import claims, failures, postgres
+from cpuwatch.stack import claims, postgres, refused
 from cpuwatch.words import shown
 
 #: The workshop's thresholds.
@@ -61,8 +61,7 @@ def engine(schema: str | None = None) -> Engine:
         The schema in which tables are looked for and made; by default the prefix's, or 'public'.
     """
     config = settings()
-    if config.prefix is not None:
-        claims.claim(config)  # its schema may have gone since, with a stack that was wiped
+    claims.claim(config)  # its schema may have gone since, with a stack that was wiped
     schema = schema or config.prefix or "public"
     # An identifier in SQL's quotes, in an option whose blanks stand behind a backslash.
     quoted = schema.replace('"', '""')
@@ -265,7 +264,4 @@ def schemas(prefix: str) -> list[str]:
 
 
 def _unreachable(error: OperationalError) -> CpuwatchError:
-    reason = str(error.orig).strip().splitlines()[0]
-    return CpuwatchError(
-        f"PostgreSQL does not answer ({reason}). {failures.remedy(settings().state)}"
-    )
+    return CpuwatchError(refused.sentence(settings(), error.orig or error))

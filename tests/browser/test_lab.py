@@ -134,6 +134,46 @@ def test_the_way_to_flink_s_page_is_for_who_is_let_in_to_jupyterlab(server: lab.
     assert let_in == (200, True)
 
 
+def test_who_has_no_token_a_forged_host_or_another_origin_is_let_in_nowhere(
+    server: lab.Server,
+) -> None:
+    place = urlsplit(server.base)
+    cookies: list[str] = []
+
+    def ask(method: str, path: str, **headers: str) -> int:
+        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            kept = answer.headers.get_all("Set-Cookie") or []
+            cookies[:] = [one.partition(";")[0] for one in kept] or cookies
+            return answer.status
+        finally:
+            connection.close()
+
+    token = {"Authorization": f"token {server.token}"}
+    evil = {"Origin": "http://evil.example"}
+    paths = ("/api/contents", "/api/kernels", "/api/terminals", "/cpuwatch/slack/", "/lab")
+    assert all(ask("GET", path, **token) == 200 for path in paths)
+    for path in paths:
+        assert ask("GET", path) in (302, 403), path  # to the page that asks for the token
+        assert ask("GET", path, **token, Host="evil.example") == 403, path
+    assert ask("GET", f"/lab?token={server.token}") == 200
+    browser = {"Cookie": "; ".join(cookies)}  # of a browser that was let in
+    assert ask("GET", "/api/kernels", **browser) == 200
+    for path in ("/api/kernels", "/api/terminals", "/api/contents", "/api/shutdown"):
+        assert ask("POST", path, **browser, **evil) == 403, path
+        assert ask("POST", path, **browser) == 403, path  # a form, which says no origin
+    address = f"ws://{place.netloc}/api/events/subscribe"
+    for headers in ({**browser, **evil}, {}):
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            websocket.create_connection(
+                address, timeout=30, header=[f"{name}: {value}" for name, value in headers.items()]
+            )
+    assert ask("GET", "/api/kernels", **token) == 200  # it runs on
+
+
 def test_a_terminal_knows_the_command(server: lab.Server) -> None:
     place = urlsplit(server.base)
     connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)

@@ -232,6 +232,34 @@ def test_each_term_stands_in_the_glossary() -> None:
     assert set(re.findall(r"\b\d\d-(?:warm-up|core|stretch)\b", page)) == names
 
 
+def test_each_term_occurs_in_the_chapters_that_the_glossary_names() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
+    for term, chapters in re.findall(r"^\| ([\w -]+?) \| .* \| ([\d, ]+) \|$", page, re.MULTILINE):
+        for number in chapters.split(", "):
+            book = nbformat.read(chapter(number), 4)
+            written = "\n".join(cell.source for cell in book.cells)
+            assert re.search(rf"\b{re.escape(term)}", written, re.IGNORECASE), f"{number}: {term}"
+
+
+def test_sql_s_partitions_are_told_apart_from_kafka_s_before_an_exercise_needs_them() -> None:
+    text = prose("06")
+    assert 0 < text.index("`PARTITION BY hostname, cpu` makes a series") < text.index("### Warm-up")
+    assert "It is not the partition of chapter 1" in text
+
+
+def test_what_needs_no_helper_of_ours_is_shown_without() -> None:
+    imported = {
+        (book.name[:2], part.module, name.name)
+        for book in BOOKS
+        for part in code(book)
+        if isinstance(part, ast.ImportFrom)
+        for name in part.names
+    }
+    assert ("07", "confluent_kafka", "Producer") in imported
+    assert {("07", "confluent_kafka", "Consumer"), ("01", "confluent_kafka", "Consumer")} < imported
+    assert ("10", "pyflink.table.udf", "udf") in imported
+
+
 # --- Exercises ------------------------------------------------------------------------------
 
 
@@ -264,6 +292,23 @@ def test_a_guess_is_asked_for_and_compared(number: str) -> None:
         assert [call in source for source in code].count(True) == 2
         first, last = (at for at, source in enumerate(code) if call in source)
         assert code[first].endswith(f"{call})") and f"{call}, " in code[last] and first < last
+
+
+#: What gives the number of a guess away, where a chapter shows it.
+GIVES_AWAY = {
+    "03-late": ("watermark_figure(events, lateness=10, window=30)", "too late"),
+    "08-outside": ("alerts_figure", "each alert lies in an incident", "precision of the episodes"),
+}
+
+
+@pytest.mark.parametrize("name", GIVES_AWAY)
+def test_a_guess_is_not_told_beforehand(name: str) -> None:
+    book = nbformat.read(chapter(name[:2]), 4)
+    at = next(n for n, one in enumerate(book.cells) if name in one.metadata.get("tags", []))
+    before = "\n".join(json.dumps(cell, ensure_ascii=False) for cell in book.cells[:at])
+    after = "\n".join(cell.source for cell in book.cells[at:])
+    for word in GIVES_AWAY[name]:
+        assert word not in before and word in after, word
 
 
 @pytest.mark.parametrize("number", exercises.CHAPTERS)
@@ -388,6 +433,23 @@ def test_the_fleet_is_what_chapter_1_says(fleet: pd.DataFrame) -> None:
     assert "Seven hosts with five CPUs each" in prose("01") and "35 readings" in prose("01")
 
 
+def test_the_welcome_says_why_and_why_in_the_stream(
+    fleet: pd.DataFrame, incidents: pd.DataFrame
+) -> None:
+    text = prose("00")
+    assert "that is an **anomaly**" in text and "Why not ask a database afterwards?" in text
+    assert text.index("A card pays in a shop") < text.index("## What you will build")
+    assert "At 40% `bashful` does its usual work" in text
+    usage = fleet.groupby("hostname")["usage"]
+    low, high = usage.quantile(0.25), usage.quantile(0.75)
+    assert low["bashful"] < 40 < high["bashful"]
+    assert "`doc`, which mostly shows some 10%" in text and round(usage.median()["doc"]) == 10
+    trouble = incidents.set_index("hostname").loc["doc"]
+    time = pd.to_datetime(fleet["occurred_at"], unit="ms", utc=True)
+    busy = (fleet["hostname"] == "doc") & (fleet["usage"] >= 40)
+    assert time[busy].between(trouble["start"], trouble["end"]).all() and busy.any()
+
+
 def test_the_filter_finds_misses_and_invents_what_chapter_2_says(
     fleet: pd.DataFrame, incidents: pd.DataFrame
 ) -> None:
@@ -435,6 +497,16 @@ def test_what_is_unusual_is_what_chapter_10_says(
     trouble = found[(found["hostname"] == "doc") & (found["cpu"] == "cpu1")]
     excess = (trouble["usage_avg"] - trouble["usual"]) / trouble["spread"].clip(lower=1)
     assert int(excess.max()) == 24 and "by 24 spreads" in prose("10")
+
+
+def test_what_the_function_in_python_leaves_over_is_what_pandas_says(
+    averages: pd.DataFrame,
+) -> None:
+    (cell,) = (one for one in cells(chapter("10"), "code") if "@udf" in one.source)
+    found = averages[(averages["hostname"] == "doc") & (averages["cpu"] == "cpu1")]
+    wanted = found.assign(left_over=100 - found["usage_avg"]).reset_index(drop=True).head(10)
+    shown = wanted[["window_start", "usage_avg", "left_over"]].round(1)
+    assert cell.outputs[-1].data["text/plain"] == repr(shown)
 
 
 def test_the_real_series_is_what_chapter_10_says() -> None:

@@ -29,6 +29,7 @@ def changed(**fields: Any) -> str:
 
 NO_JSON, NO_OBJECT = "it is no JSON", "it is JSON, but no object"
 NO_TIME, NO_USAGE = "occurred_at is no whole number", "usage is no number"
+LIST, MORE = "it is a list, but not of objects alone", "more stands behind its first value"
 RANGE = "usage is not between 0 and 100"
 EARLY = "occurred_at is before 1971: is it in seconds?"
 FAR = "occurred_at is after 2099: is it in microseconds?"
@@ -49,8 +50,11 @@ BAD: list[tuple[str | bytes | None, str]] = [
     ("null", NO_OBJECT),
     ("5", NO_OBJECT),
     ('"text"', NO_OBJECT),
-    ("[]", NO_OBJECT),
-    ("[1, 2]", NO_OBJECT),
+    ("[]", LIST),
+    ("[1, 2]", LIST),
+    ("[[]]", LIST),
+    ("5 6", MORE),
+    ('"text", 1', MORE),
     (
         b'{"hostname":"\xff\xfe","cpu":"c","usage":5.0,"occurred_at":1767604801000}',
         "it is not UTF-8",
@@ -99,6 +103,25 @@ ODD: list[tuple[str, float]] = [
     ("  " + changed() + "\n", 5.0),
     ("\ufeff" + changed(), 5.0),
     (json.dumps([GOOD]), 5.0),  # some producers send lists
+    (changed(occurred_at=0).replace(" 0}", " 1.767604801e12}"), 5.0),  # of a spreadsheet
+]
+
+#: Records of which a part counts, and which are noted, since the rest does not: how many do.
+PARTLY: list[tuple[str, str, int]] = [
+    (changed() + "\n" + changed(), MORE, 1),  # lines, as some tools send them
+    (changed() + " and so on", MORE, 1),
+    (changed() + "}", MORE, 1),
+    (changed() + "]", MORE, 1),
+    (changed() + changed()[:9], MORE, 1),
+    (changed() + ", " + changed(), MORE, 1),
+    (changed() + ', "more": 1', MORE, 1),
+    (json.dumps([GOOD]) + " and so on", MORE, 1),
+    (json.dumps([GOOD, 5, GOOD]), LIST, 2),
+    (json.dumps([None, GOOD]), LIST, 1),
+    (json.dumps([GOOD, []]), LIST, 1),
+    (json.dumps(["x", GOOD]), LIST, 1),
+    (json.dumps([{"hostname": "doc"}, GOOD]), NO_TIME, 1),
+    (json.dumps([GOOD, {}]), NO_TIME, 1),
 ]
 
 
@@ -185,6 +208,21 @@ def test_what_looks_odd_and_is_a_reading_counts(jobs: list[flink.Job]) -> None:
     (row,) = results.read("cpu_out_agg").itertuples()
     assert row.readings == len(ODD)
     assert row.usage_avg == pytest.approx(sum(usage for _, usage in ODD) / len(ODD))
+
+
+def test_what_counts_in_part_is_noted_for_the_rest(jobs: list[flink.Job]) -> None:
+    places = send([(value, b"x") for value, *_ in PARTLY])
+    after = {**GOOD, "occurred_at": GOOD["occurred_at"] + 60_000}
+    topics.produce(
+        pd.DataFrame([{**after, "hostname": host} for host in ("a", "b", "c", "d", "doc")])
+    )
+    for job in jobs:
+        flink.wait_until_settled(job, quiet=True)
+    assert found_bad() == sorted(
+        (*place, why) for place, (_, why, _) in zip(places, PARTLY, strict=True)
+    )
+    (row,) = results.read("cpu_out_agg").itertuples()
+    assert row.readings == sum(count for *_, count in PARTLY)
 
 
 def test_a_clock_that_is_an_hour_ahead_closes_no_window_of_others(jobs: list[flink.Job]) -> None:
@@ -291,7 +329,7 @@ def test_a_person_sees_them_in_the_notebook_and_in_the_terminal(
     flink.wait_until_settled(jobs[1], quiet=True)
     waiting.until(lambda: cluster.late(jobs[1]) == 1, 20, "its metric does not say so")
     assert cpuwatch_here("bad").stdout.splitlines()[-1] == (
-        "1 reading came too late for its window, since cpu_agg began."
+        "1 reading came too late for its window, since cpu_agg began, or began anew."
     )
     assert json.loads(cpuwatch_here("bad", "--json").stdout)["late"] == 1
 

@@ -310,6 +310,18 @@ tried("state", lambda: os.listdir({str(stack)!r}))
 unix = socket.socket(socket.AF_UNIX)
 tried("supervisor", lambda: unix.connect({str(Supervisor(stack).socket)!r}))
 blind = ssl._create_unverified_context()
+def asks_for_no_password():
+    with socket.create_connection(("127.0.0.1", {config.port("postgres")}), 5) as one:
+        told = b"\\0\\3\\0\\0user\\0cpuwatch\\0database\\0cpuwatch\\0\\0"
+        one.sendall((4 + len(told)).to_bytes(4, "big") + told)
+        # SCRAM is number 10 of what it may ask for; 0 would be: come in.
+        assert one.recv(100)[:9] != b"R" + (8).to_bytes(4, "big") + (10).to_bytes(4, "big")
+def speaks_with_us(path):
+    said = urllib.request.urlopen("{config.slack_address}" + path, b"text=x", timeout=5).read()
+    assert b'"ok":false' not in said.replace(b" ", b"")
+tried("postgres", asks_for_no_password)
+for path in ("/api/auth.test", "/api/chat.postMessage", "/api/conversations.history", "/control"):
+    tried("stand-in", lambda: speaks_with_us(path))
 for path in ("/overview", "/jobs", "/config"):
     tried("flink", lambda: urllib.request.urlopen(
         "{config.flink_address}" + path, context=blind, timeout=5).read())

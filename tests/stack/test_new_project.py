@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +16,6 @@ import pytest
 from conftest import cpuwatch
 
 from cpuwatch import topics, waiting, workshop
-from cpuwatch.flink.cluster import client_options
-from cpuwatch.settings import settings
 
 FILES = {
     ".gitignore", "Makefile", "README.md", "docker-compose.yml", "jars", "pipeline.py",
@@ -57,35 +59,60 @@ def test_it_needs_what_the_workshop_has_installed(project: Path) -> None:
     wanted = (project / "requirements.txt").read_text().split()
     assert [one for one in wanted if one.split("=")[0].split("<")[0] not in ours] == []
     assert [one for one in wanted if "==" in one and f'"{one}"' not in ours] == []
-    packages = Path(project / "docker-compose.yml").read_text()
-    assert "flink:2.2.1" in packages and "127.0.0.1:9092:9092" in packages
 
 
-def test_its_job_runs_on_the_workshop_s_cluster(project: Path, stack: Path) -> None:
-    """As its Makefile's `run`, against a cluster that lets in only who has its key."""
-    for name in ("readings", "averages"):
-        topics.empty(name)
-    with topics.Sender("readings") as sender:
-        for second in range(150):
-            reading = {"hostname": "doc", "usage": 50, "occurred_at": 1767603600000 + 1000 * second}
-            sender.send(reading, {"hostname": "doc"})
-            sender.send({**reading, "hostname": "happy"}, {"hostname": "happy"})
-            sender.send({**reading, "hostname": "dopey"}, {"hostname": "dopey"})
-        sender.flush()
-    host = settings().flink_address.split("//")[1]
-    keys = "\n".join(f"    {name!r}: {value!r}," for name, value in client_options().items())
-    program = (project / "pipeline.py").read_text()
-    (project / "keyed.py").write_text(program.replace("        {\n", f"        {{\n{keys}\n", 1))
+def known(project: Path, checkout: Path) -> dict[str, str]:
+    """What the README's commands set for the workshop's own services, run as they are printed."""
+    (checkout / ".venv").symlink_to(sys.prefix)
+    text = (project / "README.md").read_text()
+    (printed,) = re.findall(
+        r"^```sh\n(.*?)^make send run watch\n```$", text, re.DOTALL | re.MULTILINE
+    )
+    commands, count = re.subn(
+        r"^WORKSHOP=\S+", f"WORKSHOP={shlex.quote(str(checkout))}", printed, flags=re.MULTILINE
+    )
+    assert count == 1
+    done = subprocess.run(
+        ["bash", "-euc", f"{commands}env -0"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(one.split("=", 1) for one in done.stdout.split("\0") if one)
+
+
+def test_it_runs_on_the_workshop_s_services_as_its_readme_says(
+    project: Path, stack: Path, tmp_path: Path
+) -> None:
+    """As `make send run watch`, against a cluster that lets in only who has its key."""
+    names = ("readings", "averages")
+    topics.delete(*names)
+    found = known(project, tmp_path)
+    told = {name: found[name] for name in ("KAFKA", "KAFKA_FOR_FLINK", "FLINK", "FLINK_KEY")}
     try:
-        done = python(project, "keyed.py", FLINK=host, KAFKA=settings().kafka_for_flink)
+        done = python(project, "send.py", **told)
+        assert (done.returncode, done.stdout) == (0, "900 readings are sent.\n"), done.stderr
+        assert topics.count("readings") == 900
+        done = python(project, "pipeline.py", **told)
         assert done.returncode == 0 and "is on the cluster" in done.stdout, done.stderr
-        waiting.until(lambda: topics.count("averages") >= 6, 120, "no averages")
-        found = topics.read("averages")
-        assert set(found["usage_avg"]) == {50.0}
-        assert set(found["hostname"]) == {"doc", "happy", "dopey"}
+        # Of five minutes four at least are over for the watermark, wherever in one they begin.
+        waiting.until(lambda: topics.count("averages") >= 12, 120, "no averages")
+        with subprocess.Popen(
+            [sys.executable, "watch.py"], cwd=project, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, **told},
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            rows = [json.loads(process.stdout.readline()) for _ in range(12)]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        usage = {"doc": 10, "happy": 45, "sneezy": 60}
+        assert {row["hostname"] for row in rows} == set(usage)
+        assert all(abs(row["usage_avg"] - usage[row["hostname"]]) < 15 for row in rows)
+        done = cpuwatch("jobs", "stop", "--forget", "averages")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "averages" not in set(workshop.jobs()["job"])
     finally:
-        workshop.stop_jobs("averages")
-        topics.delete("readings", "averages")
+        if "averages" in set(workshop.jobs()["job"]):
+            workshop.stop_jobs("averages")
+        topics.delete(*names)
 
 
 def test_a_folder_that_holds_something_is_left_as_it_is(tmp_path: Path) -> None:

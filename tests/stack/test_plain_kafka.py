@@ -45,6 +45,20 @@ def test_each_reading_lands_where_the_workshop_s_own_producer_puts_it(topic: str
     assert found[columns].equals(topics.read(topic)[columns])
 
 
+def test_it_makes_topics_and_says_which_is_there_already(stack: Path) -> None:
+    names = [f"{TOPIC}_made_{number}" for number in (1, 2)]
+    topics.discard(*names)
+    try:
+        done = run("make", *names)
+        assert (done.returncode, done.stdout) == (0, "2 topics are made.\n"), done.stderr
+        assert [len(topics.partitions_of(name)) for name in names] == [2, 2]
+        done = run("make", names[0])
+        assert done.returncode == 1 and f"{names[0]} is not made" in done.stderr
+        assert "already exists" in done.stderr
+    finally:
+        topics.delete(*names)
+
+
 def test_what_was_printed_is_not_printed_again_by_the_next_one(topic: str) -> None:
     def watched(wanted: int, noted: int) -> list[dict[str, object]]:
         with subprocess.Popen(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import twin
+from plain_page import commands, shell
 
 from cpuwatch import alerts, readings, results, thresholds, topics
 from cpuwatch.settings import settings
@@ -131,3 +132,46 @@ def test_it_opens_and_closes_the_episodes(
         expected.sort_values(order, ignore_index=True),
         rtol=1e-9,
     )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout of one's own, as far as the page's commands need one."""
+    folder = tmp_path / "the workshop"
+    folder.mkdir()
+    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "examples").symlink_to(SCRIPT.parent)
+    return folder
+
+
+def test_the_page_s_commands_do_the_same_on_the_workshop_s_cluster(
+    found: dict[str, pd.DataFrame], given: pd.DataFrame, checkout: Path
+) -> None:
+    """As they are printed there: on the workshop's own readings, limits and password."""
+    own = {variable: f"plain_{variable.lower()}" for variable in WRITES}
+    own["FILTERED"] = "plain_filter"
+    topics.discard(*own.values())
+    topics.empty(topics.READINGS)
+    topics.produce(given)
+    database = thresholds.engine()
+    thresholds.create(database)
+    thresholds.write(database, readings.THRESHOLDS)
+    database.dispose()
+    try:
+        done = subprocess.run(
+            ["bash", "-euc", "\n".join(commands())], cwd=checkout, capture_output=True, text=True,
+            check=False, timeout=240, env=shell(os.environ),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.stdout == "4 topics are made.\n"
+        for variable, table in WRITES.items():
+            written = results.read(table, own[variable])
+            order = [name for name in ("time_ltz", "as_of", "window_start") if name in written]
+            order += [name for name in ("hostname", "cpu", "event") if name in written]
+            pd.testing.assert_frame_equal(
+                written.sort_values(order, ignore_index=True),
+                found[table].sort_values(order, ignore_index=True),
+                rtol=1e-9,
+            )
+    finally:
+        topics.delete(*own.values())

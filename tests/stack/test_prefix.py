@@ -95,6 +95,26 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], dict]]:
     settings.cache_clear()
 
 
+@pytest.fixture
+def untouched(seen: Seen) -> Callable[[str], dict]:
+    """What somebody has, and its places: topics with what is in them, jobs by their ids."""
+
+    def untouched(prefix: str) -> dict:
+        found = seen(prefix)
+        client = AdminClient(topics.client_settings())
+        names = [one for one in client.list_topics(timeout=20).topics if one.startswith(prefix)]
+        assert len(names) == len(found["topics"]) > 0
+        found["ends"] = topics.states(*names)
+        found["places"] = {
+            one["jid"]: (one["name"], one["state"])
+            for one in cluster.rest("/jobs/overview")["jobs"]
+            if one["name"].startswith(f"{prefix}--")
+        }
+        return found
+
+    return untouched
+
+
 def _ask(query: str, *values: str) -> list[tuple]:
     with closing(postgres.knock(settings())) as connection:
         connection.autocommit = True
@@ -128,17 +148,27 @@ def test_a_cluster_without_room_says_so_and_stops_nobody(both: None, seen: Seen)
     assert seen(ANNA) == before
 
 
-def test_one_that_somebody_else_uses_is_refused(both: None) -> None:
+def test_one_that_somebody_else_uses_is_refused(
+    both: None, untouched: Callable[[str], dict]
+) -> None:
     mine = _ask(WHOSE)
-    _ask("COMMENT ON SCHEMA anna IS 'cpuwatch: used by eve@elsewhere'")
-    before = topics.states(*topics.names())
-    for command in ("up", "produce --count 7", "catch-up 04", "notify --once", "demo", "reset"):
+    before = untouched(ANNA)
+    assert before["places"]
+    for command in (
+        "reset", "reset --leave", "jobs stop cpu_agg --forget", "jobs stop cpu_agg", "up",
+        "produce --count 7", "catch-up 04", "notify --once", "demo", "jobs resume cpu_agg",
+    ):  # fmt: skip
+        _ask("COMMENT ON SCHEMA anna IS 'cpuwatch: used by eve@elsewhere (0123456789abcdef)'")
         refused = cpuwatch(*command.split(), CPUWATCH_PREFIX=ANNA)
+        # So that what was there can be looked at.
+        _ask(f"COMMENT ON SCHEMA anna IS {postgres.quoted(mine[0][0])}")
         said = " ".join(refused.stderr.split())
         assert refused.returncode == 1, command
-        assert "The prefix anna is used by eve@elsewhere, and you are " in said, command
-        assert "cpuwatch up --take-over" in said
-    assert topics.states(*topics.names()) == before
+        if command != "jobs resume cpu_agg":  # it runs: that is said first
+            assert "The prefix anna is used by eve@elsewhere, and you are " in said, command
+            assert "cpuwatch up --take-over" in said
+        assert untouched(ANNA) == before, command
+    _ask("COMMENT ON SCHEMA anna IS 'cpuwatch: used by eve@elsewhere'")
     assert cpuwatch("up", "--take-over", CPUWATCH_PREFIX=ANNA).returncode == 0
     assert _ask(WHOSE) == mine != []
 
@@ -158,6 +188,20 @@ def test_a_reset_takes_what_is_theirs_alone(both: None, seen: Seen) -> None:
     client = AdminClient(topics.client_settings())
     left = [name for name in client.list_topics(timeout=20).topics if name[:2] != "__"]
     assert {name.partition("--")[0] for name in left} & {ANNA, BEN} == {ANNA}
+
+
+def test_a_prefix_is_given_back_with_all_that_is_in_it(
+    both: None, untouched: Callable[[str], dict]
+) -> None:
+    before = untouched(ANNA)
+    assert cpuwatch("produce", "--count", "7", CPUWATCH_PREFIX=CAT).returncode == 0
+    _ask("CREATE TABLE IF NOT EXISTS cat.own (a INT)")
+    left = cpuwatch("reset", "--leave", CPUWATCH_PREFIX=CAT)
+    assert left.returncode == 0 and "The prefix cat is given back" in left.stdout, left.stderr
+    assert _ask("SELECT 1 FROM pg_namespace WHERE nspname = 'cat'") == []
+    assert not any(name.startswith("cat--cpu_load") for name in _names())
+    assert untouched(ANNA) == before
+    assert cpuwatch("up", CPUWATCH_PREFIX=CAT).returncode == 0
 
 
 def test_where_there_is_room_again_plain_pyflink_and_a_demo_touch_nobody(

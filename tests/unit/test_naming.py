@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cpuwatch import naming, sql
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import tables
 from cpuwatch.settings import settings
 
 
@@ -60,12 +63,24 @@ def test_nothing_is_made_that_would_be_somebody_elses(prefixed) -> None:
         ("'topic' = 'cpu'", "'topic' = 'anna--cpu'"),
         ("'topic'='cpu'", "'topic'='anna--cpu'"),
         ("'topic' = 'a;b'", "'topic' = 'anna--a;anna--b'"),
+        ("'topic' = 'a; b'", "'topic' = 'anna--a;anna--b'"),
+        ("'topic' = 'a ;anna--b;'", "'topic' = 'anna--a;anna--b'"),
         ("'topic' = 'anna--cpu'", "'topic' = 'anna--cpu'"),
+        ("'topic' /* mine */ = 'cpu'", "'topic' /* mine */ = 'anna--cpu'"),
+        ("'topic' -- mine\n = 'cpu'", "'topic' -- mine\n = 'anna--cpu'"),
+        ("'topic' = -- 'a' = 'b'\n 'cpu'", "'topic' = -- 'a' = 'b'\n 'anna--cpu'"),
+        ("-- it's\n'topic' = 'cpu'", "-- it's\n'topic' = 'anna--cpu'"),
+        ("'a' = 'x''topic', 'topic' = 'cpu'", "'a' = 'x''topic', 'topic' = 'anna--cpu'"),
+        ("/*+ OPTIONS('topic' = 'cpu') */", "/*+ OPTIONS('topic' = 'anna--cpu') */"),
+        ("'topic-pattern' = 'anna--a|.*'", "'topic-pattern' = 'anna--(?:a|.*)'"),
+        ("'topic-pattern' = 'anna--(?:a)|(?:b)'", "'topic-pattern' = 'anna--(?:(?:a)|(?:b))'"),
+        ("'topic-pattern' = 'a[)(]\\)'", "'topic-pattern' = 'anna--(?:a[)(]\\))'"),
         ("'topic-pattern' = 'cpu_.*|x'", "'topic-pattern' = 'anna--(?:cpu_.*|x)'"),
         ("'properties.group.id' = 'g'", "'properties.group.id' = 'anna--g'"),
         ("'sink.transactional-id-prefix' = 't'", "'sink.transactional-id-prefix' = 'anna--t'"),
         ("'table-name' = 'cpu_thresholds'", "'table-name' = 'cpu_thresholds'"),
         ("'mytopic' = 'cpu'", "'mytopic' = 'cpu'"),
+        ("'topic' = 'cpu", "'topic' = 'cpu"),
     ],
 )
 def test_names_in_options_become_full_once(prefixed, option: str, becomes: str) -> None:
@@ -74,6 +89,69 @@ def test_names_in_options_become_full_once(prefixed, option: str, becomes: str) 
     assert sql.fill(text) == f"CREATE TABLE a (b STRING) WITH ({becomes})"
     assert sql.fill(sql.fill(text)) == sql.fill(text)
     assert sql.fill("${prefix}cpu") == "anna--cpu"
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("'topic-pattern' = 'a)|(?:.*'", "cannot be kept to your topics: each"),
+        ("'topic-pattern' = 'a)|.*('", "cannot be kept to your topics"),
+        ("'topic-pattern' = 'a|.*\\'", "cannot be kept to your topics"),
+        ("'topic-pattern' = '\\Qa'", "cannot be kept to your topics"),
+        ("'topic' = 'a b'", "names no topic of yours"),
+        ("'topic' = '\"a\";b'", "names no topic of yours"),
+        ("'topic' = 'anna--'\n'a'", "side by side, 'anna--' and 'a': write them as one"),
+        ("'to'\n'pic' = 'a'", "side by side, 'to' and 'pic'"),
+    ],
+)
+def test_what_cannot_be_kept_to_ones_own_is_refused(prefixed, option: str, says: str) -> None:
+    prefixed("anna")
+    with pytest.raises(CpuwatchError) as found:
+        sql.fill(f"CREATE TABLE a (b STRING) WITH ({option})")
+    assert says in str(found.value)
+
+
+@pytest.mark.parametrize("prefix", ["", "anna"])
+@pytest.mark.parametrize("pattern", [".*", "cpu.*", "anna--a|.*", "ben--.*|cpu", "(a|.)*"])
+def test_a_pattern_fits_no_topic_of_somebody_elses(prefixed, prefix: str, pattern: str) -> None:
+    prefixed(prefix)
+    filled = sql.fill(f"'topic-pattern' = '{pattern}'")
+    assert sql.fill(filled) == filled
+    whole = filled.partition(" = ")[2].strip("'")
+    there = ["cpu_a", "ben--cpu_a", "b-2--a", "anna--cpu_a", "anna-b--cpu_a"]
+    found = {name for name in there if re.fullmatch(whole, name)}
+    assert found <= ({"anna--cpu_a"} if prefix else {"cpu_a"})
+    assert found or pattern.startswith(("anna--", "ben--"))
+
+
+def test_a_table_that_was_made_without_our_help_is_on_ones_own_topics(
+    prefixed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Made:
+        def __init__(self, topic: str) -> None:
+            self.topic = topic
+
+        def getResolvedTable(self) -> Made:  # noqa: N802
+            return self
+
+        def getOptions(self) -> dict[str, str]:  # noqa: N802
+            return {"topic": self.topic}
+
+    class Environment:
+        def list_views(self) -> list[str]:
+            return []
+
+    monkeypatch.setattr(tables.java, "plain", lambda found: dict(found))
+    prefixed("anna")
+    for topic, seen in (("anna--a; anna--b", "a;b"), ("cpu", None), ("anna--a;ben--b", None)):
+        monkeypatch.setattr(tables, "_resolved", lambda *_, topic=topic: Made(topic))
+        if seen:
+            assert tables.options(Environment(), "mine")["topic"] == seen
+        else:
+            with pytest.raises(CpuwatchError, match=r"mine is on the topic .* has not your prefix"):
+                tables.options(Environment(), "mine")
+    prefixed("")
+    assert tables.options(Environment(), "mine")["topic"] == "anna--a;ben--b"
 
 
 @pytest.mark.parametrize("good", ["anna", "a", "7", "anna-smith", "room-3-seat-12", "a" * 30])
@@ -98,6 +176,12 @@ def test_a_prefix_is_taken(prefixed, good: str) -> None:
         ("a\nb", "such as a-b"),
         ("${kafka}", "such as kafka"),
         ("ﬁ", "such as fi"),
+        ("Public", "such as public-1"),
+        ("PUBLIC!", "such as public-1"),
+        ("Åsa", "such as asa"),
+        ("émile", "such as emile"),
+        ("Ørsted Müller", "such as orsted-muller"),
+        ("Straße", "such as strasse"),
     ],
 )
 def test_another_is_refused_with_a_better_one(prefixed, bad: str, better: str) -> None:

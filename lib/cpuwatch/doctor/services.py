@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from cpuwatch import limits, words
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
-from cpuwatch.stack import control, seen
+from cpuwatch.stack import control, refused, seen
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -84,8 +84,9 @@ def _outside(facts: Facts, service: Service, status: control.Status) -> Finding:
         )
     return trouble(
         service.title,
-        "does not answer" + (f" ({reason})" if reason else ""),
-        f"Somebody else runs it at {status.address}: start it there, or take"
+        refused.what(reason or "") + (f" ({reason})" if reason else ""),
+        refused.step(facts.config, reason or "")
+        or f"Somebody else runs it at {status.address}: start it there, or take"
         f" CPUWATCH_{service.name.upper()} out of the environment and .env.",
     )
 

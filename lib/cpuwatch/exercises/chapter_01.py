@@ -120,6 +120,18 @@ def _value(one: Any) -> object:
     return value
 
 
+#: How the stretch begins. A plain client needs the whole names, which have a prefix perhaps.
+_CONSUMER = (
+    "from confluent_kafka import Consumer, TopicPartition\n\n"
+    'topic = workshop.fill("${prefix}cpu_load_stats_real")  # in full\n'
+    "consumer = Consumer(\n"
+    "    {\n"
+    '        "bootstrap.servers": workshop.fill("${kafka}"),\n'
+    '        "group.id": workshop.fill("${prefix}me"),\n'
+    "    }\n"
+    ")\n"
+)
+
 CHAPTER = Chapter(
     exercises=(
         Exercise(
@@ -161,11 +173,7 @@ CHAPTER = Chapter(
             task="Without our helpers: with a `Consumer` of `confluent_kafka`, read the last five"
             " records of partition 0 of `cpu_load_stats_real`. Put their values into the list, in"
             " their order.",
-            starter="from confluent_kafka import Consumer, TopicPartition\n\n"
-            "consumer = Consumer(\n"
-            '    {"bootstrap.servers": workshop.fill("${kafka}"), "group.id": "me"}\n'
-            ")\n"
-            "answer = []\n"
+            starter=_CONSUMER + "answer = []\n"
             "# Here you read them.\n"
             "consumer.close()\n"
             'workshop.check("01-stretch", answer)',
@@ -176,12 +184,8 @@ CHAPTER = Chapter(
                 "consumer.consume(5, 10) waits up to ten seconds for five messages. The value of"
                 " one is message.value().",
             ),
-            solution="from confluent_kafka import Consumer, TopicPartition\n\n"
-            "consumer = Consumer(\n"
-            '    {"bootstrap.servers": workshop.fill("${kafka}"), "group.id": "me"}\n'
-            ")\n"
-            'topic = "cpu_load_stats_real"\n'
-            "first, end = consumer.get_watermark_offsets(TopicPartition(topic, 0))\n"
+            solution=_CONSUMER
+            + "first, end = consumer.get_watermark_offsets(TopicPartition(topic, 0))\n"
             "consumer.assign([TopicPartition(topic, 0, end - 5)])\n"
             "answer = [message.value() for message in consumer.consume(5, 10)]\n"
             "consumer.close()\n"

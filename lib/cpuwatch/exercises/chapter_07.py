@@ -117,13 +117,15 @@ def _own_group(_answer: Any) -> str:
     return "Who joins this group later goes on there, and gets nothing twice."
 
 
-#: How the stretch begins: a consumer of a group of its own.
+#: How the stretch begins: a consumer of a group of its own. A plain client needs the whole names,
+#: which have a prefix perhaps.
 _CONSUMER = (
     "from confluent_kafka import Consumer\n\n"
+    'topic = workshop.fill("${prefix}cpu_alerts")  # in full\n'
     "consumer = Consumer(\n"
     "    {\n"
     '        "bootstrap.servers": workshop.fill("${kafka}"),\n'
-    '        "group.id": "my_notifier",\n'
+    '        "group.id": workshop.fill("${prefix}my_notifier"),\n'
     '        "auto.offset.reset": "earliest",\n'
     '        "enable.auto.commit": False,\n'
     "    }\n"
@@ -178,12 +180,12 @@ CHAPTER = Chapter(
             "consumer.close()\n"
             'workshop.check("07-stretch")',
             hints=(
-                'consumer.subscribe(["cpu_alerts"]) gives it all partitions of the topic.',
+                "consumer.subscribe([topic]) gives it all partitions of the topic.",
                 "consumer.poll(10) waits up to ten seconds for a message, and gives None if none"
                 " comes: then all was read.",
                 "consumer.commit(message, asynchronous=False) notes that this one is done.",
             ),
-            solution=_CONSUMER + 'consumer.subscribe(["cpu_alerts"])\n'
+            solution=_CONSUMER + "consumer.subscribe([topic])\n"
             "while (message := consumer.poll(10)) is not None:\n"
             "    print(message.value())\n"
             "    consumer.commit(message, asynchronous=False)\n"

@@ -144,7 +144,10 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
 
 @as_it_is
 def watermark_figure(
-    events: pd.DataFrame, lateness: int | None = None, window: int | None = None
+    events: pd.DataFrame,
+    lateness: int | None = None,
+    window: int | None = None,
+    tell_late: bool = True,
 ) -> Figure:
     """Draw events as they arrive, the watermark behind them, and the windows they fall into.
 
@@ -156,6 +159,8 @@ def watermark_figure(
         How far the watermark stays behind the latest event, in seconds; by default as cpu_in says.
     window : int, optional
         The length of a window, in seconds; by default the workshop's.
+    tell_late : bool
+        Whether those that come too late are marked; without, who looks has to find them.
     """
     lateness, window = usual(lateness, window)
     figure, axes = new(
@@ -163,6 +168,7 @@ def watermark_figure(
     )
     mark = events["happened"].cummax() - lateness
     late = events["happened"] < (mark.shift(fill_value=-lateness) // window) * window
+    late &= tell_late
     last = int(events["happened"].max() // window) + 1
     right = float(events["arrived"].max()) * 1.03
     for number in range(last):
@@ -187,16 +193,14 @@ def watermark_figure(
     axes.set_yticks(range(0, last * window + 1, window))
     axes.set_xlabel("time of arrival, s", fontsize=TEXT)
     axes.set_ylabel("event time, s", fontsize=TEXT)
-    legend(
-        figure,
-        [
-            Line2D([], [], linestyle="", marker="o", markersize=12, color="#0072B2", label="event"),
-            Line2D([], [], color="#D55E00", linewidth=3.5,
-                   label=f"watermark: the latest event less {lateness} s"),
-            Line2D([], [], linestyle="", marker="X", markersize=14, color="black",
-                   label="too late: its window is closed"),
-        ],
-    )  # fmt: skip
+    told = [
+        Line2D([], [], linestyle="", marker="o", markersize=12, color="#0072B2", label="event"),
+        Line2D([], [], color="#D55E00", linewidth=3.5,
+               label=f"watermark: the latest event less {lateness} s"),
+        Line2D([], [], linestyle="", marker="X", markersize=14, color="black",
+               label="too late: its window is closed"),
+    ]  # fmt: skip
+    legend(figure, told if tell_late else told[:-1])
     return figure
 
 

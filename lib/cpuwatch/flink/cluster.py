@@ -20,7 +20,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain
 from cpuwatch.flink.failing import FAILING, Failing
 from cpuwatch.settings import settings
-from cpuwatch.stack import failures, flinkaccess
+from cpuwatch.stack import claims, failures, flinkaccess
 from cpuwatch.stack.supervisor import Supervisor
 
 #: A job in one of these states has ended for good.
@@ -603,17 +603,21 @@ def wait(
 def rest(path: str, method: str = "GET", body: Any = None, patience: float = TAKEOVER) -> Any:
     """Ask the cluster's REST interface; the parameters are those of `web.ask`.
 
+    What changes something is done under a prefix of ours alone; looking is free.
+
     A JobManager that died is started again and takes up its jobs; that is waited for, at most
     for `patience` seconds.
 
     Raises
     ------
     CpuwatchError
-        If the cluster does not answer.
+        If the cluster does not answer, or somebody else uses the prefix.
     web.HTTPError
         If its answer is an error.
     """
     config = settings()
+    if method != "GET":
+        claims.once(config)
     address = config.flink_address
     reason = ""
 

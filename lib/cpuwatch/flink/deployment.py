@@ -28,6 +28,8 @@ from cpuwatch.flink.cluster import (
 from cpuwatch.flink.environment import CHAINS, CHECKPOINTS, PHASES, WORKERS, ask, clean, streamed
 from cpuwatch.flink.rows import Rows
 from cpuwatch.progress import Line
+from cpuwatch.settings import settings
+from cpuwatch.stack import claims
 
 if TYPE_CHECKING:
     from cpuwatch.flink.savepoints import Savepoint
@@ -322,6 +324,7 @@ def submit(
         If Flink refuses the statement, or the cluster does not answer.
     """
     known_as = naming.new(name)
+    claims.once(settings())
     if from_savepoint is None:
         resumable.spend(name)
     cancel(name)

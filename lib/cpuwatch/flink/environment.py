@@ -32,6 +32,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, explain, gateway, java
 from cpuwatch.progress import Line
 from cpuwatch.settings import settings
+from cpuwatch.stack import claims
 from cpuwatch.stack.flink import client_environment
 
 #: How often a job makes a checkpoint: a sink with exactly-once delivery shows its rows then.
@@ -79,7 +80,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
     Raises
     ------
     CpuwatchError
-        If the cluster has never been started here.
+        If the cluster has never been started here, or somebody else uses the prefix.
     """
     config = settings()
     if not config.client_folder.exists():
@@ -87,6 +88,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
             "The stack has never been started here: run the notebook's first cell, or"
             " 'cpuwatch up' in a terminal."
         )
+    claims.once(config)  # whatever is submitted by it, also without our help
     os.environ.update(client_environment(config.client_folder))
     os.environ.pop("PYFLINK_GATEWAY_PORT", None)  # it would lead to another one's Java
 

@@ -312,14 +312,30 @@ def in_plan(plan: str) -> list[str]:
 
 
 def options(environment: TableEnvironment, table: str) -> dict[str, str]:
-    """The options in a table's WITH (…), its topic by our name; empty for a view."""
+    """The options in a table's WITH (…), its topic by our name; empty for a view.
+
+    Raises
+    ------
+    CpuwatchError
+        If it is on a topic of somebody else's: a plain statement may say anything.
+    """
     found = _resolved(environment, table)
     if found is None or table in environment.list_views():
         return {}
     used: dict[str, str] = java.plain(found.getResolvedTable().getOptions())
     if "topic" in used:
-        used["topic"] = ";".join(naming.shown(one) for one in used["topic"].split(";"))
+        used["topic"] = ";".join(_own_topic(table, one) for one in topics_in(used))
     return used
+
+
+def _own_topic(table: str, topic: str) -> str:
+    found = naming.short(topic)
+    if found is None and naming.prefix():
+        raise CpuwatchError(
+            f"The table {table} is on the topic {topic}, which has not your prefix: create it"
+            " anew by flink.create_table, or give its statement to workshop.fill."
+        )
+    return found or topic
 
 
 def window_times(environment: TableEnvironment, statement: str) -> dict[str, bool]:
@@ -369,7 +385,7 @@ def identifier(environment: TableEnvironment, name: str) -> Any:
 
 def topics_in(used: Mapping[str, str]) -> list[str]:
     """The topics of a table, by its options: there may be several, with ';' between them."""
-    return [topic for topic in used.get("topic", "").split(";") if topic]
+    return [topic.strip() for topic in used.get("topic", "").split(";") if topic.strip()]
 
 
 def check_topics(tables: dict[str, dict[str, str]]) -> None:

@@ -7,16 +7,29 @@ SELECT
         WHEN sent IS NULL OR record = '' THEN 'it is empty'
         WHEN ENCODE(DECODE(sent, 'UTF-8'), 'UTF-8') <> sent
             THEN 'it is not UTF-8'
-        WHEN record IS JSON THEN 'it is JSON, but no object'
-        ELSE 'it is no JSON'
+        WHEN NOT record IS JSON THEN 'it is no JSON'
+        WHEN NOT CONCAT('[', record, ']') IS JSON ARRAY
+            OR NOT CONCAT('{"_": ', record, '}') IS JSON OBJECT
+            THEN 'more stands behind its first value'
+        WHEN record IS JSON ARRAY
+            THEN 'it is a list, but not of objects alone'
+        ELSE 'it is JSON, but no object'
     END AS reason
 FROM cpu_raw
 WHERE sent IS NULL
     OR ENCODE(DECODE(sent, 'UTF-8'), 'UTF-8') <> sent
     OR NOT (
         record IS JSON OBJECT
-        OR JSON_EXISTS(record, '$[0].occurred_at') -- several readings
+        OR COALESCE( -- several readings: each item of the list has keys
+            REGEXP(
+                JSON_QUERY(record, '$[*].keys()'), '^\[\[(?!.*\],null)'
+            ),
+            FALSE
+        )
     )
+    -- A reader stops at the end of a value; who wrote two meant both.
+    OR NOT CONCAT('[', record, ']') IS JSON ARRAY
+    OR NOT CONCAT('{"_": ', record, '}') IS JSON OBJECT
 UNION ALL
 -- What it reads, but is no reading.
 SELECT

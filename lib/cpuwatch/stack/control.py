@@ -29,6 +29,7 @@ from cpuwatch.stack import (
     place,
     ports,
     postgres,
+    refused,
     seen,
     slack,
     visits,
@@ -121,13 +122,7 @@ def up(
         for service in SERVICES:
             outside = config.outside(service.name)
             if outside and service.needed and not service.answers(config):
-                reason = service.refusal(config)
-                raise CpuwatchError(
-                    f"{service.title} at {service.address(config)} does not answer"
-                    + (f" ({reason})" if reason else "")
-                    + f". Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or"
-                    " take that setting out of the environment and .env to use the embedded one."
-                )
+                raise CpuwatchError(_outside_silent(config, service))
         has_to_start = _has_to_start(config, supervisor, wanted)
         if not has_to_start:
             if not config.client_folder.exists():
@@ -137,6 +132,17 @@ def up(
             _start(config, supervisor, wanted, tell, show)
         claims.claim(config, take_over)
         return status()
+
+
+def _outside_silent(config: Settings, service: Service) -> str:
+    """That a service which somebody else runs lets us not in, why, and what to do."""
+    reason = service.refusal(config) or ""
+    step = refused.step(config, reason) or (
+        f"Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or take that setting"
+        " out of the environment and .env to use the embedded one."
+    )
+    why = f" ({reason})" if reason else ""
+    return f"{service.title} at {service.address(config)} {refused.what(reason)}{why}. {step}"
 
 
 @contextmanager
@@ -235,15 +241,21 @@ def kill(name: str) -> None:
     Raises
     ------
     CpuwatchError
-        If no such program of this stack runs; it names those that do.
+        If no such program of this stack runs; it names those that do, or whose it is.
     """
-    state = settings().state
-    programs = {one: it for one, it in Supervisor(state).programs().items() if it["pid"]}
+    config = settings()
+    service = next((one for one in SERVICES if name in one.programs), None)
+    if service is not None and config.outside(service.name):
+        raise CpuwatchError(
+            f"{name} is not of this stack: somebody else runs {service.title}, at"
+            f" {service.address(config)}. Only they can kill it, so ask them to."
+        )
+    programs = {one: it for one, it in Supervisor(config.state).programs().items() if it["pid"]}
     if name not in programs:
         there = ", ".join(sorted(programs)) or "none"
-        raise CpuwatchError(
-            f"No {name} of this stack runs. Those that do: {there}. {failures.remedy(state)}"
-        )
+        no_such_name = service is None and programs
+        step = "Name one of these." if no_such_name else failures.remedy(config.state)
+        raise CpuwatchError(f"No {name} of this stack runs. Those that do: {there}. {step}")
     with suppress(ProcessLookupError):  # it is dead already
         os.kill(int(programs[name]["pid"]), signal.SIGKILL)
 
@@ -384,7 +396,8 @@ def _start(
 ) -> None:
     limits.make_room_for_files()
     supervisor.stop()  # whatever an earlier one left
-    if (free := limits.memory_left()) < limits.MEMORY:
+    heavy = any(service.needed for service in wanted)  # the stand-in alone takes little
+    if heavy and (free := limits.memory_left()) < limits.MEMORY:
         tell(
             f"Attention: {free / 1024**3:.1f} GB of memory are available, and the services need"
             " about 2 GB: close some programs, or they may be killed"

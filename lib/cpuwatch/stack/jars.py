@@ -44,6 +44,13 @@ WANTED = {
     ),
 }
 
+#: What is taken in the place of what those ask for, since that has a known fault: CVE-2025-48734,
+#: CVE-2025-12183. Kafka's own archives have the first; its later versions have the second.
+INSTEAD = {
+    "commons-beanutils:commons-beanutils:1.9.4": "commons-beanutils:commons-beanutils:1.11.0",
+    "org.lz4:lz4-java:1.8.0": "at.yawk.lz4:lz4-java:1.8.1",
+}
+
 
 @dataclass(frozen=True)
 class Jar:
@@ -257,7 +264,8 @@ def make_lock(lock: Path = LOCK) -> None:
         for part, coordinates in WANTED.items():
             for coordinate in coordinates:
                 whole = coordinate.startswith("org.apache.kafka:")
-                for found in _dependencies(coordinate) if whole else [coordinate]:
+                for asked in _dependencies(coordinate) if whole else [coordinate]:
+                    found = INSTEAD.get(asked, asked)
                     group, artifact, version = found.split(":")
                     path = context.project(group, artifact).at_version(version).artifact().resolve()
                     jar = Jar(part, found, path.stat().st_size, sha256(path))

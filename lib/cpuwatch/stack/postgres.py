@@ -22,7 +22,7 @@ from psycopg2.extensions import libpq_version
 from cpuwatch import files, sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
-from cpuwatch.stack import failures, passwords
+from cpuwatch.stack import failures, passwords, refused
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 
@@ -340,8 +340,7 @@ def refusal(config: Settings) -> str | None:
     try:
         knock(config).close()
     except psycopg2.Error as error:
-        first = (str(error).strip() or "no reason given").splitlines()[0]
-        return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
+        return refused.reason(error)
     return None
 
 

@@ -11,7 +11,7 @@ import psutil
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
-from cpuwatch.stack import failures, ports, postgres
+from cpuwatch.stack import failures, ports, postgres, refused
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -75,8 +75,12 @@ def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str,
             f"{who}runs, but refuses the password in {config.pgpass} ({reason})",
             postgres.PUT_BACK[0].upper() + postgres.PUT_BACK[1:],
         )
+    silent = f"{refused.what(reason)} ({reason})"
+    silent = f"{who}runs, but {silent}" if pids else silent
+    if refused.is_full(reason):
+        return Seen(silent, refused.step(config, reason) or "")
     return Seen(
-        f"{who}runs, but does not answer ({reason})" if pids else f"does not answer ({reason})",
+        silent,
         f"{_room(config)}Wait a moment: it may be busy or starting. If it stays so, {ANEW}. Its"
         f" log: {service.log(config)}",
     )

@@ -62,6 +62,28 @@ def topic(name: str, kafka: str, *more: str) -> str:
     )
 
 
+def keys() -> dict[str, str]:
+    """Return what opens a cluster that lets in only who has its key; nothing for another one."""
+    key = os.environ.get("FLINK_KEY")
+    if not key:
+        return {}
+    password = os.environ.get("FLINK_KEY_PASSWORD", "cpuwatch")
+    rest = {
+        "enabled": "true",
+        "authentication-enabled": "true",
+        "keystore": key,
+        "keystore-password": password,
+        "key-password": password,
+        "truststore": key,
+        "truststore-password": password,
+    }
+    return {
+        **{f"security.ssl.rest.{name}": value for name, value in rest.items()},
+        "security.ssl.protocol": "TLSv1.3",
+        "security.ssl.algorithms": "TLS_AES_128_GCM_SHA256",
+    }
+
+
 def main() -> None:
     """Deploy the job."""
     jars = sorted((Path(__file__).parent / "jars").glob("*.jar"))
@@ -73,12 +95,13 @@ def main() -> None:
             "execution.target": "remote",
             "rest.address": host,
             "rest.port": port,
+            **keys(),
             "pipeline.name": "averages",
             "pipeline.jars": ";".join(jar.resolve().as_uri() for jar in jars),
             "execution.checkpointing.interval": "10 s",
         }
     )
-    kafka = os.environ.get("KAFKA", "kafka:19092")  # as the cluster sees it
+    kafka = os.environ.get("KAFKA_FOR_FLINK", "kafka:19092")  # as the cluster sees it
     source = topic(
         READINGS,
         kafka,

@@ -1,11 +1,13 @@
 """Show the averages as they come, until Ctrl-C."""
 
+import os
+
 import pipeline
 from confluent_kafka import Consumer
 
 consumer = Consumer(
     {
-        "bootstrap.servers": "127.0.0.1:9092",
+        "bootstrap.servers": os.environ.get("KAFKA", "127.0.0.1:9092"),
         "group.id": "watch",
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
@@ -16,7 +18,7 @@ try:
     while True:
         message = consumer.poll(1.0)
         if message is not None:
-            print(message.error() or message.value().decode())
+            print(message.error() or message.value().decode(), flush=True)
 except KeyboardInterrupt:
     pass
 finally:

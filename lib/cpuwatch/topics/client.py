@@ -52,8 +52,7 @@ def ask(question: Callable[[AdminClient], Result]) -> Result:
         If Kafka refuses or does not answer.
     """
     config = settings()
-    if config.prefix is not None:
-        claims.once(config)
+    claims.once(config)
     try:
         return kafka.ask(client_settings(), question)
     except KafkaException as error:
@@ -131,6 +130,7 @@ class PatientProducer(Producer):  # type: ignore[misc]
     """A producer of ours: an interrupt comes after a call, and never within it."""
 
     def __init__(self, **more: Any) -> None:
+        claims.once(settings())
         super().__init__(
             client_settings(
                 **{

@@ -15,7 +15,7 @@ from cpuwatch.flink import checkpoints, cluster, noted, savepoints
 from cpuwatch.flink.deployment import is_own, renew
 from cpuwatch.progress import LINE
 from cpuwatch.settings import settings
-from cpuwatch.stack import control
+from cpuwatch.stack import claims, control
 
 
 def fresh_topic(name: str, partitions: int | None = None) -> None:
@@ -135,7 +135,7 @@ def kill(name: str) -> None:
     Raises
     ------
     CpuwatchError
-        If no such program of this stack runs; it names those that do.
+        If no such program of this stack runs; it names those that do, or whose it is.
     """
     control.kill(name)
     print(f"{name} is dead. Supervisor, which watches over all services, starts it again.")
@@ -313,6 +313,7 @@ def stop_jobs(*names: str) -> pd.DataFrame:
 
 def _stop(*names: str) -> list[str]:
     """Stop jobs, by default all; returns their names."""
+    claims.once(settings())
     running = flink.jobs(running_only=True)
     if names:
         running = [job for job in running if job.name in names]

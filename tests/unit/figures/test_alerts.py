@@ -216,3 +216,23 @@ def test_the_title_says_how_long_a_window_is(window: str, said: str) -> None:
     table = windows("doc")
     drawn = alerts_figure(table, table.head(0), {}, 80.0, None, pd.Timedelta(window))
     assert f"averages of {said}:" in title(drawn)
+
+
+@pytest.mark.parametrize(
+    ("bad", "late", "said"),
+    [
+        (0, 0, None),
+        (1, 0, "in no average: 1 record that is no reading"),
+        (0, 2, "in no average: 2 readings that came too late"),
+        (
+            1200,
+            1,
+            "in no average: 1,200 records that are no readings and 1 reading that came too late",
+        ),
+    ],
+)
+def test_what_is_in_no_average_is_said_below(bad: int, late: int, said: str | None) -> None:
+    table = windows("doc")
+    drawn = alerts_figure(table, table.head(0), {}, 80.0, None, WINDOW, bad=bad, late=late)
+    found = [text.get_text() for text in drawn.texts if text.get_text().startswith("in no")]
+    assert found == ([] if said is None else [said])

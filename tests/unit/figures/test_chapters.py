@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import twin
 from matplotlib.figure import Figure
@@ -33,3 +34,18 @@ def test_without_windows_a_figure_is_drawn_all_the_same() -> None:
     fleet = readings.fleet(ticks=30)
     figure = figures.averages_figure(fleet, twin.averages(fleet, 30)[:0], "dopey", "cpu1", limit=80)
     assert "average of a window" in words(figure)
+
+
+def test_what_is_late_is_marked_only_where_it_may_be_told() -> None:
+    events = pd.DataFrame({"arrived": [5, 45, 50], "happened": [4, 44, 10]})
+
+    def marks(figure: Figure) -> list[list[float]]:
+        return [
+            list(line.get_ydata())
+            for line in figure.axes[0].get_lines()
+            if line.get_marker() == "X"
+        ]
+
+    told, asked = (figures.watermark_figure(events, tell_late=tell) for tell in (True, False))
+    assert marks(told) == [[10]] and "too late" in words(told)
+    assert marks(asked) == [[]] and "too late" not in words(asked)

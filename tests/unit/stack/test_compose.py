@@ -355,10 +355,73 @@ def test_an_address_that_cannot_be_used_is_named(
     assert "\n" not in str(caught.value)
 
 
+# --- For a room ---------------------------------------------------------------------------
+
+PAGE = (compose_file.ROOT / "docs" / "outside-services.md").read_text(encoding="utf-8")
+
+
+def for_thirty() -> str:
+    """The file with the lines that the page has for thirty attendees."""
+    section = PAGE.split("\n### For thirty\n")[1].split("\n## ")[0]
+    rows = re.findall(r"(?m)^\| `([^`]+)` \| ([^|]+) \|", section)
+    text = compose_file.FILE.read_text()
+    assert len(rows) == 10
+    for line, wanted in rows:
+        there = re.findall(rf"(?m)^( *){re.escape(line)}$", text)
+        assert len(there) == 1, line
+        new = [f"{there[0]}{one}" for one in re.findall(r"`([^`]+)`", wanted)]
+        text = text.replace(f"\n{there[0]}{line}\n", "\n" + "\n".join(new) + "\n")
+    return text
+
+
+def test_the_figures_for_thirty_are_those_that_ten_had_and_add_up() -> None:
+    services = YAML(typ="safe").load(for_thirty())["services"]
+    lines = services["taskmanager"]["environment"]["FLINK_PROPERTIES"].splitlines()
+    found = dict(line.split(": ") for line in lines)
+    # As the ten prefixes were measured: CPUWATCH_PARALLELISM=12 cpuwatch up.
+    measured = flink.configuration(dict.fromkeys(flink.PORTS, 0), Path("/x"), 12)
+    for name, value in measured.items():
+        if name.startswith("taskmanager.memory.") and name in found:
+            assert found[name] == str(value), name
+    assert found["taskmanager.numberOfTaskSlots"] == str(measured["taskmanager.numberOfTaskSlots"])
+    workers = services["taskmanager"]["deploy"]["replicas"]
+    assert workers * int(found["taskmanager.numberOfTaskSlots"]) >= 30 * 7
+    for process in ("taskmanager", "jobmanager"):
+        sizes = {
+            name: int(value.removesuffix("m"))
+            for name, value in found.items()
+            if name.startswith(f"{process}.memory.") and not name.endswith("network.max")
+        }
+        whole = sizes.pop(f"{process}.memory.process.size")
+        least = sizes.pop(f"{process}.memory.jvm-overhead.min")
+        assert whole - sum(sizes.values()) >= least
+    assert "max_connections=200" in services["postgres"]["command"]
+
+
+def test_for_thirty_they_listen_where_they_did() -> None:
+    for name, service in YAML(typ="safe").load(for_thirty())["services"].items():
+        assert service.get("ports") == SERVICES[name].get("ports")
+
+
+def test_what_thirty_take_is_reckoned_from_what_was_measured() -> None:
+    rows = re.findall(r"(?m)^\| 10 s \| (\d+) \| \d+ \| ([\d,]+) MB \| ([\d,]+) MB \| (\d+)%", PAGE)
+    read = {int(n): [int(one.replace(",", "")) for one in more] for n, *more in rows}
+    (five, five_workers, five_cpu), (ten, ten_workers, ten_cpu) = read[5], read[10]
+    more = ((ten - ten_workers) - (five - five_workers)) / 5
+    rest = ten - ten_workers + 20 * more
+    share = (ten_cpu - five_cpu) / 5
+    said = " ".join(PAGE.split())
+    assert f"three TaskManagers take {3 * ten_workers / 1000:.1f} GB" in said
+    assert f"which grows by {more:.0f} MB a prefix, {rest / 1000:.1f} GB: plan 8 GB" in said
+    assert f"take {(ten_cpu + 20 * share) / 100:.1f} cores ({share:.1f}% of one" in said
+
+
 # --- By the tool itself -------------------------------------------------------------------
 
 
-def compose_config(env_file: Path) -> subprocess.CompletedProcess[str]:
+def compose_config(
+    env_file: Path, file: Path = compose_file.FILE
+) -> subprocess.CompletedProcess[str]:
     if shutil.which("docker-compose"):
         command = ["docker-compose"]
     elif shutil.which("docker"):
@@ -369,7 +432,7 @@ def compose_config(env_file: Path) -> subprocess.CompletedProcess[str]:
         pytest.skip("neither docker-compose nor docker is installed")
     environment = {n: v for n, v in os.environ.items() if n != "POSTGRES_PASSWORD"}
     return subprocess.run(
-        [*command, "--env-file", str(env_file), "-f", str(compose_file.FILE), "config"],
+        [*command, "--env-file", str(env_file), "-f", str(file), "config"],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
 
@@ -380,6 +443,15 @@ def test_compose_accepts_the_file(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     found = YAML(typ="safe").load(result.stdout)
     assert set(found["services"]) == set(SERVICES)
+
+
+def test_compose_accepts_the_lines_for_thirty(tmp_path: Path) -> None:
+    containers.write_env(tmp_path / ".env")
+    (tmp_path / "docker-compose.yml").write_text(for_thirty())
+    result = compose_config(tmp_path / ".env", tmp_path / "docker-compose.yml")
+    assert result.returncode == 0, result.stderr
+    found = YAML(typ="safe").load(result.stdout)
+    assert found["services"]["taskmanager"]["deploy"]["replicas"] == 3
 
 
 def test_compose_refuses_it_without_a_password() -> None:

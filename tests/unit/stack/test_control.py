@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cpuwatch import doctor
+from cpuwatch import doctor, limits
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
 from cpuwatch.stack import control
@@ -124,6 +124,74 @@ def test_an_outside_database_that_lets_nobody_in_is_named_with_its_reason(
         ". Somebody else runs it (CPUWATCH_POSTGRES): start it, or take that setting out of the"
         " environment and .env to use the embedded one."
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "said"),
+    [
+        (
+            "CPUWATCH_FLINK", "http://room:8081", "taskmanager",
+            "taskmanager is not of this stack: somebody else runs Flink, at http://room:8081.",
+        ),
+        ("CPUWATCH_FLINK", "http://room:8081", "zookeeper", "somebody else runs Flink, at http:"),
+        ("CPUWATCH_KAFKA", "room:9092", "kafka", "somebody else runs Kafka, at room:9092."),
+        (
+            "CPUWATCH_POSTGRES", "postgresql://me:secret@room/mine", "postgres",
+            "somebody else runs PostgreSQL, at postgresql://me@room",
+        ),
+        ("SLACK_BOT_TOKEN", "xoxb-some", "slack", "somebody else runs Slack, at https://slack.com"),
+    ],
+)  # fmt: skip
+def test_who_runs_a_service_for_others_is_asked_to_kill_it(
+    config: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    name: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    settings.cache_clear()
+    with pytest.raises(CpuwatchError) as caught:
+        control.kill(name)
+    assert said in str(caught.value) and "secret" not in str(caught.value)
+    assert str(caught.value).endswith(" Only they can kill it, so ask them to.")
+
+
+@pytest.mark.parametrize(
+    ("running", "name", "step"),
+    [
+        ({"kafka": {"pid": 4}}, "flink", "Those that do: kafka. Name one of these."),
+        ({"kafka": {"pid": 4}}, "postgres", "Those that do: kafka. See 'cpuwatch status'"),
+        ({}, "flink", "Those that do: none. See 'cpuwatch status', and start it"),
+    ],
+)
+def test_what_cannot_be_killed_is_answered_with_a_step_that_helps(
+    config: Settings, monkeypatch: pytest.MonkeyPatch, running: dict, name: str, step: str
+) -> None:
+    monkeypatch.setattr(Supervisor, "programs", lambda _self: running)
+    with pytest.raises(CpuwatchError) as caught:
+        control.kill(name)
+    assert f"No {name} of this stack runs. {step}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "warns"), [(["flink", "slack"], True), (["slack"], False), ([], False)]
+)
+def test_little_memory_is_told_where_more_than_the_stand_in_is_started(
+    config: Settings, monkeypatch: pytest.MonkeyPatch, wanted: list[str], warns: bool
+) -> None:
+    def stop(*_: object) -> None:
+        raise CpuwatchError("far enough")
+
+    monkeypatch.setattr(limits, "memory_left", lambda: 10**9)
+    monkeypatch.setattr(control, "_prepare_clients", stop)
+    monkeypatch.setattr(Supervisor, "stop", lambda _: None)
+    services = [service for service in control.SERVICES if service.name in wanted]
+    told: list[str] = []
+    with pytest.raises(CpuwatchError, match="far enough"):
+        control._start(config, Supervisor(config.state), services, told.append, False)
+    assert [one[:9] for one in told] == ["Attention"] * warns
 
 
 OTHERS = [service for service in control.SERVICES if service.name != "kafka"]

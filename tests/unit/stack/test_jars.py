@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import requests
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import settings
+from cpuwatch.settings import ROOT, settings
 from cpuwatch.stack import jars
 
 CONTENT = b"not really a jar, but hashed like one" * 1000
@@ -163,6 +165,17 @@ def test_the_lock_pins_every_jar_that_is_wanted() -> None:
     coordinates = {jar.coordinate for jar in locked}
     for wanted in jars.WANTED.values():
         assert set(wanted) <= coordinates
+    # What has a known fault is replaced, and is not there beside its replacement.
+    assert set(jars.INSTEAD.values()) <= coordinates and not set(jars.INSTEAD) & coordinates
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in locked)
     assert len({jar.filename for jar in locked}) == len(locked)
     assert "http" not in jars.LOCK.read_text()
+
+
+def test_each_jar_is_asked_about_once() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "jars_for_audit.py")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert sorted(lines) == sorted({f"{jar.coordinate}=runtimeClasspath" for jar in jars.locked()})
