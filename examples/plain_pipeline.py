@@ -1,4 +1,4 @@
-"""The whole pipeline of the workshop in PyFlink alone; docs/plain-pyflink.md explains it."""
+"""The pipeline without the dead letters, in PyFlink alone; docs/plain-pyflink.md explains it."""
 
 import os
 from pathlib import Path

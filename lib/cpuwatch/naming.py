@@ -23,9 +23,9 @@ _TOPIC, _PATTERN = "topic", "topic-pattern"
 _OPTIONS = {_TOPIC, _PATTERN, "properties.group.id", "sink.transactional-id-prefix"}
 
 #: A text, a quoted name or a comment as a whole (a hint is none), or a sign.
-_PIECE = re.compile(r"'(?:[^']|'')*'|`[^`]*`|--[^\n]*|/\*(?!\+).*?\*/|.", re.DOTALL)
+_PIECE = re.compile(r"'(?:[^']|'')*'|`[^`]*`|(?:--|//)[^\n]*|/\*(?!\+).*?\*/|.", re.DOTALL)
 
-_COMMENTS = ("--", "/*")
+_COMMENTS = ("--", "//", "/*")
 
 #: What a topic may be called.
 _TOPIC_NAME = re.compile(r"[\w.-]+", re.ASCII)

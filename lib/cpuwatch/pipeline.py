@@ -4,13 +4,16 @@ Everything else takes from here what it has to know of a job: what `begin` bring
 `reset` forgets, which topics a demo keeps apart. A table describes itself, in
 `sql/<table>.sql`: its topic and its columns stand there and nowhere else.
 
-A job of one's own takes `sql/<its table>.sql`, `sql/<job>.sql`, and one entry in `JOBS`.
+A job of one's own takes `sql/<its table>.sql`, `sql/<job>.sql`, and one entry in `JOBS`. Entries
+that do not fit together are refused when this module is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+
+from cpuwatch import entries
 
 #: What chapters leave behind, apart from jobs.
 READINGS = "readings"
@@ -32,7 +35,8 @@ class Chapter:
     live
         Whether readings of today come in it, beside which the fleet's are not to be seen.
     needs
-        The jobs that have to run when it begins; by default all of the chapters before.
+        The jobs that have to run when it begins; by default all of the chapters before. One of
+        one's own comes back in such a chapter once it is named there, too.
     exact
         Whether it counts on the fleet's readings and no others, whoever sent more before.
     """
@@ -76,7 +80,7 @@ class Job:
     writes
         The table that it writes.
     chapter
-        The chapter that teaches it. It runs in every later one.
+        The chapter that teaches it. It runs in every later one but those that name what they need.
     views
         The views that its statement is built on, in the order in which they are created.
     parameters
@@ -86,6 +90,8 @@ class Job:
     in_order
         Whether the order of its rows matters to who reads them. Then one worker makes them: of
         several, each writes its own in order, and theirs come as it happens.
+    may_be_silent
+        Whether it is well if nothing comes out of it: what it looks for need not be there.
     awaited
         Whether people wait for each of its rows: then its checkpoints, with which rows can be seen,
         come twice as often as those of others.
@@ -103,6 +109,7 @@ class Job:
     parameters: tuple[str, ...] = ()
     hint: str = ""
     in_order: bool = False
+    may_be_silent: bool = False
     awaited: bool = False
     also_writes: tuple[str, ...] = ()
     also_reads: tuple[str, ...] = ()
@@ -137,6 +144,7 @@ JOBS = (
         reads=("cpu_in", "cpu_placed", "cpu_raw"),
         writes="cpu_out_bad",
         chapter="03",
+        may_be_silent=True,
         hint="Two queries, put together by UNION ALL: the records of cpu_raw that are no JSON"
         " object, and the rows of cpu_placed WHERE time_ltz IS NULL. CASE gives the reason.",
     ),
@@ -333,3 +341,7 @@ def tables(jobs: Iterable[Job] = EVERY) -> tuple[str, ...]:
 def owner(view: str) -> Job | None:
     """The job that a view belongs to; None if it is no view of ours."""
     return next((one for one in EVERY if view in one.views), None)
+
+
+entries.check_jobs(EVERY, numbers(), Parameters.names())
+entries.check_chapters(CHAPTERS, (READINGS, THRESHOLDS), JOBS)

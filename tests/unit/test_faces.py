@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import cpuwatch
 from cpuwatch import figures, flink, learned, readings, slack, topics, workshop
 
 FACES = {
@@ -205,3 +209,29 @@ def test_every_name_of_a_face_explains_itself(face: ModuleType) -> None:
         found = getattr(face, name)
         if inspect.ismodule(found) or callable(found):
             assert inspect.getdoc(found), f"{face.__name__}.{name}"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        one
+        for face in FACES
+        for one in (getattr(face, name) for name in face.__all__)
+        if inspect.isfunction(one) and inspect.signature(one).parameters
+    ],
+    ids=lambda one: f"{one.__module__}.{one.__name__}",
+)
+def test_a_function_of_a_face_says_what_each_parameter_is(function: Callable[..., object]) -> None:
+    _, _, told = (inspect.getdoc(function) or "").partition("Parameters\n----------\n")
+    named = re.findall(r"^[*\w]+(?:, [*\w]+)*(?= :|$)", told, re.MULTILINE)
+    names = {one.strip("* ") for line in named for one in line.split(",")}
+    assert set(inspect.signature(function).parameters) - names == set()
+
+
+def test_the_folders_of_these_tests_are_those_of_the_package() -> None:
+    package = Path(cpuwatch.__file__).parent
+    folders = [path.parent for path in Path(__file__).parent.glob("*/test_*.py")]
+    assert folders and all((package / one.name).is_dir() for one in folders)
+    flat = {path.name for path in Path(__file__).parent.glob("test_*.py")}
+    inner = {f"test_{path.name}.py" for path in package.iterdir() if path.is_dir()}
+    assert flat & inner == set()

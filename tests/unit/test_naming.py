@@ -68,6 +68,7 @@ def test_nothing_is_made_that_would_be_somebody_elses(prefixed) -> None:
         ("'topic' = 'anna--cpu'", "'topic' = 'anna--cpu'"),
         ("'topic' /* mine */ = 'cpu'", "'topic' /* mine */ = 'anna--cpu'"),
         ("'topic' -- mine\n = 'cpu'", "'topic' -- mine\n = 'anna--cpu'"),
+        ("'topic' // mine\n = 'cpu'", "'topic' // mine\n = 'anna--cpu'"),
         ("'topic' = -- 'a' = 'b'\n 'cpu'", "'topic' = -- 'a' = 'b'\n 'anna--cpu'"),
         ("-- it's\n'topic' = 'cpu'", "-- it's\n'topic' = 'anna--cpu'"),
         ("'a' = 'x''topic', 'topic' = 'cpu'", "'a' = 'x''topic', 'topic' = 'anna--cpu'"),

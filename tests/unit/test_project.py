@@ -180,3 +180,22 @@ def test_a_test_has_the_same_name_in_every_lane(request: pytest.FixtureRequest) 
     )
     wanted = set(ours)
     assert [line for line in run.stdout.splitlines() if line in wanted] == ours
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", ".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/workshop.yml"]
+)
+def test_a_page_with_the_chapters_names_each(page: str) -> None:
+    text = (ROOT / page).read_text()
+    books = [path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb")]
+    assert books and [name for name in books if name not in text] == []
+
+
+def test_the_readme_names_every_room_of_the_library() -> None:
+    (row,) = re.findall(r"^\| `lib/cpuwatch/` \|.*", (ROOT / "README.md").read_text(), re.MULTILINE)
+    rooms = {
+        path.stem if path.is_file() else f"{path.name}/"
+        for path in (ROOT / "lib" / "cpuwatch").iterdir()
+        if not path.name.startswith("__") and path.name not in ("py.typed", "pipeline.py")
+    }
+    assert rooms - set(re.findall(r"`([\w/]+)`", row)) == set()

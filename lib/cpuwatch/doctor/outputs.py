@@ -21,12 +21,6 @@ from cpuwatch.readings.reading import PIPELINE_TIMES
 #: Readings as new as this, in seconds: the next will close the window by themselves.
 _LIVE = 60.0
 
-_UNITS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
-
-_INTERVAL = re.compile(
-    r"INTERVAL\s+'(?:(\d+) (\d+):(\d+):(\d+)|(\d+))'\s+(SECOND|MINUTE|HOUR|DAY)", re.IGNORECASE
-)
-
 #: A function that makes windows, and what is between its parentheses.
 _WINDOWS = re.compile(
     r"\b(TUMBLE|HOP|CUMULATE|SESSION)\s*\(((?:[^()]|\([^()]*\))*)\)", re.IGNORECASE
@@ -183,7 +177,7 @@ def _window(now: Job, text: str) -> _Window | None:
         found = _WINDOWS.search(sql.bare(one))
         if found is not None:
             kind = found[1].upper()
-            lengths = [1000 * length for length in _intervals(found[2])] or [0]
+            lengths = [1000 * length for length in sql.intervals(found[2])] or [0]
             # These take the step first; what stands behind the length shifts all windows.
             which = min(1, len(lengths) - 1) if kind in ("HOP", "CUMULATE") else 0
             return _Window(kind, lengths[0], lengths[which])
@@ -250,23 +244,4 @@ def _taught(name: str) -> str:
 
 def _delay(job: Job) -> int:
     """How far the watermark stays behind the newest reading, in seconds."""
-    table = noted.texts(job).get("cpu_in") or sql.taught("cpu_in")
-    found = re.search(r"WATERMARK\s+FOR(.*)", table, re.IGNORECASE | re.DOTALL)
-    return _interval(found[1]) if found else 0
-
-
-def _interval(text: str) -> int:
-    """The first interval in a statement, in seconds; 0 if there is none that we can read."""
-    return next(iter(_intervals(text)), 0)
-
-
-def _intervals(text: str) -> list[int]:
-    """The intervals in a statement that we can read, in seconds."""
-    found = []
-    for days, hours, minutes, seconds, number, unit in _INTERVAL.findall(text):
-        if number:
-            found.append(int(number) * _UNITS[unit.upper()])
-        else:
-            whole = (int(days) * 24 + int(hours)) * 60 + int(minutes)
-            found.append(whole * 60 + int(seconds))
-    return found
+    return sql.lateness(noted.texts(job).get("cpu_in") or sql.taught("cpu_in"))

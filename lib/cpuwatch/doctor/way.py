@@ -123,7 +123,7 @@ class _Way:
             _output(job) in _topics_of(other) and other.name in self.running for other in JOBS
         )
         input_there = any(self.samples.get(one) for one in _topics_of(job))
-        silent = not out and input_there and job.writes != "cpu_out_bad"
+        silent = not out and input_there and not job.may_be_silent
         others = any(one.name in self.running for one in JOBS)
         if needed or silent or others:
             self.dry[_output(job)] = f"{job.name} does not run"
@@ -146,7 +146,7 @@ class _Way:
             return
         inputs = [self.samples[one] for one in _topics_of(job) if one in self.samples]
         held = list(outputs.held_back(what, now))
-        if not out and job.writes != "cpu_out_bad":
+        if not out and not job.may_be_silent:
             self.dry[output] = f"nothing comes out of {job.name}"
             found = held or list(outputs.empty(what, job, now, inputs))
             for one in found:

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from cpuwatch import words
+from cpuwatch.figures.lateness import usual
 from cpuwatch.figures.style import (
     TEXT,
     as_it_is,
@@ -143,7 +144,10 @@ def episodes_figure(episodes: pd.DataFrame, incidents: pd.DataFrame) -> Figure:
 
 @as_it_is
 def watermark_figure(
-    events: pd.DataFrame, lateness: int = 10, window: int = 30, tell_late: bool = True
+    events: pd.DataFrame,
+    lateness: int | None = None,
+    window: int | None = None,
+    tell_late: bool = True,
 ) -> Figure:
     """Draw events as they arrive, the watermark behind them, and the windows they fall into.
 
@@ -151,13 +155,14 @@ def watermark_figure(
     ----------
     events : pandas.DataFrame
         arrived and happened, both in seconds, in order of arrival.
-    lateness : int
-        How far the watermark stays behind the latest event, in seconds.
-    window : int
-        The length of a window, in seconds.
+    lateness : int, optional
+        How far the watermark stays behind the latest event, in seconds; by default as cpu_in says.
+    window : int, optional
+        The length of a window, in seconds; by default the workshop's.
     tell_late : bool
         Whether those that come too late are marked; without, who looks has to find them.
     """
+    lateness, window = usual(lateness, window)
     figure, axes = new(
         6.4, "Events arrive out of order; the watermark decides when to stop waiting"
     )

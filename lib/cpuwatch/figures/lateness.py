@@ -17,6 +17,7 @@ from matplotlib.dates import (
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cpuwatch import sql
 from cpuwatch.figures.style import (
     JOB,
     PARTITIONS,
@@ -28,6 +29,7 @@ from cpuwatch.figures.style import (
     new,
     time_axis,
 )
+from cpuwatch.pipeline import WORKSHOP
 
 #: Of event times so many half minutes may have a mark of their own.
 _MOST = 15
@@ -86,8 +88,8 @@ def _left_draw(axes: Axes, delay: pd.Series[Any], shade: str, width: float) -> N
 @as_it_is
 def watermarks_figure(
     records: pd.DataFrame,
-    lateness: int = 10,
-    window: int = 30,
+    lateness: int | None = None,
+    window: int | None = None,
     idle: int | None = None,
     between: tuple[str, str] | None = None,
 ) -> Figure:
@@ -97,15 +99,16 @@ def watermarks_figure(
     ----------
     records : pandas.DataFrame
         occurred_at and arrived_at (both epoch milliseconds), partition.
-    lateness : int
-        How far a watermark stays behind the latest reading, in seconds.
-    window : int
-        The length of a window, in seconds.
+    lateness : int, optional
+        How far a watermark stays behind the latest reading, in seconds; by default as cpu_in says.
+    window : int, optional
+        The length of a window, in seconds; by default the workshop's.
     idle : int, optional
         After so many seconds a silent partition counts no more.
     between : tuple of str, optional
         Times of day of arrival, the first and the last one that are drawn; by default all.
     """
+    lateness, window = usual(lateness, window)
     found = watermarks(records, lateness, window, idle)
     if between is not None:
         day = found["arrived"].iloc[0].normalize()
@@ -147,7 +150,10 @@ def watermarks_figure(
 
 
 def watermarks(
-    records: pd.DataFrame, lateness: int = 10, window: int = 30, idle: int | None = None
+    records: pd.DataFrame,
+    lateness: int | None = None,
+    window: int | None = None,
+    idle: int | None = None,
 ) -> pd.DataFrame:
     """The watermarks that records meet as they arrive, and which of them are too late.
 
@@ -163,6 +169,7 @@ def watermarks(
         watermark after the record; watermark, the job's, after it as well; and late, whether the
         record's window was closed before it came.
     """
+    lateness, window = usual(lateness, window)
     order = records.sort_values("arrived_at", kind="stable")
     happened = order["occurred_at"].to_numpy(np.int64)
     arrived = order["arrived_at"].to_numpy(np.int64)
@@ -185,6 +192,14 @@ def watermarks(
     end = (happened // (1000 * window) + 1) * 1000 * window
     found["late"] = (job.shift() >= end).to_numpy()
     return found
+
+
+def usual(lateness: int | None, window: int | None) -> tuple[int, int]:
+    """These lengths in seconds, where none is given the pipeline's own."""
+    return (
+        sql.lateness(sql.taught("cpu_in")) if lateness is None else lateness,
+        WORKSHOP.window if window is None else window,
+    )
 
 
 def _moments(milliseconds: Any) -> pd.Series[Any]:

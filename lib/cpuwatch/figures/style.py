@@ -50,7 +50,13 @@ as_it_is = rc_context({"text.parse_math": False})
 
 
 def colour(hostname: str) -> str:
-    """Return the colour of a host: always the same one, as '#RRGGBB'."""
+    """Return the colour of a host: always the same one, as '#RRGGBB'.
+
+    Parameters
+    ----------
+    hostname
+        Any text.
+    """
     # Python's own hash() of a text is another one in each process.
     other = _PALETTE[zlib.crc32(hostname.encode("utf-8", "replace")) % len(_PALETTE)]
     return _HOST_COLOURS.get(hostname, other)

@@ -86,7 +86,15 @@ class Job:
 
 
 def jobs(running_only: bool = False, patience: float = TAKEOVER) -> list[Job]:
-    """Our jobs that the cluster knows, oldest first; `patience` as for `rest`."""
+    """Our jobs that the cluster knows, oldest first.
+
+    Parameters
+    ----------
+    running_only
+        Whether to leave out those that have ended.
+    patience
+        For how long a JobManager that was started again is waited for, in seconds.
+    """
     known = rest("/jobs/overview", patience=patience)["jobs"]
     found = sorted(known, key=lambda job: int(job["start-time"]))
     return [
@@ -124,6 +132,11 @@ def running(job: Job | str) -> Job:
 def status(job: Job) -> Job:
     """The same job with its state now.
 
+    Parameters
+    ----------
+    job
+        As it was when it was asked for.
+
     Raises
     ------
     CpuwatchError
@@ -152,6 +165,11 @@ def page(job: Job) -> str:
     """The address of a job's page in Flink's own web interface.
 
     In the workshop's JupyterLab it is a path below the server that JupyterLab came from.
+
+    Parameters
+    ----------
+    job
+        From `jobs`, or from whatever deployed it.
     """
     here = None if settings().outside("flink") else labpaths.shown_at(labpaths.FLINK)
     return f"{here or settings().flink_page}/#/job/running/{job.id}/overview"
@@ -159,6 +177,11 @@ def page(job: Job) -> str:
 
 def cancel(*names: str) -> int:
     """Cancel every running job of these names, and wait until they have ended.
+
+    Parameters
+    ----------
+    *names
+        As the notebooks know them, without a prefix.
 
     Returns
     -------

@@ -43,8 +43,7 @@ _EXECUTE = re.compile(rf"\A({sql.BEFORE})EXECUTE\b", re.IGNORECASE | re.DOTALL)
 _SET = re.compile(
     r"\s*EXECUTE\s+STATEMENT\s+SET\s+BEGIN\b(.*)\bEND\s*\Z", re.IGNORECASE | re.DOTALL
 )
-_NAME = r"(?:`(?:[^`]|``)+`|\w+)"
-_INSERT = re.compile(rf"\s*INSERT\s+INTO\s+({_NAME}(?:\s*\.\s*{_NAME})*)", re.IGNORECASE)
+_INSERT = re.compile(rf"\s*INSERT\s+INTO\s+({sql.NAMES})", re.IGNORECASE)
 
 
 def deploy(
@@ -171,7 +170,7 @@ def replace(
                 name: written,
                 **tables.texts(
                     environment,
-                    [*views, *tables.with_bases(environment, plan.reads), *plan.writes],
+                    [*views, *tables.with_bases(environment, [*plan.reads, *plan.writes])],
                 ),
             },
             reads,
@@ -272,7 +271,7 @@ def _parts(name: str) -> list[str]:
     """The parts of a name with dots, which may be quoted."""
     return [
         part[1:-1].replace("``", "`") if part.startswith("`") else part
-        for part in re.findall(_NAME, name)
+        for part in re.findall(sql.NAME, name)
     ]
 
 

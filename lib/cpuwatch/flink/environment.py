@@ -207,6 +207,13 @@ def warm_up() -> None:
 def execute(environment: TableEnvironment, statement: str) -> None:
     """Execute a statement that starts no job, such as ALTER TABLE.
 
+    Parameters
+    ----------
+    environment
+        From `connect`.
+    statement
+        One statement of SQL, with or without a semicolon at its end.
+
     Raises
     ------
     CpuwatchError

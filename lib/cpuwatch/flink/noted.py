@@ -70,8 +70,10 @@ def _differs(name: str, texts: Mapping[str, str | None]) -> bool:
 
 
 def _parts(job: pipeline.Job) -> tuple[str, ...]:
-    """What makes a job: its statement, its views and its tables."""
-    return (job.name, *job.views, *job.reads, job.writes, *job.also_writes)
+    """What makes a job: its statement, its views, its tables and those that they are made LIKE."""
+    tables = (*job.reads, job.writes, *job.also_writes)
+    bases = (base for table in tables for base in sql.bases(table))
+    return tuple(dict.fromkeys((job.name, *job.views, *tables, *bases)))
 
 
 def note_job(

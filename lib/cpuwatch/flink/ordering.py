@@ -7,12 +7,6 @@ from collections.abc import Iterable
 
 from cpuwatch import sql
 
-#: What may hide a word: texts, quoted names and comments; or a bracket, or a word itself.
-_PIECE = re.compile(
-    r"'(?:[^']|'')*'|`[^`]*`|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|(?P<bracket>[()])|(?P<word>\w+)",
-    re.DOTALL,
-)
-
 _ENDS = frozenset({"LIMIT", "OFFSET", "FETCH"})
 
 
@@ -24,14 +18,11 @@ def outer_words(query: str) -> list[tuple[str, int]]:
     list of (str, int)
         Each in capitals, with the place where it begins.
     """
-    found: list[tuple[str, int]] = []
-    depth = 0
-    for piece in _PIECE.finditer(query):
-        if piece["bracket"]:
-            depth += 1 if piece["bracket"] == "(" else -1
-        elif piece["word"] and depth == 0:
-            found.append((piece["word"].upper(), piece.start()))
-    return found
+    return [
+        (piece.text.upper(), piece.at)
+        for piece in sql.pieces(query)
+        if piece.depth == 0 and re.match(r"\w", piece.text)
+    ]
 
 
 def is_ordered(query: str) -> bool:

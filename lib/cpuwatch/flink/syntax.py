@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cpuwatch import sql
+
 #: Words of SQL itself that beginners like as names of columns.
 _RESERVED = frozenset(
     {
@@ -74,7 +76,7 @@ def _before(statement: str, line: int, column: int) -> str:
     if not 0 < line <= len(lines):
         return ""
     found = "\n".join([*lines[: line - 1], lines[line - 1][: column - 1]])
-    return re.sub(r"--[^\n]*\n", "\n", found)
+    return sql.without_comments(found)
 
 
 def _last(text: str) -> str:

@@ -251,12 +251,12 @@ def _remember(environment: TableEnvironment, name: str, text: str) -> None:
 
 
 def with_bases(environment: TableEnvironment, names: Iterable[str]) -> list[str]:
-    """The same tables, and before each the one that it is made LIKE."""
+    """The same tables, and before each those that it is made LIKE."""
     known = _TEXTS.get(environment, {})
     found: list[str] = []
     for name in names:
         base = sql.base_in(known.get(name, ""))
-        found += [base, name] if base else [name]
+        found += [*with_bases(environment, [base] if base else []), name]
     return list(dict.fromkeys(found))
 
 
@@ -299,8 +299,7 @@ def views_in(environment: TableEnvironment, statement: str) -> list[str]:
     found: list[str] = []
     waiting = [statement]
     while waiting:
-        words = set(re.findall(r"\w+", waiting.pop()))
-        for name in sorted(words & there - set(found)):
+        for name in sorted(sql.names_in(waiting.pop()) & there - set(found)):
             found.append(name)
             waiting.append(known.get(name, ""))
     return found
@@ -403,12 +402,10 @@ def check_topics(tables: dict[str, dict[str, str]]) -> None:
 
 def set_options(environment: TableEnvironment, table: str, wanted: dict[str, str]) -> None:
     """Change options of a table, for this environment alone."""
-    pairs = ", ".join(f"{_literal(name)} = {_literal(value)}" for name, value in wanted.items())
+    pairs = ", ".join(
+        f"{sql.literal(name)} = {sql.literal(value)}" for name, value in wanted.items()
+    )
     execute(environment, f"ALTER TABLE `{table}` SET ({pairs})")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager

@@ -77,6 +77,11 @@ def parse_columns(texts: Iterable[str]) -> dict[str, str | list[str]]:
 def parse_where(texts: Iterable[str]) -> dict[str, list[str]]:
     """What `--where metric=cpu` says, each time that it is given: columns, and their values.
 
+    Parameters
+    ----------
+    texts
+        Each such as 'metric=cpu'.
+
     Raises
     ------
     ValueError

@@ -131,7 +131,13 @@ def read_csv(
 
 
 def of_readings(table: pd.DataFrame | None = None) -> Spool:
-    """Return a place for readings, by occurred_at; with those of a table, if there is one."""
+    """Return a place for readings, by occurred_at; with those of a table, if there is one.
+
+    Parameters
+    ----------
+    table
+        Readings with the columns of `COLUMNS`; by default none.
+    """
     made = Spool(_KINDS, ["occurred_at"])
     if table is not None:
         made.add_table(table)

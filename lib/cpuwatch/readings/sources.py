@@ -59,7 +59,20 @@ def open_source(
 ) -> Source:
     """The readings that were asked for; reads a CSV whole, so that its faults show at once.
 
-    What `columns` and `where` say of a CSV, `read_csv` explains.
+    Parameters
+    ----------
+    csv
+        A file of readings; None for another source.
+    machine
+        Whether it is this machine's own CPUs.
+    endless
+        Whether it goes on until somebody stops it.
+    seed
+        Of the fleet.
+    count
+        How many readings; by default all.
+    columns, where
+        As for `read_csv`.
 
     Raises
     ------
@@ -89,7 +102,13 @@ def open_source(
 
 
 def live_fleet(seed: int = 7) -> Source:
-    """The seeded fleet as it would report now, for ever."""
+    """The seeded fleet as it would report now, for ever.
+
+    Parameters
+    ----------
+    seed
+        With the same one the fleet reports the same.
+    """
     return Source("the live fleet", live(seed), endless=True, live=True)
 
 

@@ -205,7 +205,13 @@ class RollUp:
 
 
 def count_messages(records: Iterable[dict[str, Any]]) -> int:
-    """How many messages the notifier makes of these transitions."""
+    """How many messages the notifier makes of these transitions.
+
+    Parameters
+    ----------
+    records
+        Records of the topic of alerts, in order.
+    """
     rolled = RollUp()
     for record in records:
         # A rule that learns has no limit, and their number does not hang on it.

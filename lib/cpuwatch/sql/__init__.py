@@ -1,17 +1,19 @@
-"""The statements of the workshop, one a file, as they also stand in the notebooks.
+"""The statements of the workshop, one a file; the notebooks show them with their numbers in place.
 
-Two kinds of places are filled here and nowhere else: `${kafka}` and `${postgres}`, the
-addresses of this stack, and the parameters of a job, such as `${window}`. A place that
-nothing fills, and a parameter that finds no place, are errors.
+Three kinds of places are filled here and nowhere else: `${kafka}` and `${postgres}`, the
+addresses of this stack; `${prefix}`, what stands before each name on services that others use,
+too; and the parameters of a job, such as `${window}`. A place that nothing fills, and a parameter
+that finds no place, are errors.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from importlib.resources import files
+from typing import NamedTuple
 
 from cpuwatch import naming, pipeline, words
 from cpuwatch.errors import CpuwatchError
@@ -19,30 +21,38 @@ from cpuwatch.pipeline import WORKSHOP, Job, Parameters
 from cpuwatch.settings import settings
 from cpuwatch.stack import access
 
-_PLACE = re.compile(r"\$\{(\w*)\}")
-#: A text in quotes, which is kept, or a comment.
-_TEXT_OR_COMMENT = re.compile(r"('(?:[^']|'')*')|--[^\n]*")
+#: A place with its name; or what is meant as one, and is none.
+_PLACE = re.compile(r"\$\{(\w*)\}|\$\{[^'\n}]*\}|\$\{\w*")
 
 #: A text, a quoted name, a word or number, or a sign.
 _WORD = r"'(?:[^']|'')*'|`[^`]*`|[\w.]+|[^\s\w]+"
 
-#: A text, a quoted name or a comment as a whole; anything else a character at a time.
-_PIECE = re.compile(r"'(?:[^']|'')*'|`[^`]*`|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
+#: A text, a quoted name, a comment or a word as a whole; anything else a character at a time.
+#: To Flink // begins a comment as well as --.
+_PIECE = re.compile(
+    r"'(?:[^']|'')*'|`(?:[^`]|``)*`|\"[^\"]*\"|(?:--|//)[^\n]*|/\*.*?\*/|\w+|.", re.DOTALL
+)
+
+#: A name, and one with its database before it.
+NAME = r"(?:`(?:[^`]|``)+`|\w+)"
+NAMES = rf"{NAME}(?:\s*\.\s*{NAME})*"
 
 #: What may stand before the first word of a statement: blanks and comments.
-BEFORE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+BEFORE = r"(?:\s|(?:--|//)[^\n]*\n|/\*.*?\*/)*"
+
+#: Which sign closes what another one opened, and the types whose < is no comparison.
+_CLOSED_BY = {"(": ")", "[": "]", "<": ">"}
+_TYPES = frozenset({"ARRAY", "MAP", "MULTISET", "ROW"})
 
 #: Where a table says on which Kafka it is.
 _SERVERS = re.compile(r"'properties\.bootstrap\.servers'\s*=\s*'\$\{kafka\}'")
 
-#: What stands for the addresses of this stack, as the Flink cluster sees them.
-_ADDRESSES: dict[str, Callable[[], str]] = {
+#: What is filled in before a statement is executed; addresses are as the Flink cluster sees them.
+_FILLED: dict[str, Callable[[], str]] = {
     "kafka": lambda: settings().kafka_for_flink,
     "postgres": lambda: settings().jdbc_url,
+    "prefix": naming.prefix,
 }
-
-#: What is filled in before a statement is executed.
-_FILLED: dict[str, Callable[[], str]] = {**_ADDRESSES, "prefix": naming.prefix}
 
 
 def source(name: str) -> str:
@@ -84,11 +94,11 @@ def taught(name: str, parameters: Parameters = WORKSHOP) -> str:
     text = source(name)
     owner = pipeline.job(name) or pipeline.owner(name)
     known = owner.parameters if owner else ()
-    for place in [one for one in places(text) if one not in (*_FILLED, *known)]:
+    there = [f"${{{one}}}" for one in (*known, *_FILLED)]
+    for place in [one for one in places(text) if one not in there]:
         what = f"the job {owner.name}" if owner else "a table"
         raise CpuwatchError(
-            f"{name}.sql asks for ${{{place}}}, which nothing fills:"
-            f" {what} knows {', '.join(f'${{{one}}}' for one in (*known, *_ADDRESSES))}."
+            f"{name}.sql asks for {place}, which nothing fills: {what} knows {', '.join(there)}."
         )
     if owner is not None:
         _check_places(owner)
@@ -99,18 +109,14 @@ def taught(name: str, parameters: Parameters = WORKSHOP) -> str:
 
 def _check_places(job: Job) -> None:
     """Raise if a parameter of the job stands in none of its statements."""
-    text = "\n".join(_without_comments(source(name)) for name in (*job.views, job.name))
+    text = "\n".join(_code(source(name)) for name in (*job.views, job.name))
     for name in job.parameters:
-        if name not in Parameters.names():
-            raise CpuwatchError(
-                f"The job {job.name} has a parameter {name}, which pipeline.Parameters has not:"
-                f" it has {', '.join(Parameters.names())}."
-            )
         if f"${{{name}}}" not in text:
             where = f"{job.name}.sql" + (" or its views" if job.views else "")
             raise CpuwatchError(
                 f"The parameter {name} finds no place in {where}: write ${{{name}}} where it"
-                f" belongs, or take it from the job's entry in pipeline.py."
+                " belongs, in no text and no comment, or take it from the job's entry in"
+                " pipeline.py."
             )
 
 
@@ -124,8 +130,8 @@ def _written(name: str, parameters: Parameters) -> str:
 
 
 def places(text: str) -> list[str]:
-    """The names of the places in a statement: 'kafka' for `${kafka}`."""
-    return sorted(set(_PLACE.findall(text)))
+    """The places in a statement, such as `${kafka}`, and what is meant as one: `${ kafka }`."""
+    return sorted({found[0] for found in _PLACE.finditer(text)})
 
 
 def statement(name: str, parameters: Parameters = WORKSHOP) -> str:
@@ -139,6 +145,11 @@ def fill(text: str) -> str:
     On services that are shared with others, topics, groups and transactions get their full names;
     `${prefix}` is what stands before these.
 
+    Parameters
+    ----------
+    text
+        A statement, or a part of one.
+
     Raises
     ------
     CpuwatchError
@@ -149,17 +160,18 @@ def fill(text: str) -> str:
         if found[1] not in _FILLED:
             raise CpuwatchError(
                 f"Nothing fills {found[0]} in that statement: there are"
-                f" {' and '.join(f'${{{one}}}' for one in _ADDRESSES)}."
+                f" {', '.join(f'${{{one}}}' for one in _FILLED)}."
             )
         return _FILLED[found[1]]()
 
     known = access.table_options(settings())
-    more = "".join(f",\n    {_quoted(name)} = {_quoted(value)}" for name, value in known.items())
+    more = "".join(f",\n    {literal(name)} = {literal(value)}" for name, value in known.items())
     text = _SERVERS.sub(lambda found: found[0] + more, text)
     return naming.in_options(_PLACE.sub(address, text))
 
 
-def _quoted(text: str) -> str:
+def literal(text: str) -> str:
+    """A text as SQL writes it: in quotes, and those within it twice."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -170,7 +182,13 @@ def query(text: str) -> str:
 
 def normal(text: str) -> str:
     """A statement without what makes no difference: comments, blanks, the last semicolon."""
-    return " ".join(_without_comments(text).split()).removesuffix(";").strip()
+    found: list[str] = []
+    for piece in pieces(bare(text)):
+        if not piece.text.isspace():
+            found.append(piece.text)
+        elif found and found[-1] != " ":
+            found.append(" ")
+    return "".join(found)
 
 
 def difference(mine: str, theirs: str) -> str | None:
@@ -201,15 +219,89 @@ def difference(mine: str, theirs: str) -> str | None:
 
 def bare(text: str) -> str:
     """A statement without its comments and last semicolons; each text in it stays as it is."""
-    pieces = (piece[0] for piece in _PIECE.finditer(text))
-    return "".join(
-        " " if piece.startswith("--") or re.match(r"/\*(?!\+)", piece) else piece
-        for piece in pieces
-    ).rstrip("; \t\r\n")
+    return without_comments(text).rstrip("; \t\r\n")
 
 
-def _without_comments(text: str) -> str:
-    return _TEXT_OR_COMMENT.sub(lambda found: found[1] or " ", text)
+def without_comments(text: str) -> str:
+    """The same, and what is around it stays."""
+    return "".join(" " if piece.is_comment else piece.text for piece in pieces(text))
+
+
+def _code(text: str) -> str:
+    """A statement without its texts and comments."""
+    found = pieces(text)
+    return "".join(" " if one.is_comment or one.is_text else one.text for one in found)
+
+
+# --- How a statement is read ----------------------------------------------------------------
+
+
+class Piece(NamedTuple):
+    """What belongs together in a statement: a text, a quoted name, a comment, a word, a sign.
+
+    Attributes
+    ----------
+    text
+        As it is written.
+    at
+        Where it begins.
+    depth
+        In how many brackets it stands.
+    """
+
+    text: str
+    at: int
+    depth: int
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text in quotes."""
+        return self.text.startswith("'")
+
+    @property
+    def is_comment(self) -> bool:
+        """Whether it says nothing to Flink; a hint does."""
+        return re.match(r"--|//|/\*(?!\+)", self.text) is not None
+
+
+def pieces(text: str) -> Iterator[Piece]:
+    """Read SQL piece by piece; together they are the whole text."""
+    inside: list[str] = []
+    before = ""
+    for found in _PIECE.finditer(text):
+        piece = found[0]
+        if inside and piece == _CLOSED_BY[inside[-1]]:
+            inside.pop()
+        yield Piece(piece, found.start(), len(inside))
+        if piece in ("(", "[") or (piece == "<" and before.upper() in _TYPES):
+            inside.append(piece)
+        if not piece.isspace():
+            before = piece
+
+
+def parts(text: str, separator: str = ",") -> list[str]:
+    """Cut SQL where a separator stands in no brackets, texts or comments.
+
+    Parameters
+    ----------
+    text
+        Such as the columns of a table.
+    separator
+        One character.
+    """
+    found = [""]
+    for piece in pieces(text):
+        if piece.text == separator and piece.depth == 0:
+            found.append("")
+        else:
+            found[-1] += " " if piece.is_comment else piece.text
+    return [part.strip() for part in found if part.strip()]
+
+
+def names_in(text: str) -> set[str]:
+    """The words and quoted names in a statement; what texts and comments say is none of it."""
+    found = (piece.text for piece in pieces(text))
+    return {one.strip("`") for one in found if re.match(r"\w|`.", one)}
 
 
 # --- What a table says of itself ------------------------------------------------------------
@@ -258,12 +350,12 @@ def columns(table: str) -> list[Column]:
     for part in parts(_body(source(table))):
         words = re.match(r"(`[^`]+`|\S+)\s*(\S*)", part)
         assert words is not None  # it is not empty
-        name, kind = words[1].strip("`"), words[2].upper()
+        name, kind = words[1], words[2].upper()
         if name.upper() in ("PRIMARY", "WATERMARK", "CONSTRAINT", "UNIQUE") or kind == "AS":
             continue
-        if re.search(r"\bMETADATA\b.*\bVIRTUAL\b", part, re.IGNORECASE):
+        if re.search(r"\bMETADATA\b.*\bVIRTUAL\b", part, re.IGNORECASE | re.DOTALL):
             continue  # Kafka's, and no field
-        found.append(Column(name, kind))
+        found.append(Column(name.strip("`"), kind))
     return found
 
 
@@ -275,7 +367,7 @@ def topic(table: str) -> str | None:
     table
         As its file's name.
     """
-    found = re.search(r"'topic'\s*=\s*'([^']*)'", source(table))
+    found = re.search(r"'topic'\s*=\s*'([^']*)'", without_comments(source(table)))
     return found[1] if found else None
 
 
@@ -303,52 +395,41 @@ def base(table: str) -> str | None:
 
 def base_in(text: str) -> str | None:
     """The same, of a CREATE TABLE."""
-    found = re.search(r"\)\s*LIKE\s+`?(\w+)", _without_comments(text), re.IGNORECASE)
-    return found[1] if found else None
+    outer = "".join(piece.text for piece in pieces(_code(text)) if piece.depth == 0)
+    found = re.match(
+        rf"\s*CREATE\s+(?:TEMPORARY\s+)?TABLE\b(?:(?!\sAS\s).)*?\sLIKE\s+({NAMES})",
+        outer.replace(")", ") "),
+        re.IGNORECASE | re.DOTALL,
+    )
+    return re.findall(NAME, found[1])[-1].strip("`") if found else None
+
+
+def bases(table: str) -> list[str]:
+    """The table that another one is made LIKE, and that one's, and so on."""
+    like = base(table)
+    return [] if like is None else [like, *bases(like)]
 
 
 def _body(text: str) -> str:
-    """What stands between the parentheses of a CREATE TABLE; nothing if it has options alone."""
-    text = _without_comments(text)
-    if re.match(r"\s*CREATE\s+TABLE\s+\S+\s+WITH\b", text, re.IGNORECASE):
-        return ""
-    start = text.index("(") + 1
-    depth, end = 1, start
-    while depth:
-        depth += {"(": 1, ")": -1}.get(text[end], 0)
-        end += 1
-    return text[start : end - 1]
-
-
-def parts(text: str, separator: str = ",") -> list[str]:
-    """Cut SQL where a separator stands in no parentheses, texts or comments.
-
-    Parameters
-    ----------
-    text
-        Such as the columns of a table.
-    separator
-        One character.
-    """
-    found, depth = [""], 0
-    for piece in _PIECE.finditer(text):
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(piece[0], 0)
-        if piece[0] == separator and depth == 0:
-            found.append("")
-        elif not piece[0].startswith(("--", "/*")):
-            found[-1] += piece[0]
-    return [part.strip() for part in found if part.strip()]
-
-
-def names_in(text: str) -> set[str]:
-    """The words and quoted names in a statement; what texts and comments say is none of it."""
-    pieces = [piece[0] for piece in _PIECE.finditer(text)]
-    plain = "".join(" " if piece.startswith(("'", "--", "/*")) else piece for piece in pieces)
-    quoted = {piece[1:-1] for piece in pieces if piece.startswith("`")}
-    return quoted | set(re.findall(r"\w+", plain))
+    """What stands between the parentheses of a CREATE TABLE; nothing if it has no columns."""
+    head, found = "", ""
+    for piece in pieces(_code(text)):
+        if piece.depth:
+            found += piece.text
+        elif found or re.search(r"\s(WITH|LIKE)\b", head, re.IGNORECASE):
+            break
+        else:
+            head += piece.text
+    return found
 
 
 # --- Lengths of time ------------------------------------------------------------------------
+
+_UNITS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
+
+_INTERVAL = re.compile(
+    r"INTERVAL\s+'(?:(\d+) (\d+):(\d+):(\d+)|(\d+))'\s+(SECOND|MINUTE|HOUR|DAY)", re.IGNORECASE
+)
 
 
 def interval(seconds: int) -> str:
@@ -363,6 +444,24 @@ def interval(seconds: int) -> str:
     minutes, rest = divmod(rest, 60)
     first = "DAY" if days < 100 else f"DAY({len(str(days))})"
     return f"INTERVAL '{days} {hours:02}:{minutes:02}:{rest:02}' {first} TO SECOND"
+
+
+def intervals(text: str) -> list[int]:
+    """The intervals in a statement that we can read, in seconds."""
+    found = []
+    for days, hours, minutes, seconds, number, unit in _INTERVAL.findall(text):
+        if number:
+            found.append(int(number) * _UNITS[unit.upper()])
+        else:
+            whole = (int(days) * 24 + int(hours)) * 60 + int(minutes)
+            found.append(whole * 60 + int(seconds))
+    return found
+
+
+def lateness(text: str) -> int:
+    """How far a table's watermark stays behind the newest row, in seconds; 0 if it does not say."""
+    found = re.search(r"\bWATERMARK\s+FOR\b(.*)", without_comments(text), re.IGNORECASE | re.DOTALL)
+    return next(iter(intervals(found[1])), 0) if found else 0
 
 
 def seconds(text: str) -> int:

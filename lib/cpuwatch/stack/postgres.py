@@ -19,7 +19,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import libpq_version
 
-from cpuwatch import files
+from cpuwatch import files, sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, passwords, refused
@@ -245,17 +245,15 @@ def create(folder: Path, data: Path, binaries: Path, user: str | None, secret: s
             "-A", "reject", "--no-sync", "--no-instructions")  # fmt: skip
     # A single-user server does this before anybody can connect. The password is told
     # through a pipe: an argument would show in the process list.
-    statements = (f"ALTER ROLE {USER} PASSWORD {quoted(secret)};", f"CREATE DATABASE {DATABASE};")
+    statements = (
+        f"ALTER ROLE {USER} PASSWORD {sql.literal(secret)};",
+        f"CREATE DATABASE {DATABASE};",
+    )
     run(binaries / "postgres", "--single", "-D", str(new), "postgres",
         input="\n".join([*statements, ""]))  # fmt: skip
     run(Path("/bin/sh"), "-c", 'cat > "$0"', str(new / "pg_hba.conf"),
         input="# Written by cpuwatch up.\nhost all all 127.0.0.1/32 scram-sha-256\n")  # fmt: skip
     new.rename(data)
-
-
-def quoted(text: str) -> str:
-    """A string of SQL that stands on one line: a single-user server reads line by line."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager

@@ -116,7 +116,13 @@ def create(name: str, partitions: int | None = None, whole: bool = False) -> boo
 
 
 def keep_whole(name: str) -> None:
-    """Let a topic that is there keep all of its records, until it is made anew."""
+    """Let a topic that is there keep all of its records, until it is made anew.
+
+    Parameters
+    ----------
+    name
+        The topic's.
+    """
     changes = [
         ConfigEntry(option, value, incremental_operation=AlterConfigOpType.SET)
         for option, value in _KEEP_ALL.items()
@@ -126,7 +132,13 @@ def keep_whole(name: str) -> None:
 
 
 def delete(*topics: str) -> None:
-    """Delete topics, and wait until they are gone; one that is not there is no error."""
+    """Delete topics, and wait until they are gone; one that is not there is no error.
+
+    Parameters
+    ----------
+    *topics
+        Their names.
+    """
     there = set(names())
     gone = [name for name in topics if name in there]
     if not gone:
@@ -144,6 +156,11 @@ def discard(*topics: str) -> None:
     """Delete topics that we could make again; of others, which somebody made for us, the records.
 
     Who may delete a topic's records may delete the topic, as Kafka has it, and perhaps not make it.
+
+    Parameters
+    ----------
+    *topics
+        Their names.
     """
     known = set(names())
     there = [name for name in topics if name in known]
@@ -184,13 +201,26 @@ def empty(name: str, partitions: int | None = None) -> None:
     """A topic by that name with nothing in it: what was there before is deleted.
 
     Where we may not delete it, or not make it again, the topic stays, and its records go.
+
+    Parameters
+    ----------
+    name
+        The topic's.
+    partitions
+        How many it has if it is made anew; by default as many as `usual_partitions` says.
     """
     discard(name)
     create(name, partitions)
 
 
 def clear(name: str) -> None:
-    """Take all records out of a topic that stays the same one: who reads it reads on."""
+    """Take all records out of a topic that stays the same one: who reads it reads on.
+
+    Parameters
+    ----------
+    name
+        The topic's.
+    """
     ends = [place(name, number, end) for number, end in states(name)[name].ends.items() if end]
     if ends:
         ask(lambda client: _done(client.delete_records(ends)))
@@ -228,7 +258,13 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 def partitions_of(name: str) -> list[int]:
-    """The numbers of a topic's partitions; none if it is not there."""
+    """The numbers of a topic's partitions; none if it is not there.
+
+    Parameters
+    ----------
+    name
+        The topic's.
+    """
     wanted = full(name)
     topic = ask(lambda client: client.list_topics(wanted, timeout=TIMEOUT).topics[wanted])
     return [] if topic.error is not None else sorted(topic.partitions)
@@ -263,6 +299,11 @@ class State:
 def states(*names: str) -> dict[str, State]:
     """The state of each of these topics; one that is not there is left out.
 
+    Parameters
+    ----------
+    *names
+        Of the topics.
+
     Raises
     ------
     CpuwatchError
@@ -275,6 +316,11 @@ def states(*names: str) -> dict[str, State]:
 
 def held(topic: str) -> int:
     """How many records a topic holds at most: marks of transactions, which nobody reads, count.
+
+    Parameters
+    ----------
+    topic
+        Its name.
 
     Raises
     ------

@@ -26,7 +26,13 @@ _NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILAB
 
 
 def client_settings(**more: Any) -> dict[str, Any]:
-    """What every client needs to find Kafka, and `more`."""
+    """What every client needs to find Kafka, and `more`.
+
+    Parameters
+    ----------
+    **more
+        Further settings, by librdkafka's names.
+    """
     config = settings()
     known = access.client_options(config)
     return {"bootstrap.servers": config.kafka_address, "log_level": 0, **known, **more}
@@ -162,7 +168,13 @@ def place(topic: str, partition: int, *offset: int) -> TopicPartition:
 
 
 def unreachable(error: object) -> CpuwatchError:
-    """The sentence that says that Kafka does not answer, and what to do."""
+    """The sentence that says that Kafka does not answer, and what to do.
+
+    Parameters
+    ----------
+    error
+        What the client says.
+    """
     config = settings()
     return CpuwatchError(
         f"Kafka at {config.kafka_address} does not answer ({error})."

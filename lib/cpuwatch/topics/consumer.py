@@ -81,6 +81,11 @@ def last_offsets(topic: str) -> dict[int, int]:
     Kafka's own end of a partition counts the marks of transactions, too, and what is not
     committed. So the records before it are read, a few, and more if there is none among them.
 
+    Parameters
+    ----------
+    topic
+        Its name.
+
     Raises
     ------
     CpuwatchError
@@ -199,12 +204,24 @@ def values(topic: str, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int
 
 
 def count(topic: str) -> int:
-    """How many records the topic holds, as committed; reads them all."""
+    """How many records the topic holds, as committed; reads them all.
+
+    Parameters
+    ----------
+    topic
+        Its name.
+    """
     return sum(1 for _ in messages(topic))
 
 
 def decode(value: bytes | None) -> dict[str, Any] | None:
-    """The JSON object in a record's value; None if it is no such thing."""
+    """The JSON object in a record's value; None if it is no such thing.
+
+    Parameters
+    ----------
+    value
+        As Kafka gave it.
+    """
     try:
         decoded = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
@@ -289,7 +306,9 @@ def follow(
     topic: str, on_record: Callable[[dict[str, Any]], None], from_start: bool = True
 ) -> Follower:
     """Call `on_record` with each record of a topic, in the background, until stopped.
-
-    See `Follower` for the parameters.
+    Parameters
+    ----------
+    topic, on_record, from_start
+        As for `Follower`.
     """
     return Follower(topic, on_record, from_start)

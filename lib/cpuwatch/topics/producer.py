@@ -305,6 +305,11 @@ def keep(rows: Iterable[dict[str, Any]]) -> None:
     """Put rows, as `keep_rejected` makes them, into the dead-letter topic.
 
     What is long in them is cut off, and ends in a mark that says so.
+
+    Parameters
+    ----------
+    rows
+        Each with the reason why it is no reading.
     """
     waiting = (
         {

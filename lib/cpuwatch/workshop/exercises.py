@@ -181,7 +181,7 @@ def _say(text: str) -> None:
 
 def _exercise(name: str) -> Exercise:
     if not str(name)[:1].isdigit():
-        jobs = ", ".join(job.name for job in pipeline.JOBS)
+        jobs = ", ".join(job.name for job in pipeline.EVERY if job.hint)
         raise CpuwatchError(
             f"There is no job {name!r}: they are {jobs}. An exercise has a name such as 02-core."
         )

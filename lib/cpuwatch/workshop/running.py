@@ -99,6 +99,11 @@ def link(job: flink.Job) -> Any:
 
     In the workshop's JupyterLab it leads there by way of JupyterLab, which knows who is let in;
     elsewhere the page says how to get in.
+
+    Parameters
+    ----------
+    job
+        From `flink.deploy`.
     """
     from IPython.display import HTML
 
@@ -137,7 +142,13 @@ def kill(name: str) -> None:
 
 
 def late(job: flink.Job) -> int:
-    """How many readings came too late for their window, since the job began or began anew."""
+    """How many readings came too late for their window, since the job began or began anew.
+
+    Parameters
+    ----------
+    job
+        From `flink.deploy`.
+    """
     return cluster.refreshed(lambda: cluster.late(job))
 
 
@@ -211,6 +222,11 @@ def doctor() -> None:
 
 def first_record(topic: str) -> Any:
     """The oldest record of a topic's partition 0, with its key and value as bytes.
+
+    Parameters
+    ----------
+    topic
+        Its name.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -13,10 +14,11 @@ from cpuwatch.errors import CpuwatchError
 _LONGEST = 300.0
 
 # It ends when its time is over, or when who started it is gone. The lowest priority lets all
-# else go first: Kafka and Flink do not notice.
+# else go first: Kafka and Flink do not notice. Who started it is told to it: once it could ask for
+# that, it might be gone.
 _WORK = """
 import os, sys, time
-end, parent = time.monotonic() + float(sys.argv[1]), os.getppid()
+end, parent = time.monotonic() + float(sys.argv[1]), int(sys.argv[2])
 os.nice(19)
 while time.monotonic() < end and os.getppid() == parent:
     for number in range(1_000_000):
@@ -51,7 +53,7 @@ class Stress:
             )
         if not 1 <= cpus <= there:
             raise CpuwatchError(f"{cpus} CPUs cannot be kept busy: this machine has {there}.")
-        command = [sys.executable, "-I", "-S", "-c", _WORK, str(seconds)]
+        command = [sys.executable, "-I", "-S", "-c", _WORK, str(seconds), str(os.getpid())]
         self._processes = [subprocess.Popen(command, stdin=subprocess.DEVNULL) for _ in range(cpus)]
         for number, process in enumerate(self._processes):
             _keep_to(process.pid, number)

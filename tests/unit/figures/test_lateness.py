@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from cpuwatch import figures, readings
+from cpuwatch import figures, readings, sql
 
 
 def records(*rows: tuple[int, int, int]) -> pd.DataFrame:
@@ -65,3 +67,33 @@ def test_the_delays_of_each_host_are_drawn() -> None:
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == ["all", *readings.HOSTS]
     assert [text.get_text() for text in figure.axes[0].texts] == ["5 s", "10 s"]
+
+
+def test_a_figure_waits_as_long_as_the_table_and_its_windows_are_the_workshop_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = records((1, 39, 0), (2, 49, 0), (3, 29, 0))
+    assert figures.watermarks(rows)["late"].tolist() == [False, False, True]
+    text = sql.source("cpu_in").replace("INTERVAL '10' SECOND", "INTERVAL '1' MINUTE")
+    (tmp_path / "cpu_in.sql").write_text(text)
+    monkeypatch.setattr(sql, "files", lambda _: tmp_path)
+    found = figures.watermarks(rows)
+    assert seconds(found["watermark"]) == [-21, -11, -11]
+    assert not found["late"].any()
+    events = pd.DataFrame({"arrived": [1, 2], "happened": [1, 2]})
+    patches = len(figures.watermark_figure(events, window=60).axes[0].patches)
+    assert patches == len(figures.watermark_figure(events).axes[0].patches) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "length"),
+    [
+        ("t - INTERVAL '10' SECOND", 10),
+        ("t - INTERVAL '2' MINUTE", 120),
+        ("t - INTERVAL '0 00:05:00' DAY TO SECOND", 300),
+        ("/* - INTERVAL '1' DAY */ t", 0),
+    ],
+)
+def test_a_table_says_how_long_it_waits(written: str, length: int) -> None:
+    assert sql.lateness(f"CREATE TABLE a (t INT, WATERMARK FOR t AS {written})") == length
+    assert sql.lateness("CREATE TABLE a (t INT)") == 0

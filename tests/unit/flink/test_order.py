@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from cpuwatch.flink.tables import in_order
+from cpuwatch.flink.tables import in_order, views_in
 
 HOT = "CREATE TEMPORARY VIEW hot AS\nSELECT * FROM {} WHERE usage > 80"
 
@@ -36,3 +36,14 @@ def test_a_circle_has_an_end() -> None:
     }
     assert sorted(in_order(made)) == ["a", "b", "c"]
     assert in_order(made).index("b") < in_order(made).index("c")
+
+
+def test_a_view_that_a_comment_or_a_text_names_is_no_part_of_a_job() -> None:
+    class Environment:
+        """Has two views."""
+
+        def list_views(self) -> list[str]:
+            return ["hot", "cold"]
+
+    statement = "INSERT INTO a SELECT 'cold' AS b FROM `hot` -- and not cold"
+    assert views_in(Environment(), statement) == ["hot"]

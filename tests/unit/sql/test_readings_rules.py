@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cpuwatch import sql
+from cpuwatch import pipeline, sql
 from cpuwatch.readings.reading import LONGEST_NAMES, PIPELINE_TIMES, wrong_names
 
 
@@ -26,9 +26,18 @@ def test_the_reasons_name_the_same_limits() -> None:
     assert f"CHAR_LENGTH(CONCAT(hostname, cpu)) > {LONGEST_NAMES}" in text
 
 
-def test_every_job_that_counts_readings_leaves_out_what_is_none() -> None:
-    for job in ("cpu_filter", "cpu_agg"):
-        assert "time_ltz IS NOT NULL" in sql.taught(job)
+@pytest.mark.parametrize(
+    "job",
+    [
+        job.name
+        for job in pipeline.EVERY
+        if any("cpu_in" in (table, *sql.bases(table)) for table in job.reads)
+    ],
+)
+def test_every_job_that_reads_readings_tells_them_from_what_is_none(job: str) -> None:
+    """One looks for what is none; all others leave it out."""
+    wanted = "IS NULL" if job == "cpu_bad" else "IS NOT NULL"
+    assert f"time_ltz {wanted}" in sql.normal(sql.taught(job))
 
 
 @pytest.mark.parametrize(

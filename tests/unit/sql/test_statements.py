@@ -8,7 +8,7 @@ import pytest
 
 from cpuwatch import learned, pipeline, sql
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.pipeline import Job, Parameters
+from cpuwatch.pipeline import Parameters
 
 ALL = [
     *pipeline.tables(),
@@ -30,7 +30,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", ALL)
 def test_a_statement_as_it_is_taught_has_no_place_left_but_addresses(name: str) -> None:
     text = sql.taught(name)
-    assert set(sql.places(text)) <= {"kafka", "postgres"}
+    assert set(sql.places(text)) <= {"${kafka}", "${postgres}"}
 
 
 def test_every_file_belongs_to_the_pipeline() -> None:
@@ -55,17 +55,20 @@ def test_a_parameter_that_finds_no_place_is_named_with_its_statement(files: Path
     with pytest.raises(CpuwatchError) as found:
         sql.statement("cpu_agg")
     assert str(found.value) == (
-        "The parameter window finds no place in cpu_agg.sql: write ${window} where it belongs,"
-        " or take it from the job's entry in pipeline.py."
+        "The parameter window finds no place in cpu_agg.sql: write ${window} where it belongs, in"
+        " no text and no comment, or take it from the job's entry in pipeline.py."
     )
 
 
-def test_a_parameter_in_a_comment_has_found_no_place(files: Path) -> None:
-    text = (files / "cpu_over.sql").read_text()
-    text = "-- ${default_top}\n" + text.replace("${default_top}", "80")
-    (files / "cpu_over.sql").write_text(text)
-    with pytest.raises(CpuwatchError, match=r"default_top finds no place in cpu_over\.sql"):
-        sql.statement("cpu_over")
+@pytest.mark.parametrize(
+    "hidden", ["/* ${window} */", "// ${window}\n", "-- '${window}'\n", "+ '${window}'"]
+)
+def test_a_parameter_in_a_text_or_a_comment_has_found_no_place(files: Path, hidden: str) -> None:
+    text = (files / "cpu_agg.sql").read_text()
+    text = text.replace("${window}", f"INTERVAL '1' MINUTE {hidden}")
+    (files / "cpu_agg.sql").write_text(text)
+    with pytest.raises(CpuwatchError, match=r"window finds no place in cpu_agg\.sql"):
+        sql.statement("cpu_agg", Parameters(window=300))
 
 
 def test_a_parameter_of_the_views_is_looked_for_in_all_of_them(files: Path) -> None:
@@ -82,14 +85,20 @@ def test_a_parameter_of_the_views_is_looked_for_in_all_of_them(files: Path) -> N
     ("name", "place", "says"),
     [
         ("cpu_agg", "${windw}", "cpu_agg.sql asks for ${windw}, which nothing fills: the job"
-         " cpu_agg knows ${window}, ${kafka}, ${postgres}."),
+         " cpu_agg knows ${window}, ${kafka}, ${postgres}, ${prefix}."),
         ("cpu_filter", "${window}", "cpu_filter.sql asks for ${window}, which nothing fills: the"
-         " job cpu_filter knows ${kafka}, ${postgres}."),
+         " job cpu_filter knows ${kafka}, ${postgres}, ${prefix}."),
         ("cpu_in", "${Kafka}", "cpu_in.sql asks for ${Kafka}, which nothing fills: a table knows"
-         " ${kafka}, ${postgres}."),
+         " ${kafka}, ${postgres}, ${prefix}."),
+        ("cpu_agg", "${ window }", "cpu_agg.sql asks for ${ window }, which nothing fills: the job"
+         " cpu_agg knows ${window}, ${kafka}, ${postgres}, ${prefix}."),
+        ("cpu_agg", "${window-1}", "cpu_agg.sql asks for ${window-1}, which nothing fills: the job"
+         " cpu_agg knows ${window}, ${kafka}, ${postgres}, ${prefix}."),
+        ("cpu_agg", "${window", "cpu_agg.sql asks for ${window, which nothing fills: the job"
+         " cpu_agg knows ${window}, ${kafka}, ${postgres}, ${prefix}."),
         ("cpu_changes", "${}", "cpu_changes.sql asks for ${}, which nothing fills: the job"
          " cpu_notification knows ${default_top}, ${min_readings}, ${cooldown}, ${kafka},"
-         " ${postgres}."),
+         " ${postgres}, ${prefix}."),
     ],
 )  # fmt: skip
 def test_a_place_left_over_is_named_with_its_statement(
@@ -102,16 +111,14 @@ def test_a_place_left_over_is_named_with_its_statement(
     assert str(found.value) == says
 
 
-def test_a_parameter_that_there_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Job("cpu_filter", ("cpu_in",), "cpu_out_filter", "02", parameters=("limit",))
-    monkeypatch.setattr(pipeline, "EVERY", (own,))
-    with pytest.raises(CpuwatchError, match=r"has a parameter limit, which pipeline\.Parameters"):
-        sql.taught("cpu_filter")
-
-
 def test_an_attendees_statement_may_ask_for_addresses_alone() -> None:
-    with pytest.raises(CpuwatchError, match=r"Nothing fills \$\{kafca\} in that statement"):
-        sql.fill("'properties.bootstrap.servers' = '${kafca}'")
+    for wrong in ("${kafca}", "${ kafka }", "${kafka"):
+        with pytest.raises(CpuwatchError) as found:
+            sql.fill(f"'properties.bootstrap.servers' = '{wrong}'")
+        assert str(found.value) == (
+            f"Nothing fills {wrong} in that statement: there are ${{kafka}}, ${{postgres}},"
+            " ${prefix}."
+        )
     assert sql.fill("WHERE hostname SIMILAR TO '^d$' AND cpu <> '$'").endswith("'$'")
 
 
@@ -120,9 +127,28 @@ def test_a_statement_that_there_is_not_is_refused_with_those_there_are() -> None
         sql.statement("cpu_fitler")
 
 
-def test_what_makes_no_difference_is_no_difference() -> None:
-    text = "SELECT a, -- the first\n  'it''s -- no comment'\nFROM b ;\n"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT a, -- the first\n  'it''s -- no comment'\nFROM b ;\n",
+        "/* all */ SELECT a, 'it''s -- no comment' // it is\nFROM /* this\none */b",
+    ],
+)
+def test_what_makes_no_difference_is_no_difference(text: str) -> None:
     assert sql.normal(text) == "SELECT a, 'it''s -- no comment' FROM b"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT 1 AS `a--b` FROM c WHERE d > 80", "SELECT 1 AS `a--b` FROM c WHERE d > 90"),
+        ("SELECT 'a b'", "SELECT 'a  b'"),
+        ("SELECT a FROM b /*+ OPTIONS('c' = '1') */", "SELECT a FROM b /*+ OPTIONS('c' = '2') */"),
+        ("SELECT 1 AS `/*a*/`", "SELECT 1 AS `/*b*/`"),
+    ],
+)
+def test_what_makes_a_difference_is_one(one: str, other: str) -> None:
+    assert sql.normal(one) != sql.normal(other)
 
 
 def test_the_select_of_a_job_and_of_a_view() -> None:
@@ -154,3 +180,55 @@ def test_a_table_has_the_fields_of_the_one_that_it_is_made_like() -> None:
     assert [one.name for one in sql.columns("cpu_arriving")] == [*own, "arrived_at"]
     assert [one.name for one in sql.columns("cpu_ahead")] == [*own, "arrived_at"]
     assert [one.name for one in sql.columns("cpu_placed")] == own
+
+
+def test_the_topic_is_not_what_a_comment_says(files: Path) -> None:
+    text = """CREATE TABLE mine (a INT) WITH (
+    -- 'topic' = 'old',
+    /* 'topic' = 'older', */
+    'topic' = 'real'
+)"""
+    (files / "mine.sql").write_text(text)
+    assert sql.topic("mine") == "real"
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("m MAP<STRING, INT>, n INT", ["m", "n"]),
+        ("r ROW<a INT, b ARRAY<ROW<c INT, d MAP <STRING, INT>>>>, n INT", ["r", "n"]),
+        ("x INT COMMENT 'in ) brackets', y DOUBLE", ["x", "y"]),
+        ("x INT COMMENT 'METADATA, not VIRTUAL', `primary` INT", ["x", "primary"]),
+        ("x/* of\nthe ( host */INT, y AS x < 3, z INT", ["x", "z"]),
+    ],
+)
+def test_a_comma_or_a_bracket_that_ends_no_column(
+    files: Path, written: str, names: list[str]
+) -> None:
+    (files / "mine.sql").write_text(f"CREATE TABLE mine ({written}) WITH ('topic' = 'my.topic')")
+    assert [one.name for one in sql.columns("mine")] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "base"),
+    [
+        ("CREATE TABLE mine LIKE cpu_in", "cpu_in"),
+        ("CREATE TABLE IF NOT EXISTS mine LIKE `cpu_in` (EXCLUDING OPTIONS)", "cpu_in"),
+        ("CREATE TABLE mine WITH ('topic' = 'a') LIKE default_database.cpu_in", "cpu_in"),
+        ("CREATE TABLE mine WITH ('topic' = ') LIKE x')\nLIKE a . `b` . `cpu_in`", "cpu_in"),
+        ("-- as in ) LIKE x\nCREATE TABLE mine (WATERMARK FOR a AS a) LIKE cpu_in", "cpu_in"),
+        ("CREATE TABLE mine (a AS b LIKE c) WITH ('topic' = 'a')", None),
+        ("CREATE TEMPORARY VIEW mine AS SELECT a FROM b WHERE TRIM(a) LIKE c", None),
+        ("CREATE TABLE mine WITH ('topic' = 'a') AS SELECT a FROM b WHERE a LIKE c", None),
+    ],
+)
+def test_the_table_that_another_one_is_made_like(files: Path, text: str, base: str | None) -> None:
+    assert sql.base_in(text) == base
+    if base:
+        (files / "mine.sql").write_text(text)
+        assert sql.columns("mine") == sql.columns("cpu_in")
+        assert sql.bases("mine") == ["cpu_in"]
+
+
+def test_what_a_table_is_made_like_may_be_like_another() -> None:
+    assert sql.bases("cpu_ahead") == ["cpu_arriving", "cpu_in"]

@@ -1,0 +1,54 @@
+"""The data's way: a job out of which nothing comes, and whether that is well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cpuwatch import pipeline, topics
+from cpuwatch.doctor import outputs, way
+from cpuwatch.doctor.findings import Finding, trouble
+from cpuwatch.doctor.samples import Sample
+from cpuwatch.flink import resumable
+from cpuwatch.flink.cluster import Job
+
+MINE = replace(pipeline.JOBS[0], may_be_silent=True)
+
+
+@pytest.fixture
+def walked(monkeypatch: pytest.MonkeyPatch) -> way._Way:
+    """A way on which there are readings, and nothing comes out."""
+    monkeypatch.setattr(outputs, "held_back", lambda *_: [])
+    monkeypatch.setattr(outputs, "empty", lambda what, *_: [trouble(what, "no row matches", "")])
+    monkeypatch.setattr(resumable, "why_not", lambda _: "it was not stopped")
+    found = way._Way.__new__(way._Way)
+    found.running = {}
+    found.dry, found.lags = {}, {}
+    found.samples = {topics.READINGS: Sample(topics.READINGS, {0: [{"usage": 5}]})}
+    return found
+
+
+def said(walked: way._Way, job: pipeline.Job, runs: bool) -> Finding:
+    """What is said of a job that runs, or did."""
+    now = Job("1", job.name, "RUNNING")
+    (found,) = walked._flow(job, now, None) if runs else walked._not_running(job, None)
+    return found
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_job_that_may_be_silent_is_no_trouble(walked: way._Way, runs: bool) -> None:
+    found = said(walked, MINE, runs)
+    assert found.well or found.remark, found
+    assert walked.dry == {}
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_another_is(walked: way._Way, runs: bool) -> None:
+    found = said(walked, pipeline.JOBS[0], runs)
+    assert not found.well and not found.remark
+    assert found.says.startswith("the first place where nothing comes out")
+
+
+def test_what_looks_for_records_that_are_no_readings_may_be_silent() -> None:
+    assert [job.name for job in pipeline.EVERY if job.may_be_silent] == ["cpu_bad"]
