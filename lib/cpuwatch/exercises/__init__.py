@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from confluent_kafka import KafkaException
+from py4j.protocol import Py4JError
+from pyflink.util.exceptions import JavaException
 from sqlalchemy.exc import SQLAlchemyError
 
 from cpuwatch.errors import CpuwatchError
@@ -37,6 +40,7 @@ from cpuwatch.exercises.exercise import (
     Question,
 )
 from cpuwatch.flink import explain
+from cpuwatch.words import shown
 
 __all__ = [
     "CHAPTERS",
@@ -53,6 +57,9 @@ __all__ = [
     "questions",
     "solved",
 ]
+
+#: What a judge looks at is not there: the chapter was not begun, or a service is down.
+_NOT_THERE = (CpuwatchError, SQLAlchemyError, KafkaException, JavaException, Py4JError)
 
 _Named = TypeVar("_Named", Exercise, Prediction)
 
@@ -120,24 +127,24 @@ def questions(chapter: str) -> tuple[Question, ...]:
     CpuwatchError
         If it has none; it names the chapters that have some.
     """
-    found = CHAPTERS.get(chapter)
+    found = CHAPTERS.get(chapter) if isinstance(chapter, str) else None
     if found is None or not found.questions:
         there = ", ".join(number for number, one in CHAPTERS.items() if one.questions)
         raise CpuwatchError(
-            f"There are no questions for chapter {chapter!r}: there are for {there}."
+            f"There are no questions for chapter {shown(chapter)}: there are for {there}."
         )
     return found.questions
 
 
 def _named(what: str, name: str, every: Sequence[_Named]) -> _Named:
     """The one of that name; raises CpuwatchError, with the names there are, if there is none."""
-    for one in every:
-        if one.name == name:
-            return one
-    there = [one.name for one in every]
-    near = [one for one in there if str(name)[:2] == one[:2]]
+    there = {one.name: one for one in every}
+    asked = name if isinstance(name, str) else ""  # perhaps the answer, which comes behind it
+    if asked in there:
+        return there[asked]
+    near = [one for one in there if asked[:2] == one[:2]]
     whose = "this chapter has" if near else "they are"
-    raise CpuwatchError(f"There is no {what} {name!r}: {whose} {', '.join(near or there)}.")
+    raise CpuwatchError(f"There is no {what} {shown(name)}: {whose} {', '.join(near or there)}.")
 
 
 def judge(name: str, answer: Any = None) -> Verdict:
@@ -164,11 +171,12 @@ def judge(name: str, answer: Any = None) -> Verdict:
         return Verdict(True, one.judge(answer))
     except NotYetError as why:
         return Verdict(False, str(why))
-    except (CpuwatchError, SQLAlchemyError) as error:
-        # What it looks at is not there: the chapter was not begun, or a service is down.
+    except _NOT_THERE as error:
         first = f'workshop.begin("{one.chapter}")'
         return Verdict(False, f"{explain.error(error)} Perhaps {first} has to come first.")
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except SystemError:
+        raise  # so the Stop button may come out of a client of Kafka's
+    except Exception as error:
         # Whatever it is: a beginner sees no stack trace.
         return Verdict(
             False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from cpuwatch import naming, slack, topics
 from cpuwatch.exercises import held
 from cpuwatch.exercises.answers import is_empty, number
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
+from cpuwatch.exercises.patience import PATIENCE, briefly
 
 #: The attendee's own consumer group.
 GROUP = "my_notifier"
@@ -17,7 +19,11 @@ GROUP = "my_notifier"
 _SAMPLES = (
     {"hostname": "doc", "cpu": "cpu3", "usage_avg": 46.123456, "allowed_top": 20.0},
     {"hostname": "web-01", "cpu": "cpu11", "usage_avg": 80.06, "allowed_top": 80.0},
+    {"hostname": "sleepy", "cpu": "cpu2", "usage_avg": 97.28, "allowed_top": 37.5},
 )
+
+#: A number as a text has it, whole.
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def _of_each_cpu(answer: Any) -> str:
@@ -53,7 +59,7 @@ def _sentence(answer: Any) -> str:
         )
     for sample in _SAMPLES:
         text = _told(answer, sample)
-        host, cpu, top = sample["hostname"], sample["cpu"], f"{sample['allowed_top']:g}"
+        host, cpu, top = str(sample["hostname"]), str(sample["cpu"]), sample["allowed_top"]
         mean = f"{sample['usage_avg']:.1f}"
         if text is None:
             raise NotYetError(
@@ -62,24 +68,35 @@ def _sentence(answer: Any) -> str:
         if not isinstance(text, str):
             raise NotYetError(f"It returns a {type(text).__name__}, and a text is asked for.")
         for what, part in (("host", host), ("CPU", cpu)):
-            if str(part) not in text:
+            if part not in text:
                 raise NotYetError(f"For {host} {cpu} it says nothing of the {what}: {text!r}.")
-        if mean not in text:
+        numbers = _NUMBER.findall(text.replace(host, " ").replace(cpu, " "))
+        if mean not in numbers:
             raise NotYetError(
                 f"The average of {host} is to be {mean}, with one decimal, and it says {text!r}:"
                 " a format such as :.1f rounds."
             )
-        if f"{sample['usage_avg']}" in text and f"{sample['usage_avg']}" != mean:
+        numbers.remove(mean)
+        if f"{sample['usage_avg']}" in numbers:
             raise NotYetError(f"It says the average with all its decimals: {text!r}.")
-        if top not in text.replace(mean, "").replace(str(host), "").replace(str(cpu), ""):
-            raise NotYetError(f"It does not say which limit was passed, {top}: {text!r}.")
+        # Rounded to a whole number it is told as well.
+        if not any(float(one) in (top, float(f"{top:.0f}")) for one in numbers):
+            raise NotYetError(f"It does not say which limit was passed, {top:g}: {text!r}.")
     return f"For example: {_told(answer, _SAMPLES[0])}"
 
 
 def _told(tell: Callable[[Any], Any], sample: dict[str, object]) -> Any:
     try:
-        return tell(dict(sample))
-    except Exception as error:
+        with briefly(
+            lambda: (
+                f"It takes longer than {PATIENCE:.0f} s, and was stopped: which loop in it"
+                " never ends?"
+            )
+        ):
+            return tell(dict(sample))
+    except NotYetError:
+        raise
+    except (Exception, SystemExit) as error:
         raise NotYetError(
             f"It fails with {type(error).__name__} ({error}). It gets a dict: alert['hostname'] is"
             " the host."

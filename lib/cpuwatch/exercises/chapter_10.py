@@ -11,6 +11,7 @@ from cpuwatch.exercises import held
 from cpuwatch.exercises.answers import is_empty, number, rows
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
+from cpuwatch.exercises.patience import PATIENCE, briefly
 from cpuwatch.learned import THRESHOLD, real_series
 
 #: The warm-up's averages, and the one that comes then.
@@ -127,12 +128,25 @@ def _rule(answer: Any) -> str:
 def _scored(answer: Any, moments: Sequence[float], usage: Sequence[float]) -> list[float]:
     """What a rule says of each reading of the series."""
     at = 0
+
+    def over() -> str:
+        if not at:
+            return f"Rule() takes longer than {PATIENCE:.0f} s to be made: does a loop never end?"
+        return (
+            f"It takes longer than {PATIENCE:.0f} s, and was stopped at reading {at} of"
+            f" {len(moments):,}: does a loop never end, or look at all readings so far each time?"
+        )
+
     try:
-        rule = answer()
-        found = []
-        for at, (moment, value) in enumerate(zip(moments, usage, strict=True), 1):  # noqa: B007
-            found.append(rule.update(moment, value))
-    except Exception as error:
+        with briefly(over) as check:
+            rule = answer()
+            found = []
+            for at, (moment, value) in enumerate(zip(moments, usage, strict=True), 1):  # noqa: B007
+                found.append(rule.update(moment, value))
+                check()
+    except NotYetError:
+        raise
+    except (Exception, SystemExit) as error:
         what = f"{type(error).__name__}: {error}"
         if not at:
             raise NotYetError(f"Rule() cannot be made ({what}).") from None
@@ -152,7 +166,7 @@ def _scored(answer: Any, moments: Sequence[float], usage: Sequence[float]) -> li
 def _is_score(one: Any) -> bool:
     try:
         return 0 <= float(one) <= 1
-    except (TypeError, ValueError):
+    except Exception:
         return False
 
 

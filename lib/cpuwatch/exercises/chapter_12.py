@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from cpuwatch import flink, naming, results, topics, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.exercises import held, truth
-from cpuwatch.exercises.answers import is_empty
+from cpuwatch.exercises.answers import is_empty, several
 from cpuwatch.exercises.compare import Slip, difference, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError
 from cpuwatch.exercises.made import PATIENCE, closed, slowest
@@ -46,8 +47,8 @@ _CHANGES = {
 def _which_fit(answer: Any) -> str:
     if is_empty(answer) or (isinstance(answer, (list, tuple, set, dict)) and not answer):
         raise NotYetError("The answer is empty: put letters into it.")
-    given = answer if isinstance(answer, str) else "".join(map(str, answer))
-    letters = {one for one in given.lower() if one.isalnum()}
+    given = answer if isinstance(answer, str) else "".join(map(str, several(answer)))
+    letters = {one for one in re.sub(r"\band\b", "", given.lower()) if one.isalnum()}
     strange = sorted(letters - set(_CHANGES))
     if strange or not letters:
         raise NotYetError(f"The answer is made of letters from a to e, such as 'ace': {given!r}.")

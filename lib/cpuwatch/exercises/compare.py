@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
+from cpuwatch.exercises.columns import NEAR, equal, like, matched
 from cpuwatch.exercises.exercise import NotYetError
 from cpuwatch.words import shorten
 
-#: Averages may differ by so much: who sums in another order is right, too.
-_NEAR = 1e-9
-
 #: So many columns of a row are enough to find it.
 _MOST_COLUMNS = 4
+
+#: Values may be rounded to so many decimals to be told as such.
+_MOST_DECIMALS = 6
+
+#: So many rows a preview shows by itself.
+_PREVIEWED = 10
+
+#: Among a table's attributes: how many rows are left of one that had more.
+_CUT = "cut"
 
 Rows = Callable[[], pd.DataFrame]
 
@@ -71,35 +79,52 @@ def refuse_others(
     why = difference(found, wanted, key)
     if why is None:
         return
+    is_same = _is_part if _CUT in found.attrs else _is_equal
     for slip in slips:
-        if difference(found, slip.rows(), key) is None:
+        if is_same(found, slip.rows(), key):
             raise NotYetError(slip.says)
+    if len(found) == _PREVIEWED < len(wanted) and _is_part(found, wanted, key):
+        why = (
+            f"These are {_PREVIEWED} of {len(wanted):,} rows, as flink.preview gives them without"
+            " rows=: give the text of the query, which is run to its end."
+        )
     raise NotYetError(why)
+
+
+def cut(found: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The first rows of an answer that has more: it is compared and told as what it is."""
+    first = found.head(most)
+    first.attrs[_CUT] = most
+    return first
 
 
 def difference(found: pd.DataFrame, wanted: pd.DataFrame, key: Sequence[str]) -> str | None:
     """The first difference between rows, in a sentence; None if there is none."""
+    more = _CUT in found.attrs
     found, wanted = found.reset_index(drop=True), wanted.reset_index(drop=True)
-    names = _matched(found, wanted)
+    names = matched(found, wanted)
     missing = [name for name in wanted.columns if name not in names]
     if missing:
         there = ", ".join(map(str, found.columns)) or "none"
         return f"There is no column {' and '.join(missing)}. Those that you have: {there}."
-    ours = pd.DataFrame({name: _like(found[names[name]], wanted[name]) for name in wanted.columns})
+    ours = pd.DataFrame({name: like(found[names[name]], wanted[name]) for name in wanted.columns})
     keys = list(key)
     of_found, of_wanted = _counted(ours, keys), _counted(wanted, keys)
-    both = of_wanted.merge(of_found, how="outer", on=[*keys, "nth"], indicator=True)
+    both = _side_by_side(of_wanted, of_found, "outer", keys)
     extra = both[both["_merge"] == "right_only"]
     lacking = both[both["_merge"] == "left_only"]
-    if len(extra) or len(lacking):
-        return _of_rows(ours, wanted, keys, extra, lacking)
+    if more or len(extra) or len(lacking):
+        return _of_rows(ours, wanted, keys, extra, lacking, more)
     values = [name for name in wanted.columns if name not in keys]
     for name in values:
         left, right = both[f"{name}_x"], both[f"{name}_y"]
-        wrong = both[~_equal(left, right)]
+        wrong = both[~equal(left, right)]
         if len(wrong):
+            called = names[name]
+            if _is_rounded(right, left):
+                return f"{called} is rounded: give it as it is, without ROUND, CAST or the like."
             return (
-                f"The rows are the right ones, and {name} differs in {len(wrong):,} of"
+                f"The rows are the right ones, and {called} differs in {len(wrong):,} of"
                 f" {len(wanted):,}: for {_row(wrong.iloc[0], keys)} it is"
                 f" {_value(wrong.iloc[0][f'{name}_y'])}."
             )
@@ -111,10 +136,10 @@ def _as_counted(
 ) -> pd.DataFrame:
     """The wanted rows, but as the answer has them where that is between them and the least."""
     columns = list(wanted.columns)
-    names = max((_matched(found, one) for one in (wanted, least)), key=len)
+    names = max((matched(found, one) for one in (wanted, least)), key=len)
     if len(names) < len(columns):
         return wanted
-    theirs = pd.DataFrame({name: _like(found[names[name]], wanted[name]) for name in columns})
+    theirs = pd.DataFrame({name: like(found[names[name]], wanted[name]) for name in columns})
     if theirs.duplicated(key).any():
         return wanted
     both = wanted.merge(theirs, "left", on=key, suffixes=("", " of theirs"), indicator=True)
@@ -123,7 +148,7 @@ def _as_counted(
     for name in wanted.select_dtypes("number").columns.difference(key):
         mine, low = both[f"{name} of theirs"], both[f"{name} at least"].fillna(0)
         between = mine.between(low, both[name])
-        both[name] = both[name].where(~between, mine)
+        both[name] = both[name].astype(float).where(~between, mine)
     return both.loc[surely | (both["_merge"] == "both"), columns].reset_index(drop=True)
 
 
@@ -136,48 +161,40 @@ def _counted(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return ordered.assign(nth=ordered.groupby(keys, dropna=False).cumcount()).sort_index()
 
 
-def _matched(found: pd.DataFrame, wanted: pd.DataFrame) -> dict[str, str]:
-    """For each wanted column the one of the answer that it is."""
-    theirs = {str(name).lower(): name for name in found.columns}
-    names = {name: theirs[name.lower()] for name in wanted.columns if name.lower() in theirs}
-    free = [name for name in found.columns if name not in names.values()]
-    for name in wanted.columns:
-        if name in names:
-            continue
-        for other in free:
-            if _same_values(found[other], wanted[name]):
-                names[name] = other
-                free.remove(other)
-                break
-    return names
+def _side_by_side(
+    left: pd.DataFrame, right: pd.DataFrame, how: Literal["left", "outer"], keys: list[str]
+) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # Whole numbers against others: pandas tells so, and they are just not equal.
+        warnings.simplefilter("ignore", UserWarning)
+        return left.merge(right, how=how, on=[*keys, "nth"], indicator=True)
 
 
-def _same_values(found: pd.Series[Any], wanted: pd.Series[Any]) -> bool:
-    if len(found) != len(wanted):
+def _is_equal(found: pd.DataFrame, others: pd.DataFrame, key: Sequence[str]) -> bool:
+    return difference(found, others, key) is None
+
+
+def _is_part(found: pd.DataFrame, others: pd.DataFrame, _: Sequence[str]) -> bool:
+    """Whether an answer's rows are some of these, by columns of the same names."""
+    columns = list(others.columns)
+    if not set(columns) <= set(found.columns):
         return False
-    try:
-        left = _like(found, wanted).sort_values(ignore_index=True)
-        right = wanted.sort_values(ignore_index=True)
-    except TypeError:
+    found, others = found.reset_index(drop=True), others.reset_index(drop=True)
+    ours = pd.DataFrame({name: like(found[name], others[name]) for name in columns})
+    both = _side_by_side(_counted(ours, columns), _counted(others, columns), "left", columns)
+    return bool((both["_merge"] == "both").all())
+
+
+def _is_rounded(found: pd.Series[Any], wanted: pd.Series[Any]) -> bool:
+    """Whether these are the wanted numbers with fewer decimals, rounded or cut off."""
+    if not pd.api.types.is_float_dtype(wanted) or not found.notna().equals(wanted.notna()):
         return False
-    return bool(_equal(left, right).all())
-
-
-def _like(found: pd.Series[Any], wanted: pd.Series[Any]) -> pd.Series[Any]:
-    """An answer's column with the type of the wanted one, as far as it can have that."""
-    if pd.api.types.is_numeric_dtype(wanted):
-        return pd.to_numeric(found, errors="coerce")
-    if isinstance(wanted.dtype, pd.DatetimeTZDtype):
-        return pd.to_datetime(found, utc=True, errors="coerce").dt.as_unit("ns")
-    return found.astype(object)
-
-
-def _equal(left: pd.Series[Any], right: pd.Series[Any]) -> pd.Series[Any]:
-    nothing = left.isna() & right.isna()
-    if pd.api.types.is_float_dtype(left) or pd.api.types.is_float_dtype(right):
-        near = (left - right).abs() <= _NEAR * right.abs().clip(lower=1)
-        return near.fillna(False) | nothing
-    return (left == right).fillna(False) | nothing
+    found, wanted = found.dropna().astype(float), wanted.dropna()
+    for decimals in range(_MOST_DECIMALS + 1):
+        near = (found - wanted).abs() < 10.0**-decimals
+        if (near & ((found.round(decimals) - found).abs() <= NEAR * found.abs())).all():
+            return True
+    return False
 
 
 def _of_rows(
@@ -186,8 +203,13 @@ def _of_rows(
     keys: list[str],
     extra: pd.DataFrame,
     lacking: pd.DataFrame,
+    more: bool,
 ) -> str:
-    counts = f"Your answer has {_rows(len(found))}, and {_rows(len(wanted))} are wanted."
+    than = "more than " if more else ""
+    counts = f"Your answer has {than}{_rows(len(found))}, and {_rows(len(wanted))} are wanted."
+    if more:  # what is missing may be among those that were cut off
+        such = f" Too many are such as {_example(extra, found, keys)}." if len(extra) else ""
+        return counts + such
     if len(found) == len(wanted):
         counts = f"The number of rows is right, {len(wanted):,}, and what they hold is not."
     if not len(found):

@@ -6,7 +6,7 @@ import re
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +65,7 @@ def preview(
     timeout: float = 60.0,
     changes: bool = False,
     quiet: bool = False,
+    meanwhile: Callable[[Job], object] = lambda _: None,
 ) -> pd.DataFrame:
     """Show the first rows of what a query makes of the records that its topics hold now.
 
@@ -84,6 +85,8 @@ def preview(
         after it changed, -D for one that is gone.
     quiet
         Whether to show neither progress nor remarks.
+    meanwhile
+        Called now and then with its job, once there is one; what it raises ends the preview.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def preview(
     started = time.monotonic()
 
     def watch() -> None:
-        one.check()
+        one.check(meanwhile)
         took = time.monotonic() - started
         if took > timeout or (took > _FOR_A_PLACE and not one.has_place()):
             raise CpuwatchError(one.too_long(timeout))
@@ -349,9 +352,10 @@ class _Preview:
 
     # --- While it runs, in the main thread ------------------------------------------------------
 
-    def check(self) -> None:
-        """Raise if the job fails."""
+    def check(self, meanwhile: Callable[[Job], object]) -> None:
+        """Raise if the job fails, or `meanwhile` does."""
         if self._job is not None and not self._over:
+            meanwhile(self._job)
             now = status(self._job)
             if now.state in ("RESTARTING", "FAILING", "FAILED"):
                 why = failure(self._job)

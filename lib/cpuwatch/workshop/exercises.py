@@ -21,7 +21,8 @@ _LETTERS = "abcdefgh"
 def check(exercise: str, answer: Any = None) -> None:
     """Say whether an exercise is solved, or what differs and where to look.
 
-    It looks at what you made, and never at how; and it changes nothing.
+    It looks at what you made, and never at how; and it changes nothing. A function or a query of
+    yours that takes too long is ended, so that a check takes a few seconds.
 
     Parameters
     ----------
@@ -113,14 +114,11 @@ def predict(name: str, guess: Any, really: Any = None) -> None:
         If there is no such prediction, or the guess is no number.
     """
     one = exercises.prediction(name)
-    try:
-        guessed = None if is_empty(guess) else number(guess)
-    except NotYetError as why:
-        raise CpuwatchError(f"A guess is a number. {why}") from why
+    guessed = None if is_empty(guess) else _number("A guess", guess)
     if really is None:
         _say("No guess yet." if guessed is None else f"Your guess is {guessed:,g}. Go on.")
         return
-    true = number(really)
+    true = _number("What it really is", really)
     if guessed is None:
         compared = f"It is {true:,g}."
     elif guessed == true:
@@ -130,7 +128,14 @@ def predict(name: str, guess: Any, really: Any = None) -> None:
     _say(f"{compared} {one.explains}")
 
 
-def quiz(chapter: str, answers: str = "") -> None:
+def _number(what: str, given: Any) -> float:
+    try:
+        return number(given)
+    except (NotYetError, RecursionError) as why:
+        raise CpuwatchError(f"{what} is a number. {why}") from why
+
+
+def quiz(chapter: str, answers: Any = "") -> None:
     """Ask the questions at a chapter's end; with answers, say which are right and why.
 
     Parameters
@@ -138,16 +143,16 @@ def quiz(chapter: str, answers: str = "") -> None:
     chapter
         Its number, such as '02'.
     answers
-        A letter for each question, such as "badc".
+        A letter for each question, such as "badc"; or a list of them.
 
     Raises
     ------
     CpuwatchError
         If the chapter has no questions, or there are too many answers, or one is none of
-        those to choose from.
+        those to choose from, or they are no letters.
     """
     asked = exercises.questions(chapter)
-    letters = [one for one in answers.lower() if not (one.isspace() or one in ",.;-")]
+    letters = _letters(answers)
     if len(letters) > len(asked):
         raise CpuwatchError(
             f"There are {len(asked)} questions and {len(letters)} answers: write one letter for"
@@ -171,6 +176,15 @@ def quiz(chapter: str, answers: str = "") -> None:
         _say(f"{at + 1}. {'Right' if is_right else 'No'}: {choices[letter][1]}")
     if letters:
         print(f"{right} of {len(letters)} are right.")
+
+
+def _letters(answers: Any) -> list[str]:
+    """The letters that were given, without what stands between them; none if nothing was."""
+    given = list(answers) if isinstance(answers, (str, list, tuple)) else [answers]
+    if not all(one is None or isinstance(one, str) for one in given):
+        raise CpuwatchError('Answers are letters, one for each question, such as "badc".')
+    text = "".join(one for one in given if one is not None)
+    return [one for one in text.lower() if not (one.isspace() or one in ",.;-")]
 
 
 def _say(text: str) -> None:

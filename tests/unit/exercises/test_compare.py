@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from cpuwatch.exercises.answers import number
-from cpuwatch.exercises.compare import Slip, difference, refuse_others
+from cpuwatch.exercises.compare import Slip, cut, difference, refuse_others
 from cpuwatch.exercises.exercise import NotYetError
 
 TIMES = pd.to_datetime(["2026-01-05 09:00:00", "2026-01-05 09:00:30"], utc=True).as_unit("ns")
@@ -79,11 +81,64 @@ def test_what_does_not_matter(change: Any) -> None:
         (lambda one: one.assign(usage=None), "usage differs in 4 of 4: for 09:00:00 doc it is nan"),
         (lambda one: one.assign(usage="much"), "usage differs in 4 of 4"),
         (lambda one: pd.DataFrame(), "no column window_start .*Those that you have: none"),
+        (
+            lambda one: one.rename(columns={"hostname": "host"}).assign(host="doc"),
+            "The number of rows is right, 4, and what they hold is not",
+        ),
+        (
+            lambda one: one.rename(columns={"usage": "mean"}).assign(mean=[80, 81, 80, 80]),
+            "mean is rounded: give it as it is",
+        ),
+        (
+            lambda one: one.rename(columns={"usage": "mean"}).assign(mean=7),
+            "mean differs in 4 of 4: for 09:00:00 doc it is 7",
+        ),
+        (
+            lambda one: one.rename(columns={"usage": "mean"}).assign(mean=7, more=8),
+            "There is no column usage. Those that you have: window_start, hostname, mean, read",
+        ),
+        (
+            lambda one: one.rename(columns={"window_start": "window_end"}).assign(window_end=0),
+            "There is no column window_start. Those that you have: window_end",
+        ),
+        (
+            lambda one: one.rename(columns={"usage": "a", "readings": "b"}).assign(a=7, b=8),
+            "There is no column usage and readings",
+        ),
     ],
 )
 def test_what_differs_is_said(change: Any, words: str) -> None:
     with pytest.raises(NotYetError, match=words):
         refuse_others(change(WANTED), WANTED, KEY)
+
+
+def test_ten_rows_of_more_are_known_as_a_preview() -> None:
+    many = pd.concat([WANTED.assign(hostname=f"host-{number}") for number in range(5)])
+    with pytest.raises(NotYetError, match=r"^These are 10 of 20 rows, as flink\.preview gives"):
+        refuse_others(many.head(10), many, KEY)
+    with pytest.raises(NotYetError, match="has 10 rows, and 20 rows are wanted"):
+        refuse_others(many.head(10).assign(usage=1), many, KEY)
+
+
+def test_of_an_answer_that_was_cut_nothing_is_said_to_be_missing() -> None:
+    many = pd.concat([WANTED.assign(hostname=f"host-{number}") for number in range(5)])
+    first = cut(many, 12)
+    slip = Slip(lambda: many, "You took all.")
+    with pytest.raises(NotYetError, match=r"^You took all\.$"):
+        refuse_others(first, WANTED, KEY, [slip])
+    with pytest.raises(NotYetError, match=r"^Your answer has more than 12 rows, and 4 rows"):
+        refuse_others(first, WANTED, KEY)
+    with pytest.raises(NotYetError, match=r"^Your answer has more than 12 rows, and 12 rows"):
+        refuse_others(first, many.head(12), KEY)
+
+
+def test_times_as_text_and_moments_as_numbers_are_read_quietly() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        texts = WANTED.assign(window_start=WANTED["window_start"].dt.strftime("%d.%m.%Y %H:%M"))
+        assert difference(texts, WANTED, KEY) is not None  # this text has no seconds
+        moments = WANTED["window_start"].astype("int64") // 1_000_000
+        assert difference(WANTED.assign(window_start=moments), WANTED, KEY) is None
 
 
 def test_rows_that_were_selected_compare_like_others() -> None:
@@ -120,6 +175,8 @@ def test_a_slip_that_is_known_has_its_own_sentence() -> None:
         (pd.Series([4]).to_numpy(), 4),
         (pd.Series([4]).iloc[0], 4),
         (Decimal("2.5"), 2.5),
+        (pd.DataFrame({"n": [6]}), 6),
+        (np.array(7), 7),
     ],
 )
 def test_what_is_a_number(answer: object, found: float) -> None:
@@ -138,6 +195,13 @@ def test_what_is_a_number(answer: object, found: float) -> None:
         (True, "is a bool"),
         ({1: 2}, "is a dict"),
         (object(), "is an object"),
+        (np.True_, "is a bool"),
+        (float("nan"), "an ordinary number"),
+        (float("inf"), "an ordinary number"),
+        (Decimal("NaN"), "an ordinary number"),
+        (Decimal("sNaN"), "is a Decimal: a number"),
+        ("1e999", "an ordinary number"),
+        ([10**400], "infinite, too large"),
     ],
 )
 def test_what_is_no_number(answer: object, words: str) -> None:
@@ -165,9 +229,7 @@ def test_what_may_be_late_may_be_missing(readings: list[int], right: bool, name:
     least = wanted.head(3).assign(readings=[28, 30, 29])
     found = wanted.head(len(readings)).assign(readings=readings)
     found = found.rename(columns={"readings": name})
-    # By what is in it a column is known only if nothing of that is missing, or all that may be.
-    known = name == "readings" or readings in ([30, 30, 29, 30], [28, 30, 29])
-    assert (_why(found, wanted, least) is None) == (right and known)
+    assert (_why(found, wanted, least) is None) == right
 
 
 def _why(found: pd.DataFrame, wanted: pd.DataFrame, least: pd.DataFrame) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+import pandas as pd
 import pytest
 
 from cpuwatch import exercises, workshop
@@ -60,6 +61,15 @@ def test_the_right_answers_of_a_chapter_are_at_different_places(number: str) -> 
         (lambda: workshop.predict("02-over", "many"), "A guess is a number"),
         (lambda: workshop.quiz("77"), "there are for 01"),
         (lambda: workshop.quiz("02", "aaaaa"), "There are 4 questions and 5 answers"),
+        (lambda: workshop.quiz("02", ["a", "z"]), "'z' is no answer to question 2"),
+        (lambda: workshop.quiz("02", 7), "Answers are letters, one for each question"),
+        (lambda: workshop.quiz("02", {"a": 1}), "Answers are letters"),
+        (lambda: workshop.quiz("02", ["a", 2]), "Answers are letters"),
+        (lambda: workshop.quiz(["a"], "02"), "there are for 01"),  # type: ignore[arg-type]
+        (lambda: workshop.check(pd.DataFrame(), "02-core"), "they are 01"),  # type: ignore[arg-type]
+        (lambda: workshop.predict("02-over", 10**400, 538), "A guess is a number. .* too large"),
+        (lambda: workshop.predict("02-over", 7, "much"), "What it really is is a number"),
+        (lambda: workshop.predict([], 7), "they are 01-part"),  # type: ignore[arg-type]
         (lambda: workshop.quiz("02", "az"), "'z' is no answer to question 2: they are a, b, c, d"),
     ],
 )

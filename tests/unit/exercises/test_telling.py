@@ -110,6 +110,10 @@ def test_questions_are_asked_and_answers_judged(capsys: pytest.CaptureFixture[st
     assert all(one.text in " ".join(asked.split()) for one in questions)
     assert asked.count("a) ") == 4 and "Right" not in asked
     right = "".join("abcd"[one.at] for one in questions)
+    workshop.quiz("02", list(right))
+    assert "4 of 4 are right." in capsys.readouterr().out
+    workshop.quiz("02", None)
+    assert capsys.readouterr().out == asked
     workshop.quiz("02", right.upper())
     told = capsys.readouterr().out
     assert told.count("Right: ") == 4 and "4 of 4 are right." in told
