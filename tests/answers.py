@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+#: What no exercise asks for: of other kinds, not finite, too large, without an end, too little.
+JUNK: list[object] = [
+    None, 0, -1.5, "x", [], [1, 2], {}, object(), pd.DataFrame(), b"\0", True,
+    float("nan"), float("inf"), "1e999", 10**400, [None] * 5, iter(int, 1),
+]  # fmt: skip
+
 
 def windows(
     function: str, *more: str, by: str = "hostname, cpu", what: str = "AVG(usage) AS usage_avg"
@@ -136,10 +144,10 @@ import matplotlib.pyplot as plt
 figure, axes = plt.subplots()
 for cpu in {cpus}:
     rows = averages[(averages["hostname"] == {host!r}) & (averages["cpu"] == cpu)]
-    axes.plot(rows["window_end"], rows["{column}"])
+    axes.plot({over}, rows["{column}"])
 axes.hlines(0, 0, 1)
 if {top}:
-    axes.plot([rows["window_end"].min(), rows["window_end"].max()], [{top}, {top}])
+    axes.plot([rows["window_start"].min(), rows["window_start"].max()], [{top}, {top}])
 axes.set_ylabel({label!r})
 plt.close(figure)
 workshop.check("08-stretch", {answer})
@@ -153,9 +161,12 @@ def draws(
     top: int = 20,
     label: str = "percent",
     figure: bool = False,
+    over: str = 'rows["window_start"]',
 ) -> str:
     answer = "figure" if figure else "axes"
-    return DRAWS.format(host=host, cpus=cpus, column=column, top=top, label=label, answer=answer)
+    return DRAWS.format(
+        host=host, cpus=cpus, column=column, top=top, label=label, answer=answer, over=over
+    )
 
 
 def over_all(limit: str) -> str:
@@ -166,12 +177,14 @@ COUNTS = """
 env = flink.connect()
 flink.import_tables(env, "cpu_in")
 flink.create_table(env, '''
-CREATE TABLE counted (window_start TIMESTAMP_LTZ(3), hostname STRING, n BIGINT) WITH (
+CREATE TABLE counted (
+    n BIGINT, hostname STRING, window_start TIMESTAMP_LTZ(3), window_end TIMESTAMP_LTZ(3)
+) WITH (
     'connector' = 'kafka', 'topic' = 'cpu_counts', 'format' = 'json',
     'properties.bootstrap.servers' = '${{kafka}}', 'json.timestamp-format.standard' = 'ISO-8601'
 )''')
 job = flink.deploy(env, "{name}", '''INSERT INTO counted
-SELECT window_start, hostname, {what} FROM TABLE(
+SELECT {what}, hostname, window_start, {end} FROM TABLE(
     TUMBLE(TABLE cpu_in, DESCRIPTOR(time_ltz), INTERVAL '{length}' SECOND)
 ) WHERE time_ltz IS NOT NULL GROUP BY window_start, window_end, hostname{more}''')
 flink.wait_until_settled(job)
@@ -180,9 +193,15 @@ workshop.stop_jobs(job.name)
 """
 
 
-def job(name: str = "my_count", what: str = "COUNT(*)", length: int = 60, more: str = "") -> str:
+def job(
+    name: str = "my_count",
+    what: str = "COUNT(*)",
+    length: int = 60,
+    more: str = "",
+    end: str = "window_end",
+) -> str:
     """A job of one's own."""
-    return COUNTS.format(name=name, what=what, length=length, more=more)
+    return COUNTS.format(name=name, what=what, length=length, more=more, end=end)
 
 
 PATIENT = """
@@ -282,7 +301,7 @@ OTHERS = {
     "02-core": asks(
         "02-core", "SELECT * FROM cpu_in WHERE NOT usage < 90 AND time_ltz IS NOT NULL"
     ),
-    "02-stretch": deploys("usage > 50 AND hostname LIKE 'sneezy%' AND time_ltz IS NOT NULL"),
+    "02-stretch": deploys("usage > 52 AND hostname LIKE 'sneezy%' AND time_ltz IS NOT NULL"),
     "03-warm-up": asks(
         "03-warm-up", windows("TUMBLE", "30", by="hostname", what="SUM(usage) / COUNT(*) AS a")
     ),
@@ -293,7 +312,7 @@ OTHERS = {
     "03-stretch": asks("03-stretch", windows("HOP", "30", "60")),
     "04-warm-up": asks(
         "04-warm-up",
-        "SELECT * FROM cpu_thresholds WHERE NOT allowed_top <= 50 AND hostname LIKE '%' ORDER BY 2",
+        "SELECT * FROM cpu_thresholds WHERE NOT allowed_top <= 60 AND hostname LIKE '%' ORDER BY 2",
     ),
     "04-core": makes(
         "CREATE TABLE cpu_owners (id SERIAL, hostname VARCHAR(20), team VARCHAR(9) NOT NULL,"
@@ -306,7 +325,7 @@ OTHERS = {
     ),
     "05-warm-up": asks(
         "05-warm-up",
-        "SELECT hostname, SUM(1) AS n FROM cpu_out_agg WHERE NOT usage_avg <= 60 GROUP BY hostname",
+        "SELECT hostname, SUM(1) AS n FROM cpu_out_agg WHERE NOT usage_avg <= 69 GROUP BY hostname",
     ),
     "05-core": asks("05-core", f"SELECT *, {EXCESS} AS over_by FROM {JOINED} WHERE {EXCESS} > 10"),
     "05-stretch": asks(
@@ -337,6 +356,27 @@ workshop.check("08-core", str(max(tops)))
     "09-stretch": patient(IDLE.format("1500 ms")),
 }
 
+#: Further right answers.
+ALSO = [
+    ("02-warm-up", 'rows = flink.preview(env, "SELECT occurred_at, usage FROM cpu_in WHERE hostname'
+     " = 'doc' AND cpu = 'cpu1'\", rows=999)\nworkshop.check(\"02-warm-up\", rows)"),
+    ("02-core", asks("02-core", "SELECT occurred_at, hostname, cpu, usage FROM cpu_in WHERE usage"
+                     " >= 90 AND time_ltz IS NOT NULL")),
+    ("04-warm-up", "with database.connect() as connection:\n    rows = connection.exec_driver_sql("
+     '"SELECT hostname, allowed_top FROM cpu_thresholds WHERE allowed_top > 60").all()\n'
+     'workshop.check("04-warm-up", rows)'),
+    ("04-core", makes(OWNERS.format(" NOT NULL", " CHECK (team IS NOT NULL)"), TEAMS,
+                      "CREATE UNIQUE INDEX cpu_owners_once ON cpu_owners (hostname)")),
+    ("04-core", makes(OWNERS.format(" UNIQUE", " NOT NULL"), TEAMS)),
+    ("05-warm-up", 'over = averages[averages["usage_avg"] > 69]\n'
+     'workshop.check("05-warm-up", over["hostname"].value_counts())'),
+    ("07-core", tells("'%s %s: %.1f > %.2f' % tuple(alert[one] for one in ('hostname', 'cpu',"
+                      " 'usage_avg', 'allowed_top'))")),
+    ("08-warm-up", 'workshop.check("08-warm-up", found["hostname"].value_counts().head(1))'),
+    ("08-warm-up", 'workshop.check("08-warm-up", ("doc",))'),
+    ("08-stretch", draws(over='rows["window_start"].dt.strftime("%H:%M:%S")')),
+]  # fmt: skip
+
 FROM = "SELECT time_ltz, hostname, cpu, usage FROM cpu_in WHERE"
 
 #: For each exercise three wrong answers, and what is said of them.
@@ -354,6 +394,21 @@ WRONG = {
         sends(
             'topics.produce(fleet[fleet["hostname"] == "doc"].head(9), "cpu_doc")'
         ): "2,991 are not in cpu_doc",
+        sends(
+            'topics.produce(fleet[fleet["hostname"] == "doc"].assign(usage=0.0), "cpu_doc")'
+        ): "usage differs in 3,000 of 3,000",
+        sends(
+            'one = fleet[fleet["hostname"] == "doc"]',
+            'topics.produce(one, "cpu_doc")',
+            'topics.produce(one.assign(occurred_at=one["occurred_at"] + 3_600_000), "cpu_doc")',
+        ): "holds 3,000 readings that are not among",
+        sends(
+            'one = fleet[fleet["hostname"] == "doc"].drop(columns="usage")',
+            'sender = topics.Sender("cpu_doc")',
+            'for row in one.to_dict("records"):',
+            '    sender.send(row, {"hostname": "doc"})',
+            "sender.flush()",
+        ): "no field usage",
         sends(
             "from confluent_kafka import Producer",
             'producer = Producer({"bootstrap.servers": workshop.fill("${kafka}"),'
@@ -387,10 +442,11 @@ WRONG = {
         asks("02-core", f"{FROM} usge >= 90"): "There is no column 'usge'",
     },
     "02-stretch": {
-        deploys("usage > 50 AND time_ltz IS NOT NULL"): "readings of all hosts",
+        deploys("usage > 52 AND time_ltz IS NOT NULL"): "readings of all hosts",
         deploys("hostname = 'sneezy' AND time_ltz IS NOT NULL"): "all readings of sneezy",
-        deploys("hostname = 'sneezy' AND usage > 50", name="my_other"): "does not run any more",
-        deploys("hostname = 'Sneezy' AND usage > 50"): "is empty",
+        deploys("hostname = 'sneezy' AND usage >= 52"): "readings of exactly 52%",
+        deploys("hostname = 'sneezy' AND usage > 52", name="my_other"): "does not run any more",
+        deploys("hostname = 'Sneezy' AND usage > 52"): "is empty",
     },
     "03-warm-up": {
         asks("03-warm-up", windows("TUMBLE", "30")): "a row for each CPU",
@@ -415,12 +471,15 @@ WRONG = {
     "04-warm-up": {
         asks("04-warm-up", "SELECT * FROM cpu_thresholds"): "all hosts",
         asks(
-            "04-warm-up", "SELECT * FROM cpu_thresholds WHERE allowed_top < 50"
+            "04-warm-up", "SELECT * FROM cpu_thresholds WHERE allowed_top < 60"
         ): "may not go over",
         asks(
-            "04-warm-up", "SELECT hostname FROM cpu_thresholds WHERE allowed_top > 50"
+            "04-warm-up", "SELECT * FROM cpu_thresholds WHERE allowed_top >= 60"
+        ): "limit of 60 is among them",
+        asks(
+            "04-warm-up", "SELECT hostname FROM cpu_thresholds WHERE allowed_top > 60"
         ): "no column allowed_top",
-        asks("04-warm-up", "SELECT * FROM cpu_thresholds WHERE hostname > 50"): "does not run",
+        asks("04-warm-up", "SELECT * FROM cpu_thresholds WHERE hostname > 60"): "does not run",
     },
     "04-core": {
         makes(OWNERS.format("", " NOT NULL"), TEAMS): "primary key is missing",
@@ -429,6 +488,17 @@ WRONG = {
             OWNERS.format(" PRIMARY KEY", " NOT NULL"), TEAMS + " WHERE allowed_top > 30"
         ): "no row for doc, grumpy",
         makes("CREATE TABLE cpu_owners (hostname TEXT PRIMARY KEY)"): "has no column team",
+        makes(
+            OWNERS.format(" PRIMARY KEY", " NOT NULL"), TEAMS.replace("'us'", "''")
+        ): "a text of nothing",
+        makes(
+            OWNERS.format(" PRIMARY KEY", " CHECK (team <> '')"), TEAMS
+        ): "without a team is allowed",
+        makes(
+            OWNERS.format(" NOT NULL", " NOT NULL"),
+            TEAMS,
+            "CREATE UNIQUE INDEX some ON cpu_owners (hostname) WHERE team = 'us'",
+        ): "primary key is missing",
     },
     "04-stretch": {
         joins(
@@ -442,8 +512,9 @@ WRONG = {
     },
     "05-warm-up": {
         asks("05-warm-up", counts("*", "TRUE")): "These are all averages",
-        asks("05-warm-up", counts("*", "usage_max > 60")): "the average is asked for",
-        asks("05-warm-up", counts("DISTINCT cpu", "usage_avg > 60")): "You counted CPUs",
+        asks("05-warm-up", counts("*", "usage_max > 69")): "the average is asked for",
+        asks("05-warm-up", counts("DISTINCT cpu", "usage_avg > 69")): "You counted CPUs",
+        asks("05-warm-up", counts("*", "usage_avg >= 69")): "exactly 69% is among them",
     },
     "05-core": {
         asks(
@@ -457,6 +528,10 @@ WRONG = {
         asks(
             "05-core", f"SELECT *, a.usage_avg AS excess FROM {JOINED} WHERE {EXCESS} > 10"
         ): "subtract the limit",
+        asks(
+            "05-core",
+            f"SELECT *, ROUND({EXCESS}, 1) AS excess FROM {JOINED} WHERE {EXCESS} > 10",
+        ): "excess is rounded",
     },
     "05-stretch": {
         together(f"{EXCESS} > 0", "TRUE"): "HAVING",
@@ -468,6 +543,11 @@ WRONG = {
         lags("MAX(usage_avg)"): "before differs in",
         lags(where="hostname = 'doc'"): "95 rows, and 19 rows are wanted",
         lags("FIRST_VALUE(usage_avg)"): "before differs in",
+        lags()
+        .replace(SERIES, f"{SERIES}) WHERE before IS NOT NULL")
+        .replace(
+            "SELECT window", "SELECT * FROM (SELECT window", 1
+        ): "The first average is missing",
     },
     "06-core": {
         jumps("ABS(usage_avg - before) >= 20"): "Falls are among them",
@@ -495,6 +575,9 @@ WRONG = {
             "f\"{alert['hostname']} {alert['usage_avg']:.1f} {alert['allowed_top']}\""
         ): "nothing of the CPU",
         tells("f\"{alert['hostname']} {alert['cpu']} {alert['usage_avg']:.1f}\""): "which limit",
+        tells(
+            "f\"{alert['hostname']} {alert['cpu']} {alert['usage_avg']:.1f}, not 20 or 80\""
+        ): "which limit was passed, 37.5",
         tells('("x")', "print"): "It returns nothing",
         tells("alert.hostname"): "fails with AttributeError",
         'workshop.check("07-core", "doc is over")': "is no function",
@@ -522,6 +605,8 @@ WRONG = {
         draws(column="usage_max"): "No line of the 6",
         draws(top=0): "Where is the limit, 20",
         draws(label=""): "axes.set_ylabel",
+        draws(over='rows["window_end"]'): "over the end of its windows",
+        draws(over="range(len(rows))"): "not drawn over the start of its windows",
         'workshop.check("08-stretch", averages)': "no picture",
     },
     "09-warm-up": {
@@ -536,6 +621,7 @@ WRONG = {
         job(what="COUNT(DISTINCT time_ltz)"): "COUNT.* counts all of them",
         job(more=", cpu"): "for each CPU",
         job(more=" HAVING COUNT(*) > 1000"): "is empty",
+        job(end="window_start"): "window_end differs in",
     },
     "09-stretch": {
         patient(): "the silent one holds it up",

@@ -7,13 +7,18 @@ from typing import Any
 
 from cpuwatch import naming, topics
 from cpuwatch.exercises import held
-from cpuwatch.exercises.answers import is_empty, number
+from cpuwatch.exercises.answers import is_empty, number, several
+from cpuwatch.exercises.compare import refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
+from cpuwatch.readings import COLUMNS
 
 #: The attendee's own topic.
 MINE = "cpu_doc"
 
 _LAST = 5
+
+#: What a reading is made of.
+_FIELDS = list(COLUMNS)
 
 
 def _partition_of_happy(answer: Any) -> str:
@@ -43,11 +48,13 @@ def _topic_of_doc(_answer: Any) -> str:
     found = held.records(MINE)
     if found.empty:
         raise NotYetError(f"The topic {MINE} is there, and empty: send readings to it.")
-    if "hostname" not in found:
+    absent = [name for name in _FIELDS if name not in found]
+    if absent:
         raise NotYetError(
-            f"The records in {MINE} have no field hostname: send rows of fleet, with all columns."
+            f"The records in {MINE} have no field {' and '.join(absent)}: send rows of fleet, with"
+            " all columns."
         )
-    others = sorted(set(found["hostname"].dropna()) - {"doc"})
+    others = sorted(set(found["hostname"].dropna().map(str)) - {"doc"})
     if others:
         raise NotYetError(
             f"{MINE} also holds readings of {', '.join(others)}: select those of doc before you"
@@ -66,6 +73,13 @@ def _topic_of_doc(_answer: Any) -> str:
         raise NotYetError(
             f"Of doc's {len(wanted):,} readings {lacking:,} are not in {MINE}: send all of them."
         )
+    extra = len(found) - len(wanted)
+    if extra > 0:
+        raise NotYetError(
+            f"{MINE} holds {extra:,} readings that are not among doc's in the fleet: send its rows"
+            " as they are, and no others."
+        )
+    refuse_others(found[_FIELDS], wanted[_FIELDS], ["hostname", *moment])
     if found["partition"].nunique() > 1:
         raise NotYetError(
             "The readings of doc are in both partitions, so their order is lost: the hostname has"
@@ -86,7 +100,7 @@ def _last_records(answer: Any) -> str:
             "The answer is empty: put the values of five records into the list."
             + naming.in_full(topics.READINGS)
         )
-    given = [_value(one) for one in answer]
+    given = [_value(one) for one in several(answer)]
     if len(given) != _LAST:
         raise NotYetError(f"Five records are asked for, and the answer holds {len(given)}.")
     stored = [m for m in held.messages(topics.READINGS) if m.partition() == 0]

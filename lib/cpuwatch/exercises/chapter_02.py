@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from cpuwatch import flink, topics
 from cpuwatch.exercises import held, truth
 from cpuwatch.exercises.answers import rows
 from cpuwatch.exercises.compare import Slip, difference, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
+from cpuwatch.readings.reading import PIPELINE_TIMES
 
 #: The attendee's own job, and its topic.
 MINE = "my_filter"
@@ -33,9 +36,22 @@ def _one_cpu(answer: Any) -> str:
     ]
     # What is no reading has no time. Records of that kind come in chapter 7 only.
     found = rows(answer)
+    if _has_moments(found):
+        good = found["occurred_at"].between(*PIPELINE_TIMES)
+        good &= found["usage"].between(0, 100) if "usage" in found else True
+        found = _timed(found[good])
     times = found.select_dtypes(["datetime", "datetimetz"]).columns
-    refuse_others(found.dropna(subset=times), wanted, ["time_ltz", "usage"], slips)
+    refuse_others(found.dropna(subset=times), wanted, ["time_ltz"], slips)
     return f"{len(wanted):,} readings, one a second."
+
+
+def _timed(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of an answer, with the moment of a reading, occurred_at, as its time if need be."""
+    return found.rename(columns={"occurred_at": "time_ltz"}) if _has_moments(found) else found
+
+
+def _has_moments(found: pd.DataFrame) -> bool:
+    return "occurred_at" in found and "time_ltz" not in found
 
 
 def _at_least_90(answer: Any) -> str:
@@ -57,7 +73,7 @@ def _at_least_90(answer: Any) -> str:
             "These are the readings over 80%, as above: this time it is at least 90%.",
         ),
     ]
-    refuse_others(rows(answer), wanted, _KEY, slips)
+    refuse_others(_timed(rows(answer)), wanted, _KEY, slips)
     return f"{len(wanted):,} readings, those with exactly 90% among them."
 
 
@@ -79,7 +95,7 @@ def _own_job(_answer: Any) -> str:
             f"The job {MINE} runs, and there is no topic {MINE}: which topic does its sink name?"
         )
     one = truth.readings()
-    wanted = one.loc[(one["hostname"] == "sneezy") & (one["usage"] > 50), _ALL]
+    wanted = one.loc[(one["hostname"] == "sneezy") & (one["usage"] > 52), _ALL]
     found = held.records(MINE)
     if found.empty:
         raise NotYetError(
@@ -89,12 +105,16 @@ def _own_job(_answer: Any) -> str:
         )
     slips = [
         Slip(
-            lambda: one.loc[one["usage"] > 50, _ALL],
+            lambda: one.loc[(one["hostname"] == "sneezy") & (one["usage"] >= 52), _ALL],
+            f"{MINE} holds readings of exactly 52%, too, and 'over 52%' leaves them out: > or >=?",
+        ),
+        Slip(
+            lambda: one.loc[one["usage"] > 52, _ALL],
             f"{MINE} holds readings of all hosts: a second condition takes those of sneezy.",
         ),
         Slip(
             lambda: one.loc[one["hostname"] == "sneezy", _ALL],
-            f"{MINE} holds all readings of sneezy: a second condition takes those over 50%.",
+            f"{MINE} holds all readings of sneezy: a second condition takes those over 52%.",
         ),
     ]
     again = difference(found.drop_duplicates(_present(found)), wanted, _KEY) is None
@@ -151,7 +171,7 @@ CHAPTER = Chapter(
         Exercise(
             "02-stretch",
             task="Deploy a job of your own, `my_filter`: it writes the readings of `sneezy` over"
-            " 50% to a topic `my_filter`. It needs a sink table of its own, with time_ltz,"
+            " 52% to a topic `my_filter`. It needs a sink table of its own, with time_ltz,"
             " hostname, cpu and usage.",
             starter='# Here you create the sink and deploy the job.\nworkshop.check("02-stretch")',
             hints=(
@@ -159,7 +179,7 @@ CHAPTER = Chapter(
                 "The table's name, its topic, and its sink.transactional-id-prefix: two jobs may"
                 " not share one.",
                 'flink.deploy(env, "my_filter", "INSERT INTO my_out SELECT … FROM cpu_in WHERE'
-                " hostname = 'sneezy' AND usage > 50 …\"), then flink.wait_until_settled(job).",
+                " hostname = 'sneezy' AND usage > 52 …\"), then flink.wait_until_settled(job).",
             ),
             solution='flink.create_table(\n    env,\n    """\n'
             "CREATE TABLE my_out (\n"
@@ -183,7 +203,7 @@ CHAPTER = Chapter(
             "INSERT INTO my_out\n"
             "SELECT time_ltz, hostname, cpu, usage\n"
             "FROM cpu_in\n"
-            "WHERE hostname = 'sneezy' AND usage > 50 AND time_ltz IS NOT NULL\n"
+            "WHERE hostname = 'sneezy' AND usage > 52 AND time_ltz IS NOT NULL\n"
             '"""\n'
             'flink.wait_until_settled(flink.deploy(env, "my_filter", mine))\n'
             'workshop.check("02-stretch")',

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import inspect
+from sqlalchemy import Engine, Inspector, inspect
+from sqlalchemy.exc import SQLAlchemyError
 
 from cpuwatch import thresholds
 from cpuwatch.exercises import truth
 from cpuwatch.exercises.answers import rows
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
+from cpuwatch.readings import HOSTS
 
 #: The attendee's own table.
 MINE = "cpu_owners"
 
 
-def _over_50(answer: Any) -> str:
+def _over_60(answer: Any) -> str:
     limits = truth.limits()
-    wanted = limits[limits["allowed_top"] > 50]
+    wanted = limits[limits["allowed_top"] > 60]
     slips = [
         Slip(
             lambda: limits,
             "These are all hosts: a condition after WHERE takes some of them.",
         ),
         Slip(
-            lambda: limits[limits["allowed_top"] < 50],
-            "These are the hosts that may not go over 50%.",
+            lambda: limits[limits["allowed_top"] >= 60],
+            "A host with a limit of 60 is among them, and it may not go over 60%: > or >=?",
+        ),
+        Slip(
+            lambda: limits[limits["allowed_top"] < 60],
+            "These are hosts that may not go over 60%.",
+        ),
+        Slip(
+            lambda: limits[limits["allowed_top"] <= 60],
+            "These are the hosts that may not go over 60%.",
         ),
     ]
     refuse_others(rows(answer, "PostgreSQL"), wanted, ["hostname"], slips)
@@ -51,15 +62,13 @@ def _owners() -> pd.DataFrame:
                     f"{MINE} has no column {name}: its columns are {', '.join(columns)}."
                 )
         key = found.get_pk_constraint(MINE)["constrained_columns"]
-        unique = [one["column_names"] for one in found.get_unique_constraints(MINE)]
-        once = ["hostname"] in unique and not columns["hostname"]["nullable"]
-        if key != ["hostname"] and not once:
+        if key != ["hostname"] and not _is_unique(found):
             has = f"is {' and '.join(key)}" if key else "is missing"
             raise NotYetError(
                 f"Its primary key {has}: it has to be hostname, so that no host comes twice."
                 " DROP TABLE makes room for a better one."
             )
-        if columns["team"]["nullable"]:
+        if columns["team"]["nullable"] and not _is_checked(engine, found):
             raise NotYetError(
                 "A host without a team is allowed: NOT NULL after its type forbids it."
             )
@@ -68,12 +77,41 @@ def _owners() -> pd.DataFrame:
         engine.dispose()
 
 
+def _is_unique(found: Inspector) -> bool:
+    """Whether a UNIQUE, or an index over all rows, sees to it that no host comes twice."""
+    whole = [
+        one["column_names"]
+        for one in found.get_indexes(MINE)
+        if one["unique"] and "postgresql_where" not in one.get("dialect_options", {})
+    ]
+    unique = [one["column_names"] for one in found.get_unique_constraints(MINE)]
+    return ["hostname"] in [*whole, *unique]
+
+
+def _is_checked(engine: Engine, found: Inspector) -> bool:
+    """Whether a CHECK forbids a host without a team: PostgreSQL says what it makes of one."""
+    for check in found.get_check_constraints(MINE):
+        row = "SELECT CAST('a' AS TEXT) AS hostname, CAST(NULL AS TEXT) AS team"
+        asked = f"SELECT {check['sqltext']} FROM ({row}) AS {MINE}"
+        with suppress(SQLAlchemyError), engine.connect() as connection:  # of other columns, too
+            connection.execution_options(postgresql_readonly=True, no_parameters=True)
+            holds = connection.exec_driver_sql(asked).scalar()
+            if holds is not None and not holds:  # of NULL a CHECK says nothing
+                return True
+    return False
+
+
 def _table_of_owners(_answer: Any) -> str:
     found = _owners()
-    hosts = set(truth.limits()["hostname"])
-    lacking = sorted(hosts - set(found["hostname"]))
+    lacking = sorted(set(HOSTS) - set(found["hostname"]))
     if lacking:
         raise NotYetError(f"There is no row for {', '.join(lacking)}: INSERT INTO adds rows.")
+    without = found[found["team"].fillna("").astype(str).str.strip() == ""]
+    if len(without):
+        raise NotYetError(
+            f"The team of {', '.join(sorted(without['hostname']))} is a text of nothing: give each"
+            " host a team with a name."
+        )
     return f"{len(found)} hosts, each with a team, and none can come twice."
 
 
@@ -97,21 +135,21 @@ CHAPTER = Chapter(
     exercises=(
         Exercise(
             "04-warm-up",
-            task="Which hosts may go over 50%? Write a query for PostgreSQL: hostname and"
+            task="Which hosts may go over 60%? Write a query for PostgreSQL: hostname and"
             " allowed_top.",
             starter='answer = """\n"""\nworkshop.check("04-warm-up", answer)',
             hints=(
                 "The table is cpu_thresholds, in PostgreSQL as in Flink.",
                 "WHERE takes the rows for which a condition holds.",
-                "SELECT hostname, allowed_top FROM cpu_thresholds WHERE allowed_top > 50",
+                "SELECT hostname, allowed_top FROM cpu_thresholds WHERE allowed_top > 60",
             ),
             solution='answer = """\n'
             "SELECT hostname, allowed_top\n"
             "FROM cpu_thresholds\n"
-            "WHERE allowed_top > 50\n"
+            "WHERE allowed_top > 60\n"
             '"""\n'
             'workshop.check("04-warm-up", answer)',
-            judge=_over_50,
+            judge=_over_60,
         ),
         Exercise(
             "04-core",

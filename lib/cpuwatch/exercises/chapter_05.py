@@ -21,18 +21,22 @@ def _judged() -> pd.DataFrame:
     return found.assign(allowed_top=top, excess=found["usage_avg"] - top)
 
 
-def _over_60(answer: Any) -> str:
+def _over_69(answer: Any) -> str:
     found = held.rows("cpu_out_agg")
 
     def counted(some: pd.DataFrame, column: str = "cpu", how: str = "size") -> pd.DataFrame:
         return some.groupby("hostname", as_index=False).agg(averages=(column, how))
 
-    over = found[found["usage_avg"] > 60]
+    over = found[found["usage_avg"] > 69]
     slips = [
-        Slip(lambda: counted(found), "These are all averages: which of them are over 60%?"),
+        Slip(lambda: counted(found), "These are all averages: which of them are over 69%?"),
         Slip(
-            lambda: counted(found[found["usage_max"] > 60]),
-            "You counted windows whose highest reading is over 60%: the average is asked for.",
+            lambda: counted(found[found["usage_max"] > 69]),
+            "You counted windows whose highest reading is over 69%: the average is asked for.",
+        ),
+        Slip(
+            lambda: counted(found[found["usage_avg"] >= 69]),
+            "One that is exactly 69% is among them, and 'over 69%' leaves it out: > or >=?",
         ),
         Slip(
             lambda: counted(over, "cpu", "nunique"),
@@ -70,7 +74,8 @@ def _far_over(answer: Any) -> str:
     wanted = one.loc[one["excess"] > 10, columns]
     refuse_others(rows(answer), wanted, _KEY, slips)
     hosts = ", ".join(sorted(set(wanted["hostname"])))
-    return f"{len(wanted)} averages, of {hosts}."
+    alike = "" if (one["excess"] == 10).any() else " None is over by exactly 10: >= gives the same."
+    return f"{len(wanted)} averages, of {hosts}.{alike}"
 
 
 def _together(answer: Any) -> str:
@@ -111,7 +116,7 @@ CHAPTER = Chapter(
     exercises=(
         Exercise(
             "05-warm-up",
-            task="For each host, count the averages over 60%, whatever its limit: hostname and the"
+            task="For each host, count the averages over 69%, whatever its limit: hostname and the"
             " number. The averages are in `cpu_out_agg`.",
             starter='answer = """\n"""\nworkshop.check("05-warm-up", answer)',
             hints=(
@@ -122,11 +127,11 @@ CHAPTER = Chapter(
             solution='answer = """\n'
             "SELECT hostname, COUNT(*) AS averages\n"
             "FROM cpu_out_agg\n"
-            "WHERE usage_avg > 60\n"
+            "WHERE usage_avg > 69\n"
             "GROUP BY hostname\n"
             '"""\n'
             'workshop.check("05-warm-up", answer)',
-            judge=_over_60,
+            judge=_over_69,
         ),
         Exercise(
             "05-core",

@@ -34,6 +34,10 @@ def _before(answer: Any) -> str:
             lambda: lagged(-1),
             "That is the row after, which a stream cannot know yet: LAG gives the one before.",
         ),
+        Slip(
+            lambda: lagged(1).iloc[1:],
+            "The first average is missing: none is before it, which is NULL, and it stays.",
+        ),
         Slip(lambda: lagged(2), "That is the row two before: LAG without a number gives the last."),
         Slip(
             lambda: one.assign(before=one["usage_avg"])[["window_start", "usage_avg", "before"]],
@@ -70,7 +74,8 @@ def _jumps(answer: Any) -> str:
     wanted = one.loc[one["jump"] >= 20, columns]
     refuse_others(rows(answer), wanted, _KEY, slips)
     hosts = ", ".join(sorted(set(wanted["hostname"])))
-    return f"{len(wanted)} jumps, of {hosts}: trouble that creeps makes none."
+    alike = "" if (one["jump"] == 20).any() else " No jump is exactly 20: > gives the same."
+    return f"{len(wanted)} jumps, of {hosts}: trouble that creeps makes none.{alike}"
 
 
 def _second_in_a_row(answer: Any) -> str:

@@ -18,6 +18,12 @@ _KNOWN_UNTIL = FLEET_START + pd.Timedelta("570s")
 
 _HOST = "doc"
 
+#: In a picture a line may lie so far beside, in points: its numbers may be rounded.
+_SEEN = 0.051
+
+#: How a time may be written below a picture.
+_CLOCKS = ("%H:%M:%S", "%H:%M", "%X", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
+
 
 def _longest(answer: Any) -> str:
     over = held.rows("cpu_out_over")
@@ -25,8 +31,7 @@ def _longest(answer: Any) -> str:
     right = windows[windows == windows.max()].index
     if is_empty(answer):
         raise NotYetError("The answer is empty: put the name of a host between the quotes.")
-    if isinstance(answer, (pd.Series, pd.Index, np.ndarray, list)):
-        answer = answer[0] if len(answer) == 1 else ""
+    answer = _named(answer)
     if not isinstance(answer, str):
         raise NotYetError("The answer is the name of a host, as a text.")
     if any(_same(answer, host) for host in right):
@@ -41,6 +46,18 @@ def _longest(answer: Any) -> str:
         f"{answer} was over in {windows[answer.strip().lower()]} windows, and another host in more:"
         " count the rows of found by hostname."
     )
+
+
+def _named(answer: Any) -> Any:
+    """The one name that an answer holds: as a value, or beside a number, as value_counts has it."""
+    if isinstance(answer, pd.Series) and pd.api.types.is_numeric_dtype(answer):
+        answer = answer.index
+    if isinstance(answer, pd.DataFrame):
+        answer = answer.select_dtypes(exclude="number").to_numpy().ravel()
+    if isinstance(answer, (pd.Series, pd.Index, np.ndarray, list, tuple, set)):
+        several = list(answer)
+        return several[0] if len(several) == 1 else None
+    return answer
 
 
 def _same(first: str, second: str) -> bool:
@@ -85,11 +102,12 @@ def _picture(answer: Any) -> str:
     found = held.rows("cpu_out_agg")
     one = found[found["hostname"] == _HOST].sort_values("window_start")
     drawn = [np.asarray(line.get_ydata(), dtype=float) for line in answer.lines]
-    lacking = [
-        str(cpu)
+    over = [line.get_xdata(orig=True) for line in answer.lines]
+    of_cpus = {
+        str(cpu): [x for x, y in zip(over, drawn, strict=True) if _near(y, some["usage_avg"])]
         for cpu, some in one.groupby("cpu")
-        if not any(len(y) == len(some) and np.allclose(y, some["usage_avg"]) for y in drawn)
-    ]
+    }
+    lacking = [cpu for cpu, those in of_cpus.items() if not those]
     if len(lacking) == one["cpu"].nunique():
         raise NotYetError(
             f"No line of the {len(drawn)} that are drawn shows the averages of a CPU of {_HOST}:"
@@ -97,6 +115,17 @@ def _picture(answer: Any) -> str:
         )
     if lacking:
         raise NotYetError(f"There is no line for {', '.join(lacking)}: one for each CPU, please.")
+    for cpu, some in one.groupby("cpu"):
+        if not any(_shows(x, some["window_start"]) for x in of_cpus[str(cpu)]):
+            if any(_shows(x, some["window_end"]) for x in of_cpus[str(cpu)]):
+                raise NotYetError(
+                    f"The line of {cpu} is drawn over the end of its windows: their start is asked"
+                    " for."
+                )
+            raise NotYetError(
+                f"The line of {cpu} is not drawn over the start of its windows: axes.plot takes"
+                " what lies below first, window_start, and then what goes up and down."
+            )
     limits = truth.limits().set_index("hostname")["allowed_top"]
     top = float(limits[_HOST])
     across = [*drawn, *_across(answer)]
@@ -105,6 +134,29 @@ def _picture(answer: Any) -> str:
     if not answer.get_ylabel().strip():
         raise NotYetError("Nobody knows what the numbers are: axes.set_ylabel says it, with unit.")
     return "Whoever sees it knows at once when doc was in trouble."
+
+
+def _near(drawn: Any, averages: pd.Series[Any]) -> bool:
+    """Whether these are the averages, as exactly as one sees."""
+    return len(drawn) == len(averages) and np.allclose(drawn, averages, rtol=0, atol=_SEEN)
+
+
+def _shows(drawn: Any, moments: pd.Series[Any]) -> bool:
+    """Whether these are the moments: as times, as numbers that stand for them, or as texts."""
+    if len(drawn) != len(moments):
+        return False
+    if all(isinstance(one, str) for one in drawn):
+        return any(list(drawn) == list(moments.dt.strftime(one)) for one in _CLOCKS)
+    if np.issubdtype(np.asarray(drawn).dtype, np.number):
+        seconds = moments.dt.as_unit("ms").astype("int64") / 1000
+        since = seconds - seconds.iloc[0]
+        known = (seconds / 86_400, seconds, 1000 * seconds, since, since / 60)
+        return any(np.allclose(drawn, one, rtol=1e-9) for one in known)
+    try:  # pandas draws periods, each of which has a start
+        times = pd.to_datetime([getattr(one, "start_time", one) for one in drawn], utc=True)
+    except (TypeError, ValueError):
+        return False
+    return list(times) == list(moments)
 
 
 def _across(axes: Any) -> list[Any]:

@@ -47,7 +47,7 @@ def _job_of_one_s_own(_answer: Any) -> str:
     found = written_by("cpu_counts", "my_count")
     one = truth.readings()
     until = slowest(one)
-    columns = [*_KEY, "readings"]
+    columns = [*_KEY, "window_end", "readings"]
 
     def counts(length: int, *by: str) -> pd.DataFrame:
         return closed(one, length, until, by)[columns]
@@ -67,6 +67,11 @@ def _job_of_one_s_own(_answer: Any) -> str:
         Slip(
             lambda: wanted.assign(readings=wanted["readings"] // 5),
             "You counted moments, or the readings of one CPU: COUNT(*) counts all of them.",
+        ),
+        Slip(
+            lambda: wanted.assign(window_end=wanted["window_end"] - pd.Timedelta("1ms")),
+            "window_end holds window_time, the last millisecond of the window: its end is asked"
+            " for.",
         ),
     ]
     refuse_others(found, wanted, _KEY, slips, least)

@@ -109,9 +109,10 @@ def _two_workers(_answer: Any) -> str:
         )
     until = slowest(one)
     key = ["window_start", "hostname"]
+    columns = [*key, "window_end", "readings"]
 
     def counts(length: int, *by: str) -> pd.DataFrame:
-        return closed(one, length, until, by)[[*key, "readings"]]
+        return closed(one, length, until, by)[columns]
 
     slips = [
         Slip(
@@ -123,7 +124,7 @@ def _two_workers(_answer: Any) -> str:
             "There is a row for each CPU: one for each host is asked for. What stands in GROUP BY?",
         ),
     ]
-    least = closed(in_time(one, 60), 60, until, ("hostname",))[[*key, "readings"]]
+    least = closed(in_time(one, 60), 60, until, ("hostname",))[columns]
     refuse_others(found, counts(60, "hostname"), key, slips, least)
     return "Two workers, and the same numbers as one would have found."
 
