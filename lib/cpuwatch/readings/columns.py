@@ -64,6 +64,9 @@ MEASURE = (
 _BRACKETS = str.maketrans("", "", "()[]")
 _MARKS = re.compile(r"[\s.-]+")
 
+#: How people name a column by its place, if none has such a name.
+_PLACE = re.compile(r"column ([1-9][0-9]{0,5})")
+
 #: What one column may be at once: a fraction, and that of what was idle or was not.
 _TOGETHER = ({"ratio", "idle"}, {"ratio", "usage"})
 
@@ -105,11 +108,22 @@ class Roles:
 
 
 def place(names: Sequence[str], wanted: str) -> int | None:
-    """Where a column is that people name: as it is written, or else in any case."""
+    """Where a column is that people name: as it is written, in any case, or by its place."""
     if wanted in names:
         return names.index(wanted)
     folded = [name.lower() for name in names]
-    return folded.index(wanted.lower()) if wanted.lower() in folded else None
+    if wanted.lower() in folded:
+        return folded.index(wanted.lower())
+    match = _PLACE.fullmatch(wanted.lower())
+    return int(match[1]) - 1 if match is not None and int(match[1]) <= len(names) else None
+
+
+def with_places(names: Sequence[str]) -> list[str]:
+    """The names; a column without one is called by its place, such as `column 1`."""
+    return [
+        name or (its if (its := f"column {at}") not in names else "")
+        for at, name in enumerate(names, 1)
+    ]
 
 
 def required(path: Path, names: Sequence[str], wanted: str) -> int:

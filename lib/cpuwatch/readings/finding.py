@@ -13,7 +13,7 @@ from cpuwatch.readings.columns import ALL_OTHERS, LABELS, Roles
 from cpuwatch.readings.joined import Joined, after, join
 from cpuwatch.readings.labelled import has_holder, labelled
 from cpuwatch.readings.layout import Layout, body_fields
-from cpuwatch.readings.numbers import Style, percentage
+from cpuwatch.readings.numbers import Style, number, percentage
 from cpuwatch.readings.table import CsvError, Head, RejectedError, Text, header_names
 from cpuwatch.readings.times import is_number, is_time
 from cpuwatch.words import shorten
@@ -111,6 +111,8 @@ def _reads(layout: Layout) -> bool:
 def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
     if ALL_OTHERS in said.columns.values():
         return None
+    nameless = frozenset(at for at, name in enumerate(names) if not name)
+    names = columns.with_places(names)
     # Of the names that people say one may be that of a label.
     of_columns = {
         what: name
@@ -125,7 +127,6 @@ def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked
     joined = _joined(text, head, delimiter, names, said)
     if isinstance(joined, CsvError):
         raise joined
-    header = names
     names, said = (names if joined is None else joined.names), after(said, joined)
     shape = labelled(
         text.path, names, said, lambda: body_fields(text, head, delimiter, names, joined)
@@ -135,7 +136,7 @@ def _plain(text: Text, head: Head, delimiter: str, names: list[str], said: Asked
     roles = columns.resolve(text.path, shape.names, said)
     assert isinstance(roles, Roles), "labels only add columns"
     made = Layout(text, head, delimiter, names, shape, roles, named(text, names, said), joined)
-    return _unless_label(_tell_unnamed(made, header))
+    return _unless_label(replace(made, nameless=nameless))
 
 
 def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked) -> Layout | None:
@@ -187,7 +188,7 @@ def _refuse_unclear(layout: Layout, header: list[str]) -> None:
             " of its own, or leave one out."
         )
     held = _unnamed(layout, header)
-    if held and held[-1] > 0:  # a table's first column may count its rows
+    if held:
         raise CsvError(
             f"{path}: its column {held[-1] + 1} has no name, and holds values: give it one, or"
             " leave it out."
@@ -195,22 +196,13 @@ def _refuse_unclear(layout: Layout, header: list[str]) -> None:
 
 
 def _unnamed(layout: Layout, header: list[str]) -> list[int]:
-    """The places of columns that have no name, and hold something."""
+    """The places of columns that have no name, and hold something; the first may count rows."""
     nameless = [at for at, name in enumerate(header) if not name]
     if not nameless:
         return []
     rows = islice(body_fields(layout.text, layout.head, layout.delimiter, layout.names), _SAMPLE)
-    return sorted({at for row in rows for at in nameless if row[at].strip()})
-
-
-def _tell_unnamed(layout: Layout, header: list[str]) -> Layout:
-    """The same layout, which says that it does not look at columns without a name."""
-    held = _unnamed(layout, header)
-    if not held:
-        return layout
-    places = " and ".join(f"column {at + 1}" for at in held)
-    remark = f"Not looked at: {places}, without a name."
-    return replace(layout, shape=replace(layout.shape, said=(*layout.shape.said, remark)))
+    held = {(at, row[at].strip()) for row in rows for at in nameless if row[at].strip()}
+    return sorted({at for at, text in held if at > 0 or number(text) is None})
 
 
 def _unless_label(layout: Layout) -> Layout | None:
@@ -254,7 +246,7 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
     for name in (*said.columns.values(), *said.ignored):
         if name != ALL_OTHERS:
             columns.required(text.path, best, name)
-    first = next(number for number, _ in text.lines())
+    first = next(at for at, _ in text.lines())
     return columns.without(text.path, best, fewest, None if line == first else line, ratio)
 
 

@@ -55,6 +55,8 @@ class Layout:
         The lines above the header.
     where
         For the place of a column the values of the rows that are wanted.
+    nameless
+        The places of columns that have no name in the file.
     left_out
         How many rows were not wanted, when all were last read.
     others
@@ -71,6 +73,7 @@ class Layout:
     joined: Joined | None = None
     titles: tuple[str, ...] = ()
     where: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    nameless: frozenset[int] = frozenset()
     left_out: int = 0
     others: dict[int, set[str]] = field(default_factory=dict)
 

@@ -49,6 +49,7 @@ class Reader:
             self.remarks.append(f"Skipped above the header: {listed(layout.titles, 6)}.")
         if layout.joined is not None and layout.joined.said:
             self.remarks.append(layout.joined.said)
+        self.remarks += _nameless(layout, found)
         rivals.refuse_two(layout, found)
         self.remarks += rivals.refuse_swapped(layout, found, said)
         idle, remarks = busy.idle(layout, found, said)
@@ -147,6 +148,13 @@ class Reader:
             one = layout.left_out == 1
             said.append(f"{layout.left_out:,} other{' is' if one else 's are'} left out.")
         return said
+
+
+def _nameless(layout: Layout, found: Survey) -> list[str]:
+    """What to say of columns that have no name, hold something, and are not looked at."""
+    held = [at for at in sorted(layout.nameless & set(found.others)) if found.others[at].values]
+    places = " and ".join(f"column {at + 1}" for at in held)
+    return [f"Not looked at: {places}, without a name."] if held else []
 
 
 def _name(fields: list[str], names: list[str], at: int) -> str:

@@ -72,7 +72,7 @@ def use_of(layout: Layout, remarks: list[str]) -> Use:
     else:
         usage = names[roles.value]
         used = {roles.time, roles.value, roles.host, roles.cpu, *layout.where}
-        unused = [one for at, one in enumerate(names) if one and at not in used]
+        unused = [one for at, one in enumerate(names) if one and at not in used | layout.nameless]
     return Use(
         names[roles.time], usage, name(roles.host), name(roles.cpu), unused, remarks, layout.named
     )

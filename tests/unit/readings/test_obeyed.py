@@ -1,0 +1,104 @@
+"""Who does what a refusal says gets what is in the file, or a refusal that leads further."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cpuwatch.readings import CsvReadings, ReadingsError, parse_columns, parse_where, read_csv
+
+T0 = "2026-01-05T09:00:00Z"
+
+#: What one refusal proposes at once: options that stand beside each other.
+OPTIONS = re.compile(r"--(?:columns|where) (?:'[^']*'(?:\"'\"'[^']*')*)(?: --where '[^']*')*")
+
+
+def read(path: Path, options: str = "") -> CsvReadings:
+    words = shlex.split(options)
+    said = list(zip(words[::2], words[1::2], strict=True))
+    columns = parse_columns(text for option, text in said if option == "--columns")
+    where = parse_where(text for option, text in said if option == "--where")
+    return read_csv(path, True, columns, where)
+
+
+def proposed(message: str) -> list[str]:
+    """The options of a refusal that can be followed as they stand."""
+    return [one for one in OPTIONS.findall(message) if "…" not in one and "=NAME" not in one]
+
+
+def averages(found: CsvReadings) -> dict[str, float]:
+    query = "SELECT hostname, cpu, AVG(usage) FROM rows GROUP BY hostname, cpu"
+    return {f"{host} {cpu}": round(usage, 6) for host, cpu, usage in found.readings.ask(query)}
+
+
+def times(row: str, count: int = 20, step: int = 10) -> str:
+    """Rows of one moment after the other, `{t}`; `{u}` is five seconds later."""
+    moments = (1_767_603_600 + step * at for at in range(count))
+    return "".join(row.format(t=moment, u=moment + 5) + "\n" for moment in moments)
+
+
+def write(folder: Path, content: str) -> Path:
+    path = folder / "mine.csv"
+    path.write_text(content)
+    return path
+
+
+#: A file, and what each option gives that its refusal proposes; what is refused again leads to
+#: another option, which is named after it.
+OBEYED = {
+    "without a name, first": (
+        ",time,value\n" + times("web01,{t},20\ndb01,{t},97"),
+        {
+            "--columns 'host=column 1'": {"web01 cpu1": 20, "db01 cpu1": 97},
+            "--columns 'ignore=column 1'": {"mine cpu1": 58.5},
+        },
+    ),
+    "without a name, between": (
+        "time,,value\n" + times("{t},web01,20\n{u},db01,97"),
+        {
+            "--columns 'host=column 2'": {"web01 cpu1": 20, "db01 cpu1": 97},
+            "--columns 'ignore=column 2'": {"mine cpu1": 58.5},
+        },
+    ),
+    "without a name, beside a host": (
+        "time,host,,value\n" + times("{t},web01,a,20\n{t},web01,b,97"),
+        {
+            "--columns 'cpu=column 3'": {"web01 a": 20, "web01 b": 97},
+            "--columns 'ignore=column 3'": {"web01 cpu1": 58.5},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "options"), OBEYED.values(), ids=OBEYED)
+def test_each_remedy_of_a_refusal_works(
+    tmp_path: Path, content: str, options: dict[str, dict[str, float] | str]
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(ReadingsError) as error:
+        read(path)
+    assert proposed(str(error.value)) == list(options), str(error.value)
+    for option, wanted in options.items():
+        if isinstance(wanted, dict):
+            assert averages(read(path, option)) == wanted
+            continue
+        with pytest.raises(ReadingsError, match=re.escape(wanted)):
+            read(path, option)
+
+
+def test_a_column_without_a_name_that_counts_rows_is_told_once(tmp_path: Path) -> None:
+    content = ",time,host,value\n" + "".join(f"{at},{T0[:-2]}{at}Z,a,20\n" for at in range(9))
+    found = read(write(tmp_path, content))
+    assert found.use.remarks == ["Not looked at: column 1, without a name."]
+    assert found.use.unused == []
+    named = read(write(tmp_path, "time,host,column 1,value\n" + times("{t},a,x,20")))
+    assert named.use.unused == ["column 1"]
+
+
+def test_columns_of_series_beside_names_without_a_title_are_refused(tmp_path: Path) -> None:
+    content = ",Time,web01,db01\n" + times("n1,{t},20,97\nn2,{t},30,98")
+    with pytest.raises(ReadingsError, match="its column 1 has no name, and holds values"):
+        read(write(tmp_path, content))
