@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
@@ -25,6 +26,12 @@ def cut(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     return f"{text[:length]}… (cut off: {len(text):,} characters)"
+
+
+def option(text: str) -> str:
+    """The text, whole, as a shell takes it for one word."""
+    quoted = shlex.quote(printable(text))
+    return quoted if quoted.startswith("'") else f"'{quoted}'"
 
 
 def listed(texts: Sequence[str], most: int) -> str:

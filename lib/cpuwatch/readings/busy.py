@@ -5,10 +5,23 @@ from __future__ import annotations
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import ALL_OTHERS
 from cpuwatch.readings.layout import Layout
-from cpuwatch.readings.meaning import is_idle, part, part_at_end, says_idle
+from cpuwatch.readings.meaning import (
+    is_idle,
+    is_idle_cpu,
+    is_of_metric,
+    other_series,
+    other_thing,
+    part,
+    part_at_end,
+    says_cpu,
+    says_idle,
+)
 from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
-from cpuwatch.words import shorten, shown
+from cpuwatch.words import option, shorten, shown
+
+#: So many series are named in a remedy.
+_MOST_WANTED = 6
 
 _COUNTERS = ("_seconds_total", "_total", "_seconds")
 
@@ -30,20 +43,45 @@ def idle(layout: Layout, found: Survey, said: Asked) -> tuple[bool, list[str]]:
     """
     its = layout.roles.idle or layout.named.idle
     remarks: list[str] = []
-    for at, values in found.measures.items():
-        if len(values) != 1:
-            continue
-        (value,) = values
+    others: list[str] = []
+    tells_cpu = False
+    for at, value, sure in _of_all_rows(layout, found):
         name = layout.roles.names[at]
-        _refuse_other_units(layout, name, value)
-        if is_idle(value):
+        if at in found.measures:
+            _refuse_other_units(layout, name, value)
+        told = f"{shorten(name)} is {shown(value)}"
+        if is_idle(value) if sure else is_idle_cpu(value):
             _refuse_contradiction(layout, said)
             its = True
         elif says_idle(value) and not its:
-            remarks += _doubtful(layout, said, f"{shorten(name)} is {shown(value)}")
-        elif part(value):
-            remarks.append(_part(f"{shorten(name)} is {shown(value)} in all rows"))
-    return its, remarks + _named(layout, found, said, its)
+            remarks += _doubtful(layout, said, told)
+        elif part(value) and (sure or is_of_metric(value)):
+            remarks.append(_part(f"{told} in all rows"))
+        elif not says_idle(value) and (other_thing if sure else other_series)(value):
+            others.append(_other(f"{told} in all rows"))
+        tells_cpu = tells_cpu or says_cpu(value)
+    if not tells_cpu:
+        remarks += others
+    return its, remarks + _series(layout, found, said) + _named(layout, found, said, its)
+
+
+def _of_all_rows(layout: Layout, found: Survey) -> list[tuple[int, str, bool]]:
+    """What columns say of all rows: their places, the one value, and if it names the metric."""
+    roles = layout.roles
+    used = {roles.time, roles.value, roles.host, roles.cpu}
+    single = [(at, next(iter(its)), True) for at, its in found.measures.items() if len(its) == 1]
+    single += [
+        (at, values[0], False)
+        for at, values in layout.where.items()
+        if at not in found.measures and at not in used and len(values) == 1
+    ]
+    seen = {at for at, _, _ in single}
+    single += [
+        (at, next(iter(other.values)), False)
+        for at, other in found.others.items()
+        if at not in seen and other.is_text and len(other.values) == 1
+    ]
+    return single
 
 
 def _refuse_contradiction(layout: Layout, said: Asked) -> None:
@@ -72,6 +110,25 @@ def _refuse_other_units(layout: Layout, name: str, value: str) -> None:
         )
 
 
+def _series(layout: Layout, found: Survey, said: Asked) -> list[str]:
+    """What to say of series whose names say memory or the like; refuses them beside CPUs."""
+    names = sorted(found.hosts | found.cpus)
+    other = next(filter(other_series, names), None)
+    if other is None:
+        return []
+    host = layout.roles.host
+    wanted = sorted(filter(says_cpu, found.hosts))
+    if host is None or not wanted or "host" in said.columns or other not in found.hosts:
+        return [_other(f"there is a series {shown(other)}")]
+    column = layout.roles.names[host]
+    where = " ".join(f"--where {option(f'{column}={name}')}" for name in wanted[:_MOST_WANTED])
+    raise CsvError(
+        f"{layout.text.path}: the series {shown(other)} is hardly a CPU's usage, and others are,"
+        f" such as {shown(wanted[0])}: take those alone, such as by {where}; or say --columns"
+        f" {option(f'host={column}')} if these are names of hosts."
+    )
+
+
 def _named(layout: Layout, found: Survey, said: Asked, its: bool) -> list[str]:
     """What the names of series, of the column, of the file and of titles say beside."""
     roles = layout.roles
@@ -88,6 +145,11 @@ def _named(layout: Layout, found: Survey, said: Asked, its: bool) -> list[str]:
     elif "usage" in said.columns and part(column):
         remarks.append(_part(f"usage is read from {shorten(column)}"))
     others = [*layout.titles, *([layout.named.host] if roles.host is None else [])]
+    remarks += [
+        _other(f"'{shorten(one)}' says {other_series(one)}")
+        for one in others
+        if other_series(one) and not {"usage", "idle"} & set(said.columns)
+    ]
     above = next(filter(says_idle, others), None)
     if above is not None and not its and not {"usage", "idle"} & set(said.columns):
         remarks.append(
@@ -115,6 +177,10 @@ def _doubtful(layout: Layout, said: Asked, why: str) -> list[str]:
 
 def _part(why: str) -> str:
     return f"Attention: {why}: that is a part of what the CPU did, not all of its usage."
+
+
+def _other(why: str) -> str:
+    return f"Attention: {why}: that is hardly a CPU's usage; take it for what it is."
 
 
 def _column(layout: Layout) -> str:

@@ -59,6 +59,7 @@ MEASURE = (
     "metric", "metric_name", "metricname", "__name__", "name", "_measurement", "measurement",
     "_field", "field", "mode", "cpu_mode", "state", "type", "type_instance", "plugin", "counter",
     "objectname", "countername", "counter_name", "statistic", "stat", "unit", "units",
+    "variable", "metricid", "metric_id", "metric_type", "key_", "item_name", "kpi",
 )  # fmt: skip
 
 _BRACKETS = str.maketrans("", "", "()[]")

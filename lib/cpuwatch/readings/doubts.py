@@ -11,7 +11,7 @@ from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.other import is_id
 from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
-from cpuwatch.words import shorten
+from cpuwatch.words import option, shorten
 
 #: So few readings prove nothing about what they are a fraction of.
 _FEW = 31
@@ -56,7 +56,7 @@ def _mixed(layout: Layout, mixed: Mapping[int, list[str]]) -> CsvError:
     what = " and ".join(
         f"'{shorten(names[at])}' ({listed(map(_seen, values), 6)})" for at, values in mixed.items()
     )
-    wanted = " ".join(f"--where '{shorten(names[at])}={_likely(v)}'" for at, v in mixed.items())
+    wanted = " ".join(f"--where {option(f'{names[at]}={_likely(v)}')}" for at, v in mixed.items())
     host = (
         ""
         if layout.roles.host is not None
@@ -92,17 +92,19 @@ def _seen(value: str) -> str:
 
 def _likely(values: list[str]) -> str:
     """The value that people most probably want; never one that would be taken for another thing."""
+    says_cpu = meaning.says_cpu
+
+    def whole(one: str) -> bool:
+        return not meaning.part(one) and not meaning.says_idle(one)
+
     ranks = (
         meaning.is_idle,
-        lambda one: _of_cpu(one) and not meaning.part(one) and not meaning.says_idle(one),
-        lambda one: not meaning.part(one) and not meaning.says_idle(one),
+        lambda one: says_cpu(one) and whole(one),
+        lambda one: says_cpu(one) and not meaning.part(one),
+        lambda one: whole(one) and not meaning.other_thing(one),
+        whole,
     )
-    best = (one for rank in ranks for one in values if rank(one))
-    return shorten(next(best, values[0]))
-
-
-def _of_cpu(value: str) -> bool:
-    return any(word in value.lower() for word in ("cpu", "processor"))
+    return next((one for rank in ranks for one in values if rank(one)), values[0])
 
 
 def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list[str]:

@@ -22,6 +22,24 @@ _OF_A_CPU = frozenset(
     )
 )  # fmt: skip
 
+#: Words for what is measured of a machine beside its CPUs.
+_OTHERS = frozenset(
+    (
+        "mem", "memory", "ram", "swap", "disk", "disks", "fs", "filesystem", "filesystems",
+        "volume", "storage", "space", "load", "net", "network", "eth", "gpu", "temperature",
+        "battery",
+    )
+)  # fmt: skip
+_AT_END = _OTHERS - {"net", "load", "space", "storage", "network"}
+
+#: Words that the name of a metric has, and that of a host hardly.
+_OF_METRICS = frozenset(
+    (
+        "usage", "used", "util", "utilization", "utilisation", "percent", "percentage", "pct",
+        "perc", "free", "available", "size", "average", "avg",
+    )
+)  # fmt: skip
+
 #: What stands before or after a word without a mark between them, as in `cpuidle`.
 _GLUED = r"(?:cpu|core|pct|percent|perc|time|usage)*"
 _IDLE = re.compile(rf"{_GLUED}(idle|idl){_GLUED}")
@@ -47,6 +65,40 @@ def is_idle(name: str) -> bool:
     )
 
 
+def says_cpu(name: str) -> bool:
+    """Whether a name says that something of a CPU was measured."""
+    return any(word in name.lower() for word in ("cpu", "processor"))
+
+
+def is_idle_cpu(name: str) -> bool:
+    """The same as `is_idle` of a text that may be no metric's name: it has to say CPU, or usage."""
+    return is_idle(name) and (says_cpu(name) or "usage" in words_of(name))
+
+
+def is_of_metric(name: str) -> bool:
+    """Whether a text that may be any is most probably the name of a metric."""
+    return says_cpu(name) or bool(_OF_METRICS & set(words_of(name)))
+
+
+@lru_cache(maxsize=65_536)
+def other_thing(name: str) -> str | None:
+    """The word of a metric's name that is something else than a CPU; None if there is none."""
+    if says_cpu(name):
+        return None
+    return next((word for word in words_of(name) if word in _OTHERS), None)
+
+
+@lru_cache(maxsize=65_536)
+def other_series(name: str) -> str | None:
+    """The same of a series' name, such as `Memory usage` or `web01 mem`; hosts have many words."""
+    if says_cpu(name):
+        return None
+    if _OF_METRICS & set(words_of(name)):
+        return other_thing(name)
+    last = _last_word(name)
+    return last if last in _AT_END else None
+
+
 @lru_cache(maxsize=65_536)
 def part(name: str) -> str | None:
     """The word of a metric's name that is a part of what a CPU did; None if there is none."""
@@ -59,5 +111,11 @@ def part(name: str) -> str | None:
 @lru_cache(maxsize=65_536)
 def part_at_end(name: str) -> str | None:
     """The same of a series' name that ends with it, as in `web01 user`; hosts have many words."""
+    last = _last_word(name)
+    return last if last in PARTS else None
+
+
+def _last_word(name: str) -> str | None:
+    """The word with which a name ends that has others before it, in small letters."""
     *front, last = re.split(r"[ .:/\\]+", name.strip()) or [""]
-    return last.lower() if front and last.lower() in PARTS else None
+    return last.lower() if front else None

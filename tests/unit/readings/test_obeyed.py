@@ -70,7 +70,28 @@ OBEYED = {
             "--columns 'ignore=column 3'": {"web01 cpu1": 58.5},
         },
     ),
-}
+    "series of a CPU and of memory": (
+        "Series;Time;Value\n" + times("web01 cpu;{t};20\ndb01 cpu;{t};97\nweb01 mem;{t};50"),
+        {
+            "--where 'Series=db01 cpu' --where 'Series=web01 cpu'": {
+                "db01 cpu cpu1": 97, "web01 cpu cpu1": 20,
+            },
+            "--columns 'host=Series'": {
+                "web01 cpu cpu1": 20, "db01 cpu cpu1": 97, "web01 mem cpu1": 50,
+            },
+        },
+    ),
+    "a CPU's metric that says idle, beside memory": (
+        "time,host,metric,value\n" + times(
+            "{t},a,instance_cpu:node_cpu_seconds_not_idle:rate5m_of_all_instances,20\n"
+            "{t},a,instance:node_memory_utilisation:ratio_percent_rate5m,97"
+        ),
+        {
+            "--where 'metric=instance_cpu:node_cpu_seconds_not_idle:rate5m_of_all_instances'":
+                "--columns 'usage=value'",
+        },
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("content", "options"), OBEYED.values(), ids=OBEYED)

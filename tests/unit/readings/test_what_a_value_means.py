@@ -215,6 +215,74 @@ def test_the_rows_that_a_refusal_proposes_are_read_for_what_they_are(
     assert usages(read(tmp_path, content, where={"metric": likely})) == [3]
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *((name, "cpu_idle") for name in ("key_", "check", "service", "sensor", "label", "path")),
+        *((name, "CPU idle time") for name in ("target", "MetricId", "Metric Type", "kpi")),
+        ("key_", "system.cpu.util[,idle]"),
+        ("what", "usage_idle"),
+    ],
+)
+def test_any_column_can_say_that_all_rows_are_of_what_was_idle(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    found = read(tmp_path, metric(value, column=column))
+    assert usages(found) == [3] and not loud(found)
+
+
+def test_rows_of_what_was_idle_that_are_asked_for_are_read_so(tmp_path: Path) -> None:
+    rows = [f"{T0},web01,usage_{name},{value}" for name, value in (("idle", 97), ("user", 2))]
+    for column in ("variable", "what"):
+        content = "\n".join([f"time,host,{column},value", *rows])
+        assert usages(read(tmp_path, content, where={column: "usage_idle"})) == [3]
+        part = read(tmp_path, content, where={column: "usage_user"})
+        assert "a part of what the CPU did" in loud(part)
+    assert usages(read(tmp_path, "\n".join(["time,host,variable,value", *rows]))) == [3]
+
+
+def test_what_was_idle_may_be_anything_in_a_column_that_names_no_metric(tmp_path: Path) -> None:
+    content = metric("idle", column="status")
+    with pytest.raises(ReadingsError, match=r"status is 'idle'.*'idle=value'.*'usage=value'"):
+        read(tmp_path, content)
+    assert usages(read(tmp_path, content, columns={"usage": "value"})) == [97]
+    assert not loud(read(tmp_path, content, columns={"ignore": "status"}))
+    assert not loud(read(tmp_path, metric("system of users", column="rack")))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        metric("mem.used_percent"),
+        metric("node_load1", 2, "__name__"),
+        metric("DiskSpaceUtilization", column="MetricName"),
+        metric("% Free Space", column="countername"),
+        metric("mem.usage.average", column="MetricId"),
+        metric("Memory utilization", column="item"),
+        metric("vm.memory.size[pavailable]", column="key"),
+        f"time,_field,_measurement,value\n{T0},used_percent,mem,97\n",
+        f"Series,Time,Value\nweb01 mem,{T0},97\n",
+        f"Series,Time,Value\nMemory usage,{T0},97\n",
+        f"Memory used, all hosts\ntime,host,value\n{T0},web01,97\n",
+    ],
+)
+def test_a_metric_that_is_of_no_cpu_is_a_loud_word(tmp_path: Path, content: str) -> None:
+    assert "hardly a CPU's usage" in loud(read(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"Series,Time,Value\nstorage-01,{T0},97\nlb.net,{T0},97\nmem-cache-1,{T0},97\n",
+        metric("Processor(_Total)\\% load"),
+        metric("disk-optimised", column="flavour"),
+        f"time,_field,_measurement,value\n{T0},load,cpu,97\n",
+    ],
+)
+def test_a_host_or_a_cpu_is_no_other_metric(tmp_path: Path, content: str) -> None:
+    assert not loud(read(tmp_path, content))
+
+
 # --- Percent or fractions -------------------------------------------------------------------
 
 OF_ONE = many("time,host,value", "{t},web01,0.9", 39)
