@@ -42,6 +42,11 @@ class Asked:
     as_percent: bool = False
 
 
+def is_several(text: str) -> bool:
+    """Whether what is meant for one column would be taken for several."""
+    return _NEXT.search(text) is not None
+
+
 def parse_columns(texts: Iterable[str]) -> dict[str, str | list[str]]:
     """What `--columns time=…,usage=…` says: for each part the name of its column.
 

@@ -8,19 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpuwatch import words
-from cpuwatch.readings import meaning
+from cpuwatch.readings import asked, meaning
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.table import CsvError
-from cpuwatch.words import shorten
+from cpuwatch.words import option, shorten
 
 #: Above its times CloudWatch says what the other columns' names are.
 LABELS = ("label", "full_label")
-
-#: The names that are recommended.
-_RECOMMENDED = {
-    "time": ("occurred_at", "timestamp", "time"),
-    "value": ("usage", "value", "cpu_usage"),
-}
 
 #: The names by which a column is known, in the order in which they are preferred: before a usage
 #: of anything that of a CPU, and any value last.
@@ -245,52 +239,16 @@ def rivals(roles: Roles, said: Asked) -> list[int]:
     return [at for at in roles.unused() if fold(roles.names[at]) in kind]
 
 
-def without(
-    path: Path,
-    names: Sequence[str],
-    missing: Sequence[str],
-    line: int | None = None,
-    ratio: bool = False,
-) -> CsvError:
-    """The refusal of a file that lacks a column for its time or its value.
+def part_of(names: Sequence[str], what: str, at: int) -> str:
+    """What people say of a column; one of which the name cannot be said is called by its place."""
+    name = names[at]
+    odd = not name.isprintable() or not name or asked.is_several(f"{what}={name}")
+    return f"{what}={f'column {at + 1}' if odd else name}"
 
-    Parameters
-    ----------
-    path
-        Of the file.
-    names, missing
-        The columns of its header, and what is not among them.
-    line
-        Where the header is; None if it is the first line.
-    ratio
-        Whether a column may hold fractions of one.
-    """
-    accepted = _RECOMMENDED
-    says = {"time": "time", "value": "usage"}
-    lacks = " and ".join(f"no {what} column" for what in missing)
-    names_it = " and ".join(
-        f"the {what} {', '.join(accepted[what][:-1])} or {accepted[what][-1]}" for what in missing
-    )
-    options = ",".join(f"{says[what]}=NAME" for what in missing)
-    if ratio and "value" in missing:
-        options += ", or ratio=NAME if it goes from 0 to 1"
-    parts = [name for name in names if meaning.part(name) and "{" not in name]
-    of_idle = [name for name in names if meaning.says_idle(name)]
-    where = "its first line" if line is None else f"line {line}"
-    more = ""
-    if of_idle and "value" in missing:
-        every = len(of_idle) == len(names) - 1 > 1
-        more = f"; {listed(of_idle, 3)} seem to be what was idle, which is said by --columns"
-        more += " 'idle=*'" if every else f" 'idle={shorten(of_idle[0])}'"
-    elif parts:
-        more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
-    elif list(missing) == ["value"] and len(names) > 2:
-        more = "; or, if each other column is the usage of one series, --columns 'usage=*'"
-        more += ", or 'ratio=*' if they go from 0 to 1" if ratio else ""
-    return CsvError(
-        f"{path} has {lacks} in {where}, which is {listed(names)}: name {names_it}, or say"
-        f" which it is by --columns {options}{more}."
-    )
+
+def say(names: Sequence[str], what: str, at: int) -> str:
+    """The same, as a shell takes it."""
+    return option(part_of(names, what, at))
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:

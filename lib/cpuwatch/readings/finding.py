@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
-from cpuwatch.readings import columns, first_line, shapes, titles
+from cpuwatch.readings import columns, first_line, lacking, shapes, titles
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.collectd import named
 from cpuwatch.readings.columns import ALL_OTHERS, LABELS, Roles
@@ -150,7 +150,10 @@ def _wide(text: Text, head: Head, delimiter: str, names: list[str], said: Asked)
     header = names
     names, said = (names if joined is None else joined.names), after(said, joined)
     shape = shapes.wide(
-        names, said, lambda: islice(body_fields(text, head, delimiter, names, joined), _SAMPLE)
+        text.path,
+        names,
+        said,
+        lambda: islice(body_fields(text, head, delimiter, names, joined), _SAMPLE),
     )
     if shape is None:
         return None
@@ -228,6 +231,7 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
     best: list[str] = []
     fewest = ["time", "value"]
     line, ratio = heads[-1].line, False
+    naming: list[int] = []
     for head in [*heads, *titles.tables(text, heads[-1])]:
         for delimiter in head.delimiters:
             names = header_names(head.text, delimiter) or []
@@ -241,13 +245,16 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
             ):
                 best, fewest, line = names, missing, head.line
                 ratio = _may_be_ratio(text, head, delimiter, names)
+                rows = islice(body_fields(text, head, delimiter, names), _SAMPLE)
+                time = columns.first(names, columns.TIME)
+                naming = lacking.naming(names, [at for at in range(len(names)) if at != time], rows)
     if best and line == heads[-1].line:
         first_line.refuse_other(text.path, best)
     for name in (*said.columns.values(), *said.ignored):
         if name != ALL_OTHERS:
             columns.required(text.path, best, name)
     first = next(at for at, _ in text.lines())
-    return columns.without(text.path, best, fewest, None if line == first else line, ratio)
+    return lacking.without(text.path, best, fewest, None if line == first else line, ratio, naming)
 
 
 def _may_be_ratio(text: Text, head: Head, delimiter: str, names: list[str]) -> bool:

@@ -112,7 +112,11 @@ class Layout:
 
     def is_wanted(self, fields: list[str]) -> bool:
         """Whether a row of these fields is one that was asked for."""
-        return all(bare(fields[at].strip()) in values for at, values in self.where.items())
+        # What stands for a column that is a series has nothing of the columns beside it.
+        return all(
+            at >= len(fields) or bare(fields[at].strip()) in values
+            for at, values in self.where.items()
+        )
 
     def _leave_out(self, fields: list[str]) -> None:
         self.left_out += 1

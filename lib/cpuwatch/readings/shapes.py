@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from cpuwatch.readings import columns
+from cpuwatch.readings import columns, lacking
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, MEASURE, TIME
 from cpuwatch.readings.labels import labels
@@ -36,6 +37,9 @@ THINGS = PARTS | frozenset(
 _WORDS = re.compile(r"[^a-z]+")
 _HOSTLIKE = re.compile(r"[A-Za-z][\w.-]*[0-9][\w.:-]*|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?")
 CPULIKE = re.compile(r"(?:cpu|core)[ _-]?[0-9]+|cpu[ _-]total|all|_total", re.IGNORECASE)
+
+#: What Splunk adds to a table of series.
+_OF_SPLUNK = ("_span", "_spandays")
 _PERCENT = re.compile(r"[0-9.,+-]+\s?%")
 
 
@@ -64,17 +68,26 @@ class Shape:
     series: dict[str, list[str]] = field(default_factory=dict)
 
 
-def wide(names: list[str], said: Asked, sample: Callable[[], Iterator[list[str]]]) -> Shape | None:
+def wide(
+    path: Path, names: list[str], said: Asked, sample: Callable[[], Iterator[list[str]]]
+) -> Shape | None:
     """The shape of a table that has one column a series; None if it is not certain to be one.
 
     Parameters
     ----------
+    path
+        For messages.
     names
         The header's.
     said
         What people say.
     sample
         Gives the fields of the first rows.
+
+    Raises
+    ------
+    CsvError
+        If people say that each column is a series, and one of them is certainly none.
     """
     minutes = None
     match = _PERFMON_TIME.fullmatch(names[0]) if names else None
@@ -87,17 +100,46 @@ def wide(names: list[str], said: Asked, sample: Callable[[], Iterator[list[str]]
         time = columns.first(names, TIME)
     if time is None:
         return None
-    ignored = {columns.place(names, name) for name in said.ignored}
-    others = [at for at, name in enumerate(names) if name and at != time and at not in ignored]
-    tags = _series_labels([names[at] for at in others], minutes is not None)
     asked = ALL_OTHERS in said.columns.values()
+    kept = _kept(names, said, time) if asked else {}
+    ignored = {columns.place(names, name) for name in said.ignored} | {time, *kept.values()}
+    others = [
+        at for at, name in enumerate(names) if name and at not in ignored and name not in _OF_SPLUNK
+    ]
+    tags = _series_labels([names[at] for at in others], minutes is not None)
+    label = _label(names, kept, others)
     if tags is None and others and all(CPULIKE.fullmatch(names[at]) for at in others):
-        tags = [{"cpu": names[at]} for at in others]
+        tags = [{label: names[at]} for at in others]
+    if tags is None and asked:
+        naming = lacking.naming(names, others, sample())
+        if naming and others:
+            raise lacking.naming_series(path, names, said, naming)
     if tags is None and (asked or _surely_series(names, others, sample)):
-        tags = [{"series": names[at]} for at in others]
+        tags = [{label: names[at]} for at in others]
     if not tags:
         return None
-    return _melted(names, time, others, tags, minutes)
+    return _melted(names, time, others, tags, minutes, list(kept.values()))
+
+
+def _kept(names: list[str], said: Asked, time: int) -> dict[str, int]:
+    """The places of columns that are no series, as people say: of hosts, of CPUs, to choose by."""
+    wanted = {what: name for what, name in said.columns.items() if what in ("host", "cpu")}
+    wanted |= {f"where {name}": name for name in said.where}
+    found = {what: columns.place(names, name) for what, name in wanted.items()}
+    kept: dict[str, int] = {}
+    for what, at in found.items():
+        if at is not None and at != time and at not in kept.values():
+            kept[what] = at
+    return kept
+
+
+def _label(names: list[str], kept: dict[str, int], others: list[int]) -> str:
+    """What the columns of series name: CPUs, if another column has the hosts."""
+    if "cpu" in kept or any(columns.fold(names[at]) == "cpu" for at in kept.values()):
+        return "series"
+    hosts = any(columns.fold(names[at]) in HOST for at in kept.values())
+    cpus = bool(others) and all(CPULIKE.fullmatch(names[at]) for at in others)
+    return "cpu" if "host" in kept or hosts or cpus else "series"
 
 
 def _series_labels(names: list[str], perfmon: bool) -> list[dict[str, str]] | None:
@@ -148,6 +190,7 @@ def _melted(
     others: list[int],
     tags: list[dict[str, str]],
     minutes: int | None,
+    kept: list[int],
 ) -> Shape:
     known = list(dict.fromkeys(label for one in tags for label in one))
     time_name = "time" if minutes is not None else names[time]
@@ -161,13 +204,14 @@ def _melted(
         for at, tail, name in tails:
             # A series without a reading at this moment has an empty cell.
             if fields[at] and not fields[at].isspace():
-                yield [when, fields[at], *tail], name
+                yield [when, fields[at], *tail, *(fields[one] for one in kept)], name
 
     said = []
     if minutes:
         said.append(f"Its times are local: {minutes:+} minutes make UTC, as its header says.")
     series = {name: [time_name, "", *tail] for _, tail, name in tails}
-    return Shape([time_name, "value", *known], expand, tuple(said), minutes, series)
+    all_names = [time_name, "value", *known, *(names[at] for at in kept)]
+    return Shape(all_names, expand, tuple(said), minutes, series)
 
 
 def certain(name: str, values: Sequence[str]) -> str | None:

@@ -67,7 +67,8 @@ def use_of(layout: Layout, remarks: list[str]) -> Use:
         usage: str | list[str] = [
             one for one, its in layout.shape.series.items() if layout.is_wanted(its)
         ]
-        used_names = {layout.names[layout.time_place], *usage}
+        beside = {at for at in (roles.host, roles.cpu, *layout.where) if at is not None}
+        used_names = {layout.names[layout.time_place], *usage, *(names[at] for at in beside)}
         unused = [one for one in layout.names if one and one not in used_names]
     else:
         usage = names[roles.value]

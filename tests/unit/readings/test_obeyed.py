@@ -91,6 +91,39 @@ OBEYED = {
                 "--columns 'usage=value'",
         },
     ),
+    "CPUs beside each other, and a host": (
+        "time,host,cpu0,cpu1\n" + times("{t},web01,20,30\n{t},db01,97,98"),
+        {
+            "--columns 'usage=*,host=host'": {
+                "web01 cpu0": 20, "web01 cpu1": 30, "db01 cpu0": 97, "db01 cpu1": 98,
+            },
+        },
+    ),
+    "series beside each other, and a number of a server": (
+        "time,server,a1,b1\n" + times("{t},1,20,30\n{t},2,97,98"),
+        {"--columns 'usage=*,host=server'": {"1 a1": 20, "1 b1": 30, "2 a1": 97, "2 b1": 98}},
+    ),
+    "series beside each other, and a text": (
+        "time,env,a,b\n" + times("{t},prod,20,30\n{t},test,97,98"),
+        {"--columns 'usage=*,host=env'": {"prod a": 20, "prod b": 30, "test a": 97, "test b": 98}},
+    ),
+    "series beside each other, and a CPU": (
+        "time,cpu,a,b\n" + times("{t},0,20,30\n{t},1,97,98"),
+        {
+            "--columns 'usage=cpu'": "tells these rows apart",
+            "--columns 'usage=*,cpu=cpu'": {"a 0": 20, "b 0": 30, "a 1": 97, "b 1": 98},
+        },
+    ),
+    "containers": (
+        "timestamp,Name,CPUPerc,MemPerc\n" + times("{t},a,20%,3%\n{t},b,97%,3%"),
+        {"--columns 'usage=CPUPerc'": "--columns 'host=Name'"},
+    ),
+    "a metric's own name": (
+        "@timestamp,host.name,system.cpu.total.norm.pct\n" + times("{t},web01,20\n{t},db01,97"),
+        {
+            "--columns 'usage=system.cpu.total.norm.pct'": {"web01 cpu1": 20, "db01 cpu1": 97},
+        },
+    ),
 }  # fmt: skip
 
 
@@ -123,3 +156,38 @@ def test_columns_of_series_beside_names_without_a_title_are_refused(tmp_path: Pa
     content = ",Time,web01,db01\n" + times("n1,{t},20,97\nn2,{t},30,98")
     with pytest.raises(ReadingsError, match="its column 1 has no name, and holds values"):
         read(write(tmp_path, content))
+
+
+CORES = "time,host,cpu0,cpu1\n" + times("{t},web01,20,30\n{t},db01,97,98")
+
+
+def test_under_each_column_a_series_a_host_can_be_chosen(tmp_path: Path) -> None:
+    found = read(write(tmp_path, CORES), "--columns 'usage=*' --where 'host=web01'")
+    assert averages(found) == {"web01 cpu0": 20, "web01 cpu1": 30}
+    assert found.use.host == "host" and not found.use.unused
+    assert found.use.usage == ["cpu0", "cpu1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (CORES, ["--columns 'usage=*,host=host'", "--columns 'usage=*,ignore=host'"]),
+        (CORES.replace("host", "server"),
+         ["--columns 'usage=*,host=server'", "--columns 'usage=*,ignore=server'"]),
+        ("time,env,a,b\n" + times("{t},prod,20,30\n{t},test,97,98"),
+         ["--columns 'usage=*,host=env'", "--columns 'usage=*,ignore=env'"]),
+    ],
+)  # fmt: skip
+def test_a_column_that_names_something_is_no_series(
+    tmp_path: Path, content: str, options: list[str]
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(ReadingsError, match="is no series") as error:
+        read(path, "--columns 'usage=*'")
+    assert proposed(str(error.value)) == options
+    assert [len(averages(read(path, one))) for one in options] == [4, 2]
+
+
+def test_what_splunk_adds_is_no_series(tmp_path: Path) -> None:
+    content = "_time,web01,db01,_span\n" + times("{t},20,97,60")
+    assert averages(read(write(tmp_path, content))) == {"web01 cpu1": 20, "db01 cpu1": 97}
