@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
-from cpuwatch.readings import meaning, shapes
+from cpuwatch.readings import meaning, shapes, unsure
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import ALL_OTHERS, fold, listed
+from cpuwatch.readings.columns import ALL_OTHERS, HOST, fold, listed, part_of, say
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.other import is_id
 from cpuwatch.readings.survey import Survey
@@ -16,6 +17,17 @@ from cpuwatch.words import option, shorten
 #: So few readings prove nothing about what they are a fraction of.
 _FEW = 31
 
+
+#: Words of the names of columns that may hold any sentence.
+_REMARKS = frozenset(
+    (
+        "note", "notes", "comment", "message", "remark", "reason", "event", "alert", "status",
+        "state", "level", "severity", "description", "text", "title",
+    )
+)  # fmt: skip
+
+#: Words of values that name what was measured, and are no short name of something else.
+_THINGS = frozenset(word for word in shapes.THINGS if len(word) > 2) - {"core", "name", "index"}
 
 #: Columns of these names may say what was measured, or what the hosts are.
 _ATTRIBUTES = ("type", "state", "name", "plugin")
@@ -149,31 +161,96 @@ def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list
 
 
 def refuse_merged(layout: Layout, found: Survey) -> list[str]:
-    """Refuse a file whose only host is made of several; what to say of columns that vary.
+    """Refuse a file whose series are certainly made of several; what to say of columns that vary.
 
     Raises
     ------
     CsvError
-        If nothing names the host, and an unused column of texts looks as if it did.
+        If nothing names the host, and an unused column of texts looks as if it did; or if one
+        that hosts are called by, or of things that are measured, varies within a series.
     """
     remarks = []
+    names, has_host = layout.roles.names, layout.roles.host is not None
     for at, other in found.others.items():
-        values = other.values
-        name = shorten(layout.roles.names[at])
-        if not other.names_something(name, found.rows, layout.roles.host is not None):
+        name = names[at]
+        if not other.names_something(name, found.rows, has_host):
             continue
-        if layout.roles.host is None and (other.is_text or is_id(name)):
+        values = listed(sorted(other.values), 4)
+        things = _are_things(name, other.values)
+        where = f"--where {option(f'{_place_of(names, at)}=…')}"
+        if not has_host and not things and (other.is_text or is_id(name)):
             raise CsvError(
-                f"{layout.text.path} names no host, and its rows differ in the column '{name}'"
-                f" ({listed(sorted(values), 4)}), which nothing is read from: say"
-                f" --columns 'host={name}' if that tells hosts apart, --where '{name}=…' to take"
-                f" one of them, or --columns 'ignore={name}' if it tells no series apart."
+                f"{layout.text.path} names no host, and its rows differ in the column"
+                f" '{shorten(name)}' ({values}), which nothing is read from: say"
+                f" --columns {say(names, 'host', at)} if that tells hosts apart, {where} to take"
+                f" one of them, or --columns {say(names, 'ignore', at)} if it tells no series"
+                " apart."
             )
-        if other.varying.found:
-            remarks.append(
-                f"Attention: the column '{name}' varies within a host's CPU, and is not looked at"
-                f" ({listed(sorted(values), 4)}): --columns 'cpu={name}' reads the rows of each"
-                f" value apart, --where '{name}=…' those of one, --columns 'ignore={name}' says"
-                " that it tells no series apart."
+        if not other.varying.found:
+            continue
+        if things:
+            raise _things(layout, at, sorted(other.values))
+        if fold(name) in HOST:
+            host = "" if not has_host else f"'{shorten(names[layout.roles.host or 0])}', "
+            raise CsvError(
+                f"{layout.text.path} has two columns that may name the host, {host}which is read,"
+                f" and '{shorten(name)}' ({values}), which varies within it: say"
+                f" --columns {say(names, 'host', at)} if that is the host,"
+                f" --columns {say(names, 'cpu', at)} if it names CPUs, or"
+                f" --columns {say(names, 'ignore', at)} if it tells no series apart."
             )
+        remarks.append(
+            f"Attention: the column '{shorten(name)}' varies within a host's CPU, and is not looked"
+            f" at ({values}): --columns {say(names, 'cpu', at)} reads the rows of each value"
+            f" apart, {where} those of one, --columns {say(names, 'ignore', at)} says that it tells"
+            " no series apart."
+        )
     return remarks
+
+
+def telling(layout: Layout, at: int) -> CsvError:
+    """The refusal of a file of which an unused column tells rows of one moment apart.
+
+    Parameters
+    ----------
+    layout
+        Of the file.
+    at
+        The column's place.
+    """
+    names, name = layout.roles.names, layout.roles.names[at]
+    if unsure.is_part_of_time(name):
+        return unsure.part_of_time(layout, name)
+    role = "host" if layout.roles.host is None or fold(name) in HOST else "cpu"
+    return CsvError(
+        f"{layout.text.path}: the same time comes more than once for one series, and the column"
+        f" '{shorten(name)}', which nothing is read from, tells these rows apart: say"
+        f" --columns {say(names, role, at)} if it names the {role}, or --where"
+        f" {option(f'{_place_of(names, at)}=…')} to take one of its values, or"
+        f" --columns {say(names, 'ignore', at)} if it tells no series apart."
+    )
+
+
+def _are_things(name: str, values: set[str]) -> bool:
+    """Whether a column says what was measured, by its values; a remark may say anything."""
+    if _REMARKS & set(meaning.words_of(name)):
+        return False
+    things = (value for value in values if _THINGS & set(meaning.words_of(value)))
+    return len(list(islice(things, 2))) > 1
+
+
+def _things(layout: Layout, at: int, values: list[str]) -> CsvError:
+    names = layout.roles.names
+    wanted = option(f"{_place_of(names, at)}={_likely(values)}")
+    role = "host" if layout.roles.host is None else "cpu"
+    return CsvError(
+        f"{layout.text.path} may hold rows of different things: '{shorten(names[at])}'"
+        f" ({listed(map(_seen, values), 6)}). If it does, say which are wanted, such as by --where"
+        f" {wanted}; if each is a {role} of its own, say --columns {say(names, role, at)}; if it"
+        f" tells no series apart, say --columns {say(names, 'ignore', at)}."
+    )
+
+
+def _place_of(names: list[str], at: int) -> str:
+    """What a column is called in an option."""
+    return part_of(names, "", at)[1:]

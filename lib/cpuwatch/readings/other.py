@@ -39,9 +39,16 @@ _MEASURED = frozenset(
     )
 )  # fmt: skip
 
-#: Whole numbers from here on may be times, and so many different ones are no few.
-_AS_TIMES = 1e9
+#: Seconds since 1970 of the years 2010 to 2039; other units are these thousands of it.
+_AS_TIMES = (1.26e9, 2.21e9)
+_UNITS = (1, 1e3, 1e6, 1e9)
+
+#: So many different numbers are no few.
 _FEW = 64
+
+#: In so large a part of its rows a series' next value is the one that came after it before, and
+#: another one, if values name things that report by turns.
+_BY_TURNS, _CHANGES = 0.8, 0.5
 
 
 def is_id(name: str) -> bool:
@@ -83,6 +90,45 @@ class Varying:
 
 
 @dataclass
+class Turns:
+    """Whether a column's values come by turns in each series, as those of several things do.
+
+    Attributes
+    ----------
+    steps, changes, kept
+        How many rows have one of their series before them; have another value than that; have
+        the value that came after that one before.
+    """
+
+    steps: int = 0
+    changes: int = 0
+    kept: int = 0
+    _last: dict[int, str] = field(default_factory=dict)
+    _after: dict[str, str] = field(default_factory=dict)
+
+    def see(self, series: int, value: str) -> None:
+        """Look at one value of a series, which is named by a hash."""
+        last = self._last.get(series)
+        if last is None and len(self._last) >= _MOST_SERIES:
+            return
+        self._last[series] = value
+        if last is None:
+            return
+        self.steps += 1
+        self.changes += last != value
+        self.kept += self._after.get(last) == value
+        self._after[last] = value
+
+    @property
+    def are_regular(self) -> bool:
+        """Whether they do."""
+        first = len(self._after)  # of these no turn is known yet
+        return self.kept > first and (
+            self.kept + first >= _BY_TURNS * self.steps and self.changes >= _CHANGES * self.steps
+        )
+
+
+@dataclass
 class Other:
     """A column that nothing is read from.
 
@@ -95,17 +141,24 @@ class Other:
     is_text
         Whether one is certainly neither a number nor a time.
     is_whole
-        Whether all are whole numbers, and no times.
+        Whether all are whole numbers.
+    are_times
+        Whether one is a number that may be a time.
     has_blanks
         Whether one has a blank in it, as names hardly have.
+    turns
+        How the values of a column come that has decimals.
     """
 
     values: set[str] = field(default_factory=set)
     varying: Varying = field(default_factory=Varying)
     is_text: bool = False
     is_whole: bool = True
+    are_times: bool = False
     has_blanks: bool = False
+    turns: Turns = field(default_factory=Turns)
     _measured: bool = False
+    _decimal: bool = False
 
     def see(self, series: int, value: str) -> None:
         """Look at one value of a series, which is named by a hash."""
@@ -115,6 +168,8 @@ class Other:
         if value not in self.values and len(self.values) < MOST:
             self.values.add(value)
             self._sort(value)
+        if self._decimal and not self.is_text:
+            self.turns.see(series, value)
 
     def _sort(self, value: str) -> None:
         found = percentage(value, comma=True)
@@ -123,10 +178,13 @@ class Other:
             self.is_whole = False
             self.is_text = self.is_text or not is_time(value)
         elif found % 1:
-            self._measured = not self.is_text
+            self._measured = not self.is_text and len(self.values) > _FEW
+            self._decimal = True
             self.is_whole = False
-        elif number(value) is None or found >= _AS_TIMES:
+        elif number(value) is None:
             self.is_whole = False
+        else:
+            self.are_times = self.are_times or _may_be_time(found)
 
     def names_something(self, name: str, rows: int, has_host: bool) -> bool:
         """Whether its values look as if they named something.
@@ -146,7 +204,12 @@ class Other:
         if self.is_text:
             # Where each row has its own, they are remarks, or ids of the rows.
             return not many or not (self.has_blanks or (has_host and rows > MOST))
-        return self.is_whole and not many and self._is_number_of(name)
+        if is_id(name):
+            return not many and (self.is_whole or self.turns.are_regular)
+        few = len(self.values) <= _FEW and not many and not _is_measured(name)
+        return few and (self.turns.are_regular or (self.is_whole and not self.are_times))
 
-    def _is_number_of(self, name: str) -> bool:
-        return is_id(name) or (len(self.values) <= _FEW and not _is_measured(name))
+
+def _may_be_time(found: float) -> bool:
+    first, last = _AS_TIMES
+    return any(first <= found / unit < last for unit in _UNITS)

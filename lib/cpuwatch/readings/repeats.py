@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from cpuwatch.readings.numbers import number
@@ -14,6 +14,9 @@ _MOST_SERIES = 50_000
 
 #: So many moments are looked at to find the column.
 _SAMPLE = 200
+
+#: In so large a part of the moments names are the same ones.
+_MOSTLY = 0.8
 
 _MOMENT = "occurred_at, hostname, cpu"
 
@@ -48,11 +51,11 @@ class Repeats:
         return int(found)
 
 
-def telling(rows: Iterable[tuple[str, str, int, list[str]]]) -> int | None:
+def telling(rows: Iterable[tuple[str, str, int, list[str]]]) -> tuple[int | None, list[int]]:
     """Which value tells rows of the same moment apart: its place in their lists, or None.
 
     A value that never comes again, such as a row's number, or that is measured, such as a
-    temperature, names no series.
+    temperature, names no series: the second are the places of such values that differ.
 
     Parameters
     ----------
@@ -72,8 +75,11 @@ def telling(rows: Iterable[tuple[str, str, int, list[str]]]) -> int | None:
         moments[tuple(moment)].append(json.loads(rest))
     groups = list(moments.values())
     width = len(groups[0][0]) if groups else 0
-    grades = [(_grade([[row[at] for row in group] for group in groups]), at) for at in range(width)]
-    return min((one for one in grades if one[0] is not None), default=(None, None))[1]
+    columns = [[[row[at] for row in group] for group in groups] for at in range(width)]
+    grades = [(_grade(column), at) for at, column in enumerate(columns)]
+    best = min((one for one in grades if one[0] is not None), default=(None, None))[1]
+    differ = [at for at, column in enumerate(columns) if any(len(set(its)) > 1 for its in column)]
+    return best, differ
 
 
 def _grade(groups: list[list[str]]) -> tuple[int, int, int] | None:
@@ -84,8 +90,14 @@ def _grade(groups: list[list[str]]) -> tuple[int, int, int] | None:
     different = {value for values in groups for value in values}
     numbers = [found for value in different if (found := number(value)) is not None]
     all_numbers = len(numbers) == len(different)
-    if all_numbers and any(found % 1 for found in numbers):
+    if all_numbers and any(found % 1 for found in numbers) and not _recurs(groups):
         return None  # measured
     if len(groups) > 1 and len(different) == sum(map(len, groups)):
         return None  # each row has its own
     return int(all_numbers), -told, len(different)
+
+
+def _recurs(groups: list[list[str]]) -> bool:
+    """Whether most moments have the same values, as of what has names, and not of what varies."""
+    ((_, most),) = Counter(frozenset(values) for values in groups).most_common(1)
+    return len(groups) > 1 and most >= _MOSTLY * len(groups)

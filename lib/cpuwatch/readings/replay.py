@@ -223,21 +223,20 @@ def _repeated(layout: Layout, reader: Reader, readings: Spool) -> list[str]:
     count = reader.repeats.count(readings)
     if not count:
         return []
-    told = telling(reader.with_rest()) if reader.unused else None
+    told, differ = telling(reader.with_rest()) if reader.unused else (None, [])
     if told is not None:
-        at = reader.unused[told]
-        name = shorten(layout.roles.names[at])
-        role = "host" if layout.roles.host is None else "cpu"
-        if unsure.is_part_of_time(name):
-            raise unsure.part_of_time(layout, name)
-        raise ReadingsError(
-            f"{layout.text.path}: the same time comes more than once for one series, and the column"
-            f" '{name}', which nothing is read from, tells these rows apart: say"
-            f" --columns '{role}={name}' if it names the {role}, or --where '{name}=…' to take one"
-            f" of its values, or --columns 'ignore={name}' if it tells no series apart."
-        )
+        raise doubts.telling(layout, reader.unused[told])
     moments = "moment comes" if count == 1 else "moments come"
+    why = "no column that is looked at tells why"
+    if differ:
+        names = layout.roles.names
+        at = reader.unused[differ[0]]
+        why = (
+            f"its rows differ in {listed((names[reader.unused[one]] for one in differ), 4)}, which"
+            f" may be measured; if '{shorten(names[at])}' names something, say --columns"
+            f" {roles_of.say(names, 'cpu', at)}"
+        )
     return [
-        f"Attention: {count:,} {moments} more than once in a series, and no column tells"
-        " why: all such readings are averaged together."
+        f"Attention: {count:,} {moments} more than once in a series, and {why}: all such readings"
+        " are averaged together."
     ]

@@ -124,6 +124,67 @@ OBEYED = {
             "--columns 'usage=system.cpu.total.norm.pct'": {"web01 cpu1": 20, "db01 cpu1": 97},
         },
     ),
+    "quantiles": (
+        "timestamp,value,instance,quantile\n" + times("{t},20,w:9100,0.5\n{t},97,w:9100,0.99"),
+        {
+            "--columns 'cpu=quantile'": {"w:9100 0.5": 20, "w:9100 0.99": 97},
+            "--columns 'ignore=quantile'": {"w:9100 cpu1": 58.5},
+        },
+    ),
+    "slots with a point": (
+        "time,host,slot,value\n" + times("{t},web,1.1,20\n{t},web,1.2,97"),
+        {
+            "--columns 'cpu=slot'": {"web 1.1": 20, "web 1.2": 97},
+            "--columns 'ignore=slot'": {"web cpu1": 58.5},
+        },
+    ),
+    "ids of many digits": (
+        "time,value,device\n" + times("{t},20,4000000001\n{u},97,4000000002"),
+        {
+            "--columns 'host=device'": {"4000000001 cpu1": 20, "4000000002 cpu1": 97},
+            "--columns 'ignore=device'": {"mine cpu1": 58.5},
+        },
+    ),
+    "what was measured, by turns": (
+        "time,host,resource,value\n" + times("{t},w,cpu,20\n{u},w,memory,97"),
+        {
+            "--where 'resource=cpu'": {"w cpu1": 20},
+            "--columns 'cpu=resource'": {"w cpu": 20, "w memory": 97},
+            "--columns 'ignore=resource'": {"w cpu1": 58.5},
+        },
+    ),
+    "items, by turns": (
+        "time,host,item,value\n" + times("{t},w,CPU utilization,20\n{u},w,Memory utilization,97"),
+        {
+            "--where 'item=CPU utilization'": {"w cpu1": 20},
+            "--columns 'cpu=item'": {"w CPU utilization": 20, "w Memory utilization": 97},
+            "--columns 'ignore=item'": {"w cpu1": 58.5},
+        },
+    ),
+    "a collector, and hosts": (
+        "time,value,host,instance\n" + times("{t},20,collector,web01\n{t},97,collector,db01"),
+        {
+            "--columns 'host=instance'": {"web01 cpu1": 20, "db01 cpu1": 97},
+            "--columns 'cpu=instance'": {"collector web01": 20, "collector db01": 97},
+            "--columns 'ignore=instance'": {"collector cpu1": 58.5},
+        },
+    ),
+    "a collector, and hosts by turns": (
+        "time,value,host,instance\n" + times("{t},20,collector,web01\n{u},97,collector,db01"),
+        {
+            "--columns 'host=instance'": {"web01 cpu1": 20, "db01 cpu1": 97},
+            "--columns 'cpu=instance'": {"collector web01": 20, "collector db01": 97},
+            "--columns 'ignore=instance'": {"collector cpu1": 58.5},
+        },
+    ),
+    "a CPU's time of several modes": (
+        "time,host,what,value\n" + times("{t},w,usage_idle,97\n{t},w,usage_user,2"),
+        {
+            "--where 'what=usage_idle'": {"w cpu1": 3},
+            "--columns 'cpu=what'": "says idle",
+            "--columns 'ignore=what'": {"w cpu1": 49.5},
+        },
+    ),
 }  # fmt: skip
 
 
@@ -191,3 +252,35 @@ def test_a_column_that_names_something_is_no_series(
 def test_what_splunk_adds_is_no_series(tmp_path: Path) -> None:
     content = "_time,web01,db01,_span\n" + times("{t},20,97,60")
     assert averages(read(write(tmp_path, content))) == {"web01 cpu1": 20, "db01 cpu1": 97}
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("Inst", ['"0,0"', '"0,1"']),
+        ("subnet", ["10.1", "10.2"]),
+        ("quantile", ["0.5", "0.9", "0.99"]),
+        ("account", ["123456789012", "223456789012"]),
+        ("sensor_id", ["1000000001", "1000000002"]),
+    ],
+)
+def test_numbers_by_turns_name_something(tmp_path: Path, column: str, values: list[str]) -> None:
+    row = "\n".join(f"{{t}}.{at},web01,{value},20" for at, value in enumerate(values))
+    path = write(tmp_path, f"time,host,{column},value\n" + times(row))
+    assert any(f"'cpu={column}'" in one for one in read(path).use.remarks)
+    assert len(averages(read(path, f"--columns 'cpu={column}'"))) == len(values)
+
+
+@pytest.mark.parametrize("column", ["voltage", "fan"])
+def test_what_was_measured_with_decimals_names_nothing(tmp_path: Path, column: str) -> None:
+    levels = (11.9, 12.0, 12.1, 12.0, 12.0, 11.9, 12.1, 12.1)
+    lines = [f"{1_767_603_600 + at},web01,{levels[at * at % 8]},20" for at in range(200)]
+    path = write(tmp_path, "\n".join([f"time,host,{column},value", *lines, ""]))
+    assert not read(path).use.remarks
+
+
+def test_what_differs_in_rows_of_one_moment_is_named(tmp_path: Path) -> None:
+    lines = [f"{1_767_603_600 + at // 2},web01,{10 + at / 7:.2f},20" for at in range(40)]
+    path = write(tmp_path, "\n".join(["time,host,level,value", *lines, ""]))
+    (remark,) = read(path).use.remarks
+    assert "its rows differ in 'level'" in remark and "--columns 'cpu=level'" in remark
