@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import ALL_OTHERS
+from cpuwatch.readings.columns import ALL_OTHERS, called, say
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.meaning import (
     is_idle,
@@ -88,10 +88,11 @@ def _refuse_contradiction(layout: Layout, said: Asked) -> None:
     if "usage" not in said.columns:
         return
     name = shorten(said.columns["usage"])
-    ratio = f",ratio={name}" if "ratio" in said.columns else ""
+    idle = f"idle={said.columns['usage']}"
+    idle += f",ratio={said.columns['usage']}" if "ratio" in said.columns else ""
     raise CsvError(
         f"{layout.text.path}: its rows are of what is idle, and '{name}' is said to be usage: say"
-        f" --columns 'idle={name}{ratio}', and usage is 100 - idle."
+        f" --columns {option(idle)}, and usage is 100 - idle."
     )
 
 
@@ -112,20 +113,20 @@ def _refuse_other_units(layout: Layout, name: str, value: str) -> None:
 
 def _series(layout: Layout, found: Survey, said: Asked) -> list[str]:
     """What to say of series whose names say memory or the like; refuses them beside CPUs."""
-    names = sorted(found.hosts | found.cpus)
-    other = next(filter(other_series, names), None)
+    other = next(filter(other_series, sorted(found.hosts | found.cpus)), None)
     if other is None:
         return []
     host = layout.roles.host
     wanted = sorted(filter(says_cpu, found.hosts))
     if host is None or not wanted or "host" in said.columns or other not in found.hosts:
         return [_other(f"there is a series {shown(other)}")]
-    column = layout.roles.names[host]
+    names = layout.roles.names
+    column = called(names, host)
     where = " ".join(f"--where {option(f'{column}={name}')}" for name in wanted[:_MOST_WANTED])
     raise CsvError(
         f"{layout.text.path}: the series {shown(other)} is hardly a CPU's usage, and others are,"
         f" such as {shown(wanted[0])}: take those alone, such as by {where}; or say --columns"
-        f" {option(f'host={column}')} if these are names of hosts."
+        f" {say(names, 'host', host)} if these are names of hosts."
     )
 
 
@@ -154,7 +155,7 @@ def _named(layout: Layout, found: Survey, said: Asked, its: bool) -> list[str]:
     if above is not None and not its and not {"usage", "idle"} & set(said.columns):
         remarks.append(
             f"Attention: '{shorten(above)}' says idle, and its values are taken for usage: if they"
-            f" are what was idle, say --columns 'idle={_column(layout)}'."
+            f" are what was idle, say --columns {option(f'idle={_column(layout)}')}."
         )
     return remarks
 
@@ -163,15 +164,16 @@ def _doubtful(layout: Layout, said: Asked, why: str) -> list[str]:
     """What to say of values that are said to be usage, and seem to be what was idle."""
     column = _column(layout)
     ratio = f",ratio={column}" if "ratio" in said.columns else ""
+    idle, usage = option(f"idle={column}{ratio}"), option(f"usage={column}{ratio}")
     if "usage" in said.columns:
         return [
             f"Attention: {why}, and the values are taken for usage, as you say: if they are what"
-            f" was idle, say --columns 'idle={column}{ratio}'."
+            f" was idle, say --columns {idle}."
         ]
     raise CsvError(
         f"{layout.text.path}: {why}, so its values are perhaps no usage: if all of them are what"
-        f" was idle of a CPU, say --columns 'idle={column}{ratio}'; if all are usage, say"
-        f" --columns 'usage={column}{ratio}'; if only some are, take those alone by --where."
+        f" was idle of a CPU, say --columns {idle}; if all are usage, say"
+        f" --columns {usage}; if only some are, take those alone by --where."
     )
 
 
@@ -186,4 +188,4 @@ def _other(why: str) -> str:
 def _column(layout: Layout) -> str:
     if layout.shape.series:
         return ALL_OTHERS
-    return shorten(layout.roles.names[layout.roles.value])
+    return called(layout.roles.names, layout.roles.value)

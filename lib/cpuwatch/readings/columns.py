@@ -38,7 +38,7 @@ IDLE = (
 )  # fmt: skip
 HOST = (
     "hostname", "host", "host_name", "server", "node", "nodename", "machine", "computer",
-    "computername", "vm", "instance", "instanceid", "instance_id", "instancename",
+    "computername", "vm", "entity", "instance", "instanceid", "instance_id", "instancename",
     "instance_name", "series",
 )  # fmt: skip
 CPU = ("cpu", "core", "cpu_id", "cpuid", "cpu_core", "processor")
@@ -85,6 +85,8 @@ class Roles:
         Whether the value is a fraction of one.
     measures
         The places of columns that say what was measured.
+    all_cpus
+        Whether a row that names no CPU is of all of them.
     """
 
     names: list[str]
@@ -95,6 +97,7 @@ class Roles:
     idle: bool
     ratio: bool
     measures: tuple[int, ...]
+    all_cpus: bool = False
 
     def unused(self) -> list[int]:
         """The places of the named columns that are nothing of this."""
@@ -239,11 +242,16 @@ def rivals(roles: Roles, said: Asked) -> list[int]:
     return [at for at in roles.unused() if fold(roles.names[at]) in kind]
 
 
-def part_of(names: Sequence[str], what: str, at: int) -> str:
-    """What people say of a column; one of which the name cannot be said is called by its place."""
+def called(names: Sequence[str], at: int) -> str:
+    """What a column is called in an option: by its place if its name cannot be said there."""
     name = names[at]
-    odd = not name.isprintable() or not name or asked.is_several(f"{what}={name}")
-    return f"{what}={f'column {at + 1}' if odd else name}"
+    odd = not name.isprintable() or not name or asked.is_several(name)
+    return f"column {at + 1}" if odd else name
+
+
+def part_of(names: Sequence[str], what: str, at: int) -> str:
+    """What people say of a column."""
+    return f"{what}={called(names, at)}"
 
 
 def say(names: Sequence[str], what: str, at: int) -> str:

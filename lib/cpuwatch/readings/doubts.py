@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 
-from cpuwatch.readings import meaning, shapes, unsure
+from cpuwatch.readings import meaning, rivals, shapes, unsure
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import ALL_OTHERS, HOST, fold, listed, part_of, say
+from cpuwatch.readings.columns import ALL_OTHERS, HOST, called, fold, listed, part_of, say
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.other import is_id
 from cpuwatch.readings.survey import Survey
@@ -72,19 +72,17 @@ def _mixed(layout: Layout, mixed: Mapping[int, list[str]]) -> CsvError:
     host = (
         ""
         if layout.roles.host is not None
-        else (
-            f" If its values are hosts, say --columns 'host={shorten(names[next(iter(mixed))])}'."
-        )
+        else (f" If its values are hosts, say --columns {say(names, 'host', next(iter(mixed)))}.")
     )
     attributes = [at for at, values in mixed.items() if _is_attribute(names[at], values)]
-    ignore = ",".join(f"ignore={shorten(names[at])}" for at in attributes)
+    ignore = option(",".join(part_of(names, "ignore", at) for at in attributes))
     if len(attributes) == len(mixed):
         return CsvError(
             f"{layout.text.path} may hold rows of different things: {what}. If these are not, and"
-            f" all rows are of a CPU's usage, say --columns '{ignore}'; if they are, say which are"
+            f" all rows are of a CPU's usage, say --columns {ignore}; if they are, say which are"
             f" wanted, such as by {wanted}.{host}"
         )
-    more = f" --columns '{ignore}' says that the rows are of the same thing." if ignore else ""
+    more = f" --columns {ignore} says that the rows are of the same thing." if attributes else ""
     return CsvError(
         f"{layout.text.path} holds rows of different things, which no average may mix: {what}."
         f" Say which are wanted, such as by {wanted}.{more}{host}"
@@ -141,13 +139,13 @@ def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list
         return []
     name = layout.roles.names[layout.roles.value]
     says_percent = any(word in name.lower() for word in ("percent", "pct", "%"))
-    column = ALL_OTHERS if layout.shape.series else shorten(name)
+    column = ALL_OTHERS if layout.shape.series else called(layout.roles.names, layout.roles.value)
     many = "all" if style.is_ratio else f"{style.small:,} of {style.plain:,}"
     beyond = "" if style.lowest >= 0 and style.highest <= 1 else ", or hardly beyond"
     span = f"{beyond}, {style.lowest:g} to {style.highest:g}" if style.is_ratio else ""
     seen = f"{many} values of {shorten(name)} are between 0 and 1{span}"
     also = f",idle={column}" if "idle" in said.columns else ""
-    remedy = f"if they are fractions, say --columns 'ratio={column}{also}'"
+    remedy = f"if they are fractions, say --columns {option(f'ratio={column}{also}')}"
     what = "idle" if idle else "usage"
     told = bool({"usage", "idle"} & set(said.columns))
     sure = told or says_percent or said.as_percent
@@ -156,7 +154,7 @@ def refuse_ratio(layout: Layout, found: Survey, said: Asked, idle: bool) -> list
         return [f"Attention: {seen}: {taken}; {remedy}."]
     raise CsvError(
         f"{layout.text.path}: {seen}, so they are probably fractions of one and not percent:"
-        f" {remedy}; if they are percent, say --columns '{what}={column}'."
+        f" {remedy}; if they are percent, say --columns {option(f'{what}={column}')}."
     )
 
 
@@ -177,7 +175,7 @@ def refuse_merged(layout: Layout, found: Survey) -> list[str]:
             continue
         values = listed(sorted(other.values), 4)
         things = _are_things(name, other.values)
-        where = f"--where {option(f'{_place_of(names, at)}=…')}"
+        where = f"--where {option(f'{called(names, at)}=…')}"
         if not has_host and not things and (other.is_text or is_id(name)):
             raise CsvError(
                 f"{layout.text.path} names no host, and its rows differ in the column"
@@ -208,12 +206,12 @@ def refuse_merged(layout: Layout, found: Survey) -> list[str]:
     return remarks
 
 
-def telling(layout: Layout, at: int) -> CsvError:
+def telling(layout: Layout, found: Survey, at: int) -> CsvError:
     """The refusal of a file of which an unused column tells rows of one moment apart.
 
     Parameters
     ----------
-    layout
+    layout, found
         Of the file.
     at
         The column's place.
@@ -221,12 +219,17 @@ def telling(layout: Layout, at: int) -> CsvError:
     names, name = layout.roles.names, layout.roles.names[at]
     if unsure.is_part_of_time(name):
         return unsure.part_of_time(layout, name)
-    role = "host" if layout.roles.host is None or fold(name) in HOST else "cpu"
+    host = layout.roles.host
+    role = "host" if host is None or fold(name) in HOST else "cpu"
+    its = part_of(names, role, at)
+    is_cpu = host is not None and layout.roles.cpu is None and all(map(rivals.is_cpu, found.hosts))
+    if host is not None and is_cpu and found.others[at].is_text:
+        role, its = "host", f"{part_of(names, 'host', at)},{part_of(names, 'cpu', host)}"
     return CsvError(
         f"{layout.text.path}: the same time comes more than once for one series, and the column"
         f" '{shorten(name)}', which nothing is read from, tells these rows apart: say"
-        f" --columns {say(names, role, at)} if it names the {role}, or --where"
-        f" {option(f'{_place_of(names, at)}=…')} to take one of its values, or"
+        f" --columns {option(its)} if it names the {role}, or --where"
+        f" {option(f'{called(names, at)}=…')} to take one of its values, or"
         f" --columns {say(names, 'ignore', at)} if it tells no series apart."
     )
 
@@ -241,7 +244,7 @@ def _are_things(name: str, values: set[str]) -> bool:
 
 def _things(layout: Layout, at: int, values: list[str]) -> CsvError:
     names = layout.roles.names
-    wanted = option(f"{_place_of(names, at)}={_likely(values)}")
+    wanted = option(f"{called(names, at)}={_likely(values)}")
     role = "host" if layout.roles.host is None else "cpu"
     return CsvError(
         f"{layout.text.path} may hold rows of different things: '{shorten(names[at])}'"
@@ -249,8 +252,3 @@ def _things(layout: Layout, at: int, values: list[str]) -> CsvError:
         f" {wanted}; if each is a {role} of its own, say --columns {say(names, role, at)}; if it"
         f" tells no series apart, say --columns {say(names, 'ignore', at)}."
     )
-
-
-def _place_of(names: list[str], at: int) -> str:
-    """What a column is called in an option."""
-    return part_of(names, "", at)[1:]

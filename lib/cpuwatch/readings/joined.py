@@ -15,7 +15,7 @@ from cpuwatch.readings.days import may_be_day
 from cpuwatch.readings.numbers import number
 from cpuwatch.readings.table import CsvError
 from cpuwatch.readings.times import is_number, iso_ms
-from cpuwatch.words import shorten, shown
+from cpuwatch.words import option, shorten, shown
 
 #: What a column of times holds.
 _DATE, _CLOCK, _MOMENT, _DAY, _PART = "date", "clock", "moment", "day", "part of a day"
@@ -177,19 +177,21 @@ def _kind_of(text: str) -> str | None:
 
 
 def _no_date(path: Path, name: str, dates: str | None) -> CsvError:
+    say = option(f"date={dates or 'NAME'}")
     where = "no column holds their dates" if dates is None else "perhaps another has their dates"
     return CsvError(
         f"{path}: the column '{shorten(name)}' holds times of day alone, and {where}, so no moment"
-        f" is certain: say which does by --columns 'date={shorten(dates or 'NAME')}', or export"
+        f" is certain: say which does by --columns {say}, or export"
         " the date as well."
     )
 
 
 def _no_clock(path: Path, name: str, clocks: str) -> CsvError:
+    both, ignore = option(f"date={name},time={clocks}"), option(f"ignore={clocks}")
     return CsvError(
         f"{path}: the column '{shorten(name)}' holds dates alone, and '{shorten(clocks)}' times of"
-        f" day: say --columns 'date={shorten(name)},time={shorten(clocks)}' if both together are"
-        f" the time, or --columns 'ignore={shorten(clocks)}' if not."
+        f" day: say --columns {both} if both together are"
+        f" the time, or --columns {ignore} if not."
     )
 
 
@@ -269,10 +271,10 @@ def _zone(
     if not values or columns.fold(names[at]) in ("zone", "offset"):
         return None  # perhaps of a data centre, or in a topic
     odd = sorted(value for value in values if not is_zone(value))[0]
-    name = shorten(names[at])
+    name, ignore = shorten(names[at]), option(f"ignore={names[at]}")
     return CsvError(
         f"{path}: the column '{name}' says {shown(odd)}, which is no offset from UTC: write one"
-        f" there, such as +01:00, or say --columns 'ignore={name}' if the times are UTC."
+        f" there, such as +01:00, or say --columns {ignore} if the times are UTC."
     )
 
 

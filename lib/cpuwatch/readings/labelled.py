@@ -11,7 +11,7 @@ from cpuwatch.readings.columns import CPU, HOST
 from cpuwatch.readings.labels import labels
 from cpuwatch.readings.shapes import Shape
 from cpuwatch.readings.table import CsvError
-from cpuwatch.words import shorten, shown
+from cpuwatch.words import option, shorten, shown
 
 #: Columns whose texts may hold a series' labels.
 _HOLDERS = ("series", "metric", "name", "__name__", "labels", "tags")
@@ -118,6 +118,6 @@ def _refuse_two(
             column, value = map(shown, differ)
             raise CsvError(
                 f"{path}: the column '{shorten(label)}' says {column} in a row whose label of that"
-                f" name says {value}: say --columns '{what}={shorten(label)}' if the column names"
-                f" the {what}, or --columns '{what}={shorten(new[label])}' if the label does."
+                f" name says {value}: say --columns {option(f'{what}={label}')} if the column names"
+                f" the {what}, or --columns {option(f'{what}={new[label]}')} if the label does."
             )

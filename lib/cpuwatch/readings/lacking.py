@@ -58,7 +58,7 @@ def without(
     if of_idle and "value" in missing:
         every = len(of_idle) == len(names) - 1 > 1
         more = f"; {listed(of_idle, 3)} seem to be what was idle, which is said by --columns"
-        more += " 'idle=*'" if every else f" 'idle={shorten(of_idle[0])}'"
+        more += " 'idle=*'" if every else f" {say(names, 'idle', names.index(of_idle[0]))}"
     elif parts:
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
     elif list(missing) == ["value"] and (its := _only_cpu(names)) is not None:

@@ -30,7 +30,7 @@ _KINDS: dict[str, Kind] = {
 
 #: From so many rows on that are rejected for the same reason, and such a part of all, it is no
 #: accident.
-_MANY, _LARGE_PART = 10, 0.1
+_NO_ACCIDENT = ((10, 0.1), (2, 0.25))
 
 #: A file cannot be used as readings; the message names the file, why, and what to do.
 ReadingsError = CsvError
@@ -123,7 +123,7 @@ def read_csv(
         raise _nothing(layout, rejected)
     reader.remarks += _partly(layout, reader.reasons, len(readings) + len(rejected))
     reader.remarks += reader.beyond()
-    reader.remarks += _repeated(layout, reader, readings)
+    reader.remarks += _repeated(layout, found, reader, readings)
     ((first, last),) = readings.ask("SELECT MIN(occurred_at), MAX(occurred_at) FROM rows")
     reader.remarks += unsure.long_ago(layout, found, first)
     reader.remarks += unsure.ahead(layout, found, last)
@@ -195,7 +195,8 @@ def _partly(layout: Layout, reasons: Counter[str], rows: int) -> list[str]:
         f"Attention: {count:,} of {rows:,} rows are rejected because {shorten(why, 200)}. The"
         f" results are of the others alone{_hint(layout, why)}."
         for why, count in reasons.most_common(3)
-        if (count >= _MANY and count >= rows * _LARGE_PART) or _is_encoding(why)
+        if any(count >= many and count >= rows * part for many, part in _NO_ACCIDENT)
+        or _is_encoding(why)
     ]
 
 
@@ -212,7 +213,7 @@ def _hint(layout: Layout, reason: str) -> str:
     return "; perhaps numbers have a decimal comma: save the file with semicolons between fields"
 
 
-def _repeated(layout: Layout, reader: Reader, readings: Spool) -> list[str]:
+def _repeated(layout: Layout, found: Survey, reader: Reader, readings: Spool) -> list[str]:
     """Refuse a file whose unused columns tell readings of one moment apart; or say it.
 
     Raises
@@ -225,7 +226,7 @@ def _repeated(layout: Layout, reader: Reader, readings: Spool) -> list[str]:
         return []
     told, differ = telling(reader.with_rest()) if reader.unused else (None, [])
     if told is not None:
-        raise doubts.telling(layout, reader.unused[told])
+        raise doubts.telling(layout, found, reader.unused[told])
     moments = "moment comes" if count == 1 else "moments come"
     why = "no column that is looked at tells why"
     if differ:

@@ -6,13 +6,13 @@ import re
 from dataclasses import replace
 
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import HOST, Roles, fold, listed
+from cpuwatch.readings.columns import HOST, Roles, fold, listed, part_of, say
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import percentage
 from cpuwatch.readings.shapes import CPULIKE
 from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
-from cpuwatch.words import shorten, shown
+from cpuwatch.words import option, shorten, shown
 
 #: A CPU's number, perhaps within a node, as Windows has it.
 _NUMBER = re.compile(r"[0-9]{1,4}(?:,(?:[0-9]{1,4}|_total))?", re.IGNORECASE)
@@ -32,16 +32,17 @@ def of_cpus(layout: Layout, found: Survey, said: Asked) -> Roles | None:
     if roles.cpu is not None:
         return None
     for at, other in found.others.items():
-        if fold(roles.names[at]) in HOST and other.values and all(map(_is_cpu, other.values)):
-            return replace(roles, cpu=at)
+        if fold(roles.names[at]) in HOST and other.values and all(map(is_cpu, other.values)):
+            return replace(roles, cpu=at, all_cpus=True)
     hosts = found.hosts
     named = any(CPULIKE.fullmatch(host.strip()) for host in hosts)
-    if "host" not in said.columns and named and all(map(_is_cpu, hosts)):
+    if "host" not in said.columns and named and all(map(is_cpu, hosts)):
         return replace(roles, host=None, cpu=roles.host)
     return None
 
 
-def _is_cpu(value: str) -> bool:
+def is_cpu(value: str) -> bool:
+    """Whether a text names a CPU, and hardly a host."""
     value = value.strip()
     return (CPULIKE.fullmatch(value) or _NUMBER.fullmatch(value)) is not None
 
@@ -57,25 +58,26 @@ def refuse_swapped(layout: Layout, found: Survey, said: Asked) -> list[str]:
     roles = layout.roles
     if roles.cpu is None:
         return []
-    name = shorten(roles.names[roles.cpu])
+    names, name = roles.names, shorten(roles.names[roles.cpu])
     if "cpu" not in said.columns:
         for value in sorted(found.cpus):
             number = percentage(value.strip(), found.style.comma)
             if number is not None and number % 1:
                 raise CsvError(
                     f"{layout.text.path}: the column '{name}' holds {shown(value)}, which hardly"
-                    f" names a CPU: say --columns 'usage={name}' if that is usage, or"
-                    f" --columns 'cpu={name}' if it is a name."
+                    f" names a CPU: say --columns {say(names, 'usage', roles.cpu)} if that is"
+                    f" usage, or --columns {say(names, 'cpu', roles.cpu)} if it is a name."
                 )
     hosts = sorted(found.hosts)
     if "host" in said.columns or not any(CPULIKE.fullmatch(host.strip()) for host in hosts):
         return []
-    if roles.host is None or not all(map(_is_cpu, hosts)):
+    if roles.host is None or not all(map(is_cpu, hosts)):
         return []
-    host = shorten(roles.names[roles.host])
+    host = shorten(names[roles.host])
+    pair = f"{part_of(names, 'host', roles.cpu)},{part_of(names, 'cpu', roles.host)}"
     return [
         f"Attention: the hosts of '{host}' look like CPUs ({listed(hosts, 4)}): if they are, say"
-        f" --columns 'host={name},cpu={host}'."
+        f" --columns {option(pair)}."
     ]
 
 
@@ -84,8 +86,10 @@ def refuse_two(layout: Layout, found: Survey) -> None:
     names = layout.roles.names
     for at in found.rivals:
         if found.rivals[at]:
-            one, other = shorten(names[layout.roles.value]), shorten(names[at])
+            value = layout.roles.value
+            one, other = shorten(names[value]), shorten(names[at])
             raise CsvError(
                 f"{layout.text.path} has two columns that may be the usage, '{one}' and '{other}',"
-                f" and they differ: say --columns 'usage={one}' or --columns 'usage={other}'."
+                f" and they differ: say --columns {say(names, 'usage', value)} or"
+                f" --columns {say(names, 'usage', at)}."
             )

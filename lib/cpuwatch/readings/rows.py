@@ -25,6 +25,9 @@ from cpuwatch.words import cut, shorten, shown
 #: So many characters of a rejected line are kept: it has to fit into a record of Kafka's.
 _KEPT = 10_000
 
+#: What the CPU is called of a row that is of all of them.
+_ALL_CPUS = "all"
+
 #: What differs in the reasons of one kind.
 _VALUES = re.compile(r"'.*'|[0-9][0-9.,]*", re.DOTALL)
 
@@ -40,6 +43,7 @@ class Reader:
         self._for_pipeline = for_pipeline
         self._rejected = rejected
         self._moment: tuple[str | None, int] = None, 0
+        self._of_all = 0
         self.reasons: Counter[str] = Counter()
         self.before = array("Q")
         self.repeats = Repeats()
@@ -75,7 +79,8 @@ class Reader:
             except RejectedError as reason:
                 refuse_header(self._layout, number, line)
                 why = f"{reason} (column {shorten(origin)})" if origin else str(reason)
-                self.reasons[why if "UTF" in why else _VALUES.sub("…", why)] += 1
+                if line.lstrip("# ") != self._layout.head.text:  # which may come again
+                    self.reasons[why if "UTF" in why else _VALUES.sub("…", why)] += 1
                 self._rejected.add([(number, why, readable(cut(line, _KEPT)))])
                 self.before.append(count)
                 continue
@@ -105,10 +110,17 @@ class Reader:
         usage = self._percent.of(fields[roles.value].strip())
         named = self._layout.named
         hostname = named.host if roles.host is None else _name(fields, names, roles.host)
-        cpu = named.cpu if roles.cpu is None else _name(fields, names, roles.cpu)
+        cpu = named.cpu if roles.cpu is None else self._cpu(fields, roles.cpu)
         if self._for_pipeline:
             _refuse(hostname, cpu, occurred_at, when, names[roles.time])
         return hostname, cpu, usage, occurred_at
+
+    def _cpu(self, fields: list[str], at: int) -> str:
+        roles = self._layout.roles
+        if roles.all_cpus and not bare(fields[at]):
+            self._of_all += 1
+            return _ALL_CPUS
+        return _name(fields, roles.names, at)
 
     def _time(self, text: str, column: str) -> int:
         if not text:
@@ -125,8 +137,16 @@ class Reader:
         return occurred_at
 
     def beyond(self) -> list[str]:
-        """What to say of values that are no percentage, once all readings were taken."""
-        return self._percent.beyond()
+        """What to say of values that are no percentage, and of no CPU's, once all were taken."""
+        said = []
+        if self._of_all:
+            at = self._layout.roles.cpu or 0
+            rows = "row is" if self._of_all == 1 else "rows are"
+            said.append(
+                f"{self._of_all:,} {rows} without {shorten(self._layout.roles.names[at])}, and read"
+                f" as of all CPUs, '{_ALL_CPUS}'."
+            )
+        return said + self._percent.beyond()
 
     def _ways(self) -> list[str]:
         """How values are read that could have been read in another way."""

@@ -12,6 +12,7 @@ from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, MEASURE, TIME
 from cpuwatch.readings.labels import labels
 from cpuwatch.readings.meaning import PARTS, is_idle
+from cpuwatch.readings.times import is_time
 
 #: Rows of a line: their fields, and the column that each of them comes from, if only one.
 Expand = Callable[[list[str]], Iterable[tuple[list[str], str]]]
@@ -110,7 +111,7 @@ def wide(
     label = _label(names, kept, others)
     if tags is None and others and all(CPULIKE.fullmatch(names[at]) for at in others):
         tags = [{label: names[at]} for at in others]
-    if tags is None and asked:
+    if tags is None and asked and not is_time(names[time]):  # that would be no header
         naming = lacking.naming(names, others, sample())
         if naming and others:
             raise lacking.naming_series(path, names, said, naming)

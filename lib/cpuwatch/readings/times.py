@@ -46,6 +46,9 @@ _EXACT = Context(prec=200, rounding=ROUND_FLOOR)
 #: Times in so coarse steps are no times any more, in milliseconds: a spreadsheet rounded them.
 _COARSE_MS = 10_000
 
+#: So spreadsheets write the exponent of long numbers, as which nobody else writes whole ones.
+_OF_A_SPREADSHEET = "E+"
+
 #: So large a part of the numbers are days, or none is.
 _MOST = 0.9
 
@@ -206,11 +209,20 @@ class Clock:
         return self.writing.mixed() if self.reads_dates else None
 
     def rounded(self) -> str | None:
-        """A time that a spreadsheet rounded, and that several rows have; None if there is none."""
+        """A time that a spreadsheet rounded, or several rows have; None if there is none."""
         # Of a double that is exact the zeros at the end are left out: the finest one tells.
-        if not self._rounded or Decimal(1).scaleb(self._finest) * UNITS[self.unit][2] < _COARSE_MS:
+        unit = UNITS[self.unit][2]
+        step = Decimal(1).scaleb(self._finest) * unit
+        if not self._rounded or step < _COARSE_MS:
             return None
-        return next((text for text, n in self._rounded.items() if n > 1 and Decimal(text)), None)
+        return next(
+            (
+                text
+                for text, n in self._rounded.items()
+                if (n > 1 or _OF_A_SPREADSHEET in text) and Decimal(text)
+            ),
+            None,
+        )
 
     def _at(self, rank: int, below: bool) -> float:
         """A number near the one of this rank: within its unit's range, at the side that counts."""

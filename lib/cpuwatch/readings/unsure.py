@@ -13,7 +13,7 @@ from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
 from cpuwatch.readings.times import UNITS, Clock
-from cpuwatch.words import iso, shorten, shown
+from cpuwatch.words import iso, option, shorten, shown
 
 #: What says that times are not UTC.
 _ZONE = re.compile(
@@ -39,14 +39,14 @@ _MEND = "if that is wrong, mend the times, or the clock that they are from."
 
 
 def refuse_rounded(layout: Layout, found: Survey) -> None:
-    """Raise CsvError if a spreadsheet rounded the times, so that many rows have the same."""
+    """Raise CsvError if a spreadsheet rounded the times."""
     rounded = found.clock.rounded()
     if rounded is not None:
         name = shorten(layout.roles.names[layout.roles.time])
         raise CsvError(
-            f"{layout.text.path}: several rows have the {name} {shown(rounded)}, which a"
-            " spreadsheet rounded: the moments are lost. Format that column as a whole number or"
-            " as ISO 8601 there, and save it again."
+            f"{layout.text.path}: the {name} {shown(rounded)} is a long number that a spreadsheet"
+            " rounded: the moments are lost. Format that column as a whole number or as ISO 8601"
+            " there, and save it again."
         )
 
 
@@ -143,6 +143,12 @@ def refuse_unsure_times(layout: Layout, found: Survey) -> list[str]:
     example = shown(writing.examples[writing.lead])
     mark = "/" if writing.lead == SHORT else writing.lead
     ways = {order: looks.format(mark) for order, looks in ORDERS.items()}
+    if writing.may_begin_with_year:
+        orders = " nor ".join(f"'{order}={name}'" for order in ways)
+        raise CsvError(
+            f"{path}: the first number of the {name} {example} may be its year, so that neither"
+            f" {orders} is certain: export the times with a year of four digits, best as ISO 8601."
+        )
     if writing.order is None:
         raise CsvError(f"{path}: {_unsure(layout, clock, ways)}.")
     proof = writing.proof(writing.order)
@@ -182,7 +188,7 @@ def refuse_parts(layout: Layout, found: Survey) -> None:
 def _unsure(layout: Layout, clock: Clock, ways: Mapping[str, str]) -> str:
     """Why it is not certain which number of a date is the day, and what to do."""
     writing, name = clock.writing, shorten(layout.dates)
-    options = [f"--columns '{order}={name}'" for order in ways]
+    options = [f"--columns {option(f'{order}={layout.dates}')}" for order in ways]
     proofs = {order: writing.proof(order) for order in ways}
     if all(proofs.values()):
         first, second = (
@@ -197,7 +203,7 @@ def _unsure(layout: Layout, clock: Clock, ways: Mapping[str, str]) -> str:
             means = f"is said to be {ways[order]}" if writing.said else f"looks like {ways[order]}"
             return (
                 f"'{name}' {means}, and {shown(proof)} can only be {ways[other]}: if all of them"
-                f" are, say --columns '{other}={name}'"
+                f" are, say --columns {option(f'{other}={layout.dates}')}"
             )
     return (
         f"the '{name}' {shown(writing.examples[writing.lead])} may be {' or '.join(ways.values())},"

@@ -6,10 +6,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from cpuwatch.readings.dates import CERTAIN, ORDERS, POINTS, SHORT, Written, moment_ms, written
+from cpuwatch.readings.dates import (
+    CERTAIN,
+    ORDERS,
+    POINTS,
+    SHORT,
+    Written,
+    day_ms,
+    moment_ms,
+    written,
+)
 
 #: A column whose dates have several forms is refused, unless so small a part has another one.
 _STRAY = 0.1
+
+#: Years of two digits from here on are of readings, and so many different numbers are kept.
+_FIRST_YEAR, _FEW = 20, 50
 
 
 @dataclass
@@ -24,11 +36,18 @@ class Writing:
         How many dates have each form.
     examples
         For what may contradict another thing: the first text that shows it.
+    years
+        Whether the first number of each short date may be its year.
+    firsts, lasts
+        Some first and last numbers of these.
     """
 
     said: str | None = None
     forms: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    years: bool = True
+    firsts: set[int] = field(default_factory=set)
+    lasts: set[int] = field(default_factory=set)
 
     def see(self, text: str) -> bool:
         """Look at one text, and return whether it is a date."""
@@ -50,12 +69,32 @@ class Writing:
             self.examples.setdefault(CERTAIN, example)
             self.examples.setdefault(f"{CERTAIN} whole", example)
 
+    def _see_year(self, its: Written) -> None:
+        """Look at whether the first number of a short date may be the year, and the last one is."""
+        first, second, last = its.numbers
+        may_be = day_ms(f"20{int(first):02}", second, last[2:]) is not None
+        self.years = self.years and may_be and int(first) >= _FIRST_YEAR
+        if len(self.firsts) < _FEW:
+            self.firsts.add(int(first))
+        if len(self.lasts) < _FEW:
+            self.lasts.add(int(last))
+
+    @property
+    def may_begin_with_year(self) -> bool:
+        """Whether short dates may have the year in front, as well or better than at the end."""
+        if self.lead != SHORT or not self.years:
+            return False
+        # Days change, and years do not: of one year at the end and several days it is certain.
+        return len(self.firsts) == 1 or len(self.lasts) > 1
+
     def _see_order(self, its: Written, text: str) -> None:
         first, second, _ = its.numbers
         if 12 < int(first) <= 31:
             self.examples.setdefault(f"{its.form} day_first", text)
         if 12 < int(second) <= 31:
             self.examples.setdefault(f"{its.form} month_first", text)
+        if its.form == SHORT:
+            self._see_year(its)
         if int(first) != int(second):
             self.examples.setdefault(f"{its.form} differs", text)
 

@@ -158,6 +158,8 @@ def test_the_whole_column_tells_which_number_is_the_day(
         (["01-02-2026 09:00"], {}, ["DD-MM-YYYY or MM-DD-YYYY"]),
         (["01/02/26 09:00", "13/02/26 09:00"], {}, ["'day_first=time'"]),
         (["26.01.05 09:00"], {}, ["'day_first=time'"]),
+        (["26-01-05 09:00", "26-01-06 09:00"], {"day_first": "time"}, ["may be its year"]),
+        (["26/01/05", "26/02/06"], {"month_first": "time"}, ["may be its year", "four digits"]),
         (["13/02/2026", "02/13/2026"], {}, ["'13/02/2026' can only be DD/MM/YYYY",
                                             "'02/13/2026' can only be MM/DD/YYYY"]),
         (["13/02/2026", "02/13/2026"], {"day_first": "time"}, ["can only be MM/DD/YYYY"]),
@@ -381,3 +383,23 @@ def test_the_command_line_says_dates_as_well() -> None:
 @pytest.mark.parametrize("text", ["9" * 100, "٣.٣.٣٣٣٣", "1.2.3.4", "10.0.0.1", "1-2-345", ""])
 def test_what_is_no_date_is_none(text: str) -> None:
     assert dates.written(text) is None
+
+
+@pytest.mark.parametrize(
+    "times", [["25/12/24", "26/12/24"], ["05/01/26"], ["30.12.25 09:00", "31.12.25 09:00"]]
+)
+def test_days_before_a_year_of_two_digits_are_read_if_people_say_so(
+    tmp_path: Path, times: list[str]
+) -> None:
+    found = read(tmp_path, ["time;value", *with_usage(times)], columns={"day_first": "time"})
+    assert all(moment < "2027" for moment in moments(found)) and moments(found)[0] > "2024"
+
+
+@pytest.mark.parametrize("times", [["1.76E+12"], ["1.76E+12", "1.77E+12"], ["1.76760E+09"]])
+def test_times_that_a_spreadsheet_rounded_are_refused_even_if_none_comes_again(
+    tmp_path: Path, times: list[str]
+) -> None:
+    with pytest.raises(ReadingsError, match=r"a spreadsheet rounded.*Format that column"):
+        read(tmp_path, ["time;value", *with_usage(times)])
+    exact = read(tmp_path, ["time;value", *with_usage(["1.767603600123E+12", "1.7676036E9"])])
+    assert len(exact.readings) + len(exact.rejected) == 2

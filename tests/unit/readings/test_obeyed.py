@@ -12,6 +12,8 @@ from cpuwatch.readings import CsvReadings, ReadingsError, parse_columns, parse_w
 
 T0 = "2026-01-05T09:00:00Z"
 
+LONG = "kubernetes_container_runtime_instance_name_of_it"
+
 #: What one refusal proposes at once: options that stand beside each other.
 OPTIONS = re.compile(r"--(?:columns|where) (?:'[^']*'(?:\"'\"'[^']*')*)(?: --where '[^']*')*")
 
@@ -183,6 +185,45 @@ OBEYED = {
             "--where 'what=usage_idle'": {"w cpu1": 3},
             "--columns 'cpu=what'": "says idle",
             "--columns 'ignore=what'": {"w cpu1": 49.5},
+        },
+    ),
+    "a long name": (
+        f"time,host,{LONG},value\n" + times("{t},n1,a,20\n{t},n1,b,97"),
+        {
+            f"--columns 'cpu={LONG}'": {"n1 a": 20, "n1 b": 97},
+            f"--columns 'ignore={LONG}'": {"n1 cpu1": 58.5},
+        },
+    ),
+    "a name with a quote": (
+        "time,host,pod's,value\n" + times("{t},n1,a,20\n{t},n1,b,97"),
+        {
+            "--columns 'cpu=pod'\"'\"'s'": {"n1 a": 20, "n1 b": 97},
+            "--columns 'ignore=pod'\"'\"'s'": {"n1 cpu1": 58.5},
+        },
+    ),
+    "a name with a character that cannot be shown": (
+        "time,host,po\x1bd,value\n" + times("{t},n1,a,20\n{t},n1,b,97"),
+        {
+            "--columns 'cpu=column 3'": {"n1 a": 20, "n1 b": 97},
+            "--columns 'ignore=column 3'": {"n1 cpu1": 58.5},
+        },
+    ),
+    "a name like an option": (
+        'time,host,"pod,cpu=x",value\n' + times("{t},n1,a,20\n{t},n1,b,97"),
+        {
+            "--columns 'cpu=column 3'": {"n1 a": 20, "n1 b": 97},
+            "--columns 'ignore=column 3'": {"n1 cpu1": 58.5},
+        },
+    ),
+    "values with a quote": (
+        "time,host,metric,value\n" + times("{t},n1,mem's,97\n{t},n1,cpu's,20"),
+        {"--where 'metric=cpu'\"'\"'s'": {"n1 cpu1": 20}},
+    ),
+    "an instance that names CPUs, and another name for hosts": (
+        "time,Target,Instance,value\n" + times("{t},web,0,20\n{t},web,1,97\n{t},db,0,50"),
+        {
+            "--columns 'host=Target,cpu=Instance'": {"web 0": 20, "web 1": 97, "db 0": 50},
+            "--columns 'ignore=Target'": {"0 cpu1": 35, "1 cpu1": 97},
         },
     ),
 }  # fmt: skip

@@ -48,6 +48,19 @@ def test_a_host_is_what_hosts_are_called(
     assert series(found) == wanted and not loud(found)
 
 
+def test_a_row_without_an_instance_is_of_all_cpus(tmp_path: Path) -> None:
+    header = "Value,Timestamp,MetricId,Unit,Entity,Instance"
+    rows = [
+        f"{value},{T0},cpu.usage.average,%,{host},{cpu}"
+        for value, host, cpu in ((20, "web01", ""), (97, "db01", ""), (30, "web01", "0"))
+    ]
+    found = read(tmp_path, header, *rows)
+    assert series(found) == [("web01", "all", 20), ("db01", "all", 97), ("web01", "0", 30)]
+    assert found.use.remarks == ["2 rows are without Instance, and read as of all CPUs, 'all'."]
+    hosts = read(tmp_path, header, *rows[:2])
+    assert series(hosts) == [("web01", "cpu1", 20), ("db01", "cpu1", 97)]
+
+
 def test_hosts_that_look_like_cpus_are_a_loud_word(tmp_path: Path) -> None:
     rows = "Time,Computer,Instance,Value", f"{T0},WEB01,_Total,20"
     found = read(tmp_path, *rows, columns={"cpu": "Computer"})

@@ -208,3 +208,18 @@ def test_a_decimal_comma_before_a_delimiter_at_the_end_is_no_whole_number(
 def test_a_row_for_each_decimal_comma_is_refused_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ReadingsError, match="decimal comma"):
         read(tmp_path, ["time,value", f"{MOMENT},80,5", f"{MOMENT + 1},81,5"])
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "loud"), [(9, 9, True), (6, 2, True), (7, 2, False), (4, 1, False)]
+)
+def test_a_large_part_of_a_small_file_that_is_rejected_is_a_loud_word(
+    tmp_path: Path, good: int, bad: int, loud: bool
+) -> None:
+    times = [f"{1_767_603_600 + at},web01,0,80" for at in range(good + bad)]
+    lines = [f"{line},5" if at < bad else line for at, line in enumerate(times)]
+    found = read(tmp_path, ["timestamp,host,core,value", *lines])
+    assert len(found.readings) == good and len(found.rejected) == bad
+    words = f"Attention: {bad} of {good + bad} rows are rejected because row has"
+    assert said(found).startswith(words) == loud
+    assert ("decimal comma" in said(found)) == loud
