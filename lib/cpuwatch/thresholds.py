@@ -26,6 +26,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings.numbers import Style, has_comma, percentage
+from cpuwatch.readings.other import holds_numbers
 from cpuwatch.readings.table import (
     Head,
     RejectedError,
@@ -33,6 +34,7 @@ from cpuwatch.readings.table import (
     bare,
     has_width,
     header_names,
+    may_be_split,
     split,
     splits_number,
 )
@@ -161,6 +163,7 @@ def load_and_tell(path: Path = FILE) -> tuple[dict[str, float], list[str]]:
         for number, line in text.lines(head.line)
     ]
     text.refuse_changed()
+    _refuse_split(path, delimiter, names, [fields for _, fields in rows])
     style = Style()
     for _, fields in rows:
         style.see(fields[top].strip())
@@ -225,6 +228,20 @@ def _fields(
             f" {_count(len(fields))} found{hint or '; mend that line'}."
         )
     return fields
+
+
+def _refuse_split(path: Path, delimiter: str, names: list[str], rows: list[list[str]]) -> None:
+    """Raise CpuwatchError if a decimal comma may have made two fields of each threshold."""
+    top = names.index("allowed_top")
+    if delimiter != "," or top + 1 >= len(names) or not rows or holds_numbers(names[top + 1]):
+        return
+    shifted = names[top + 1] == "hostname"
+    if all(may_be_split(fields, top, shifted) for fields in rows):
+        raise CpuwatchError(
+            f"{path}: each threshold is a whole number, and so is what follows it in"
+            f" {shown(names[top + 1])}: both may be one number with a decimal comma. Write a"
+            " decimal point there, or put that column before 'allowed_top'."
+        )
 
 
 def _count(number: int) -> str:

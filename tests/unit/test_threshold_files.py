@@ -84,6 +84,30 @@ def test_a_decimal_comma_before_another_column_is_named(tmp_path: Path) -> None:
         thresholds.load(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        ("hostname,allowed_top,note\nweb01,83,9\ndb01,70,5\n", "note"),
+        ("hostname,allowed_top,note\nweb01,83,9\n", "note"),
+        ("allowed_top,hostname,note\n83,9,web01\n", "hostname"),
+    ],
+)
+def test_a_decimal_comma_that_made_two_fields_of_each_limit_is_refused(
+    tmp_path: Path, content: str, column: str
+) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text(content)
+    with pytest.raises(CpuwatchError, match=f"in '{column}': both may be one number") as error:
+        thresholds.load(path)
+    assert "put that column before 'allowed_top'" in str(error.value)
+    for mended in ("hostname,note,allowed_top\nweb01,9,83\n",
+                   "hostname,allowed_top,note\nweb01,83.9,9\n",
+                   "hostname,allowed_top,rack\nweb01,83,9\n",
+                   "allowed_top,hostname\n83,9\n"):  # fmt: skip
+        path.write_text(mended)
+        assert list(thresholds.load(path).values()) in ([83.0], [83.9])
+
+
 @pytest.mark.parametrize("name", [" web01", "web01\u00a0", "web01\u200b", "\ufeffweb01 "])
 def test_what_nobody_sees_around_a_host_is_none_of_its_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / "limits.csv"

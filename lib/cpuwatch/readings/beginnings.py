@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 #: How files begin that hold tables and are no text, and what to do with them.
 _OTHERS = (
@@ -12,7 +13,24 @@ _OTHERS = (
     (b"\xfd7zXZ", "is compressed by xz: unpack it, or compress it by gzip."),
     (b"\x28\xb5\x2f\xfd", "is compressed by zstd: unpack it, or compress it by gzip."),
     (b"SQLite format 3\0", "is an SQLite database: export the table as CSV."),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive: unpack it, and give a CSV file of it."),
+    (b"\x04\x22\x4d\x18", "is compressed by lz4: unpack it, or compress it by gzip."),
+    (b"%PDF-", "is a PDF document: save its table as CSV."),
+    (b"\xff\xfe\0\0", "is text in UTF-32: save it as UTF-8."),
+    (b"\0\0\xfe\xff", "is text in UTF-32: save it as UTF-8."),
 )
+
+#: How texts begin that are no tables of fields, and what to do with them.
+_TEXTS = (
+    (re.compile(rb"(?:\[\s*)?\{\s*[\"}]"), "is JSON: save its readings as CSV."),
+    (re.compile(rb"<(?:!doctype|html|table|\?xml|head|body)", re.IGNORECASE),
+     "is HTML or XML, whatever its name ends in: save its table as CSV."),
+    (re.compile(rb"[\w.-]+(?:,[\w.-]+=[^\s,=]+)* [\w.-]+=[^\s,]+(?:,[\w.-]+=[^\s,]+)*(?: \d+)?\s"),
+     "is InfluxDB's line protocol: query its readings as CSV."),
+)  # fmt: skip
+
+#: Where tar writes its name.
+_TAR = slice(257, 262)
 _ZIP = b"PK\x03\x04"
 _SHEETS = (".xlsx", ".xlsm", ".ods")
 
@@ -33,8 +51,11 @@ def no_text(start: bytes, suffix: str) -> str | None:
     for magic, remedy in _OTHERS:
         if start.startswith(magic):
             return remedy
+    if start[_TAR] == b"ustar":
+        return "is a tar archive: unpack it, and give a CSV file of it."
     if not start.startswith(_ZIP):
-        return None
+        text = start.removeprefix(codecs.BOM_UTF8).lstrip()
+        return next((remedy for looks, remedy in _TEXTS if looks.match(text)), None)
     sheet = b"[Content_Types]" in start or b"xl/" in start or b"opendocument" in start
     if sheet or suffix.lower() in _SHEETS:
         return "is a spreadsheet: save its sheet as CSV."

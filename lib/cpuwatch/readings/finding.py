@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -14,9 +15,9 @@ from cpuwatch.readings.joined import Joined, after, join
 from cpuwatch.readings.labelled import has_holder, labelled
 from cpuwatch.readings.layout import Layout, body_fields
 from cpuwatch.readings.numbers import Style, number, percentage
-from cpuwatch.readings.table import CsvError, Head, RejectedError, Text, header_names
+from cpuwatch.readings.table import DELIMITERS, CsvError, Head, RejectedError, Text, header_names
 from cpuwatch.readings.times import is_number, is_time
-from cpuwatch.words import shorten
+from cpuwatch.words import shorten, shown
 
 #: So many rows are looked at to tell whether columns are series.
 _SAMPLE = 50
@@ -89,12 +90,28 @@ def _below(text: Text, heads: list[Head], said: Asked) -> Layout | None:
         above.append(head.text)
     if doubtful is not None and doubtful.shape.series == {}:
         line = doubtful.head.line
+        time = _first_time(doubtful)
+        if time is not None:
+            raise CsvError(
+                f"{text.path}: line {line} looks like the header, and {shown(time)} under it is no"
+                " time that is certain: export the times as ISO 8601."
+            )
         raise CsvError(
             f"{text.path}: line {line} looks like the header, {columns.listed(doubtful.names)}, and"
             " the line under it is no reading: delete the lines above the header, and those"
             " between it and the readings."
         )
     return None
+
+
+def _first_time(layout: Layout) -> str | None:
+    """What the first row below the header has for its time, if that is none, and its usage is."""
+    fields: list[str] | RejectedError | None = next((row[2] for row in layout.rows()), None)
+    if fields is None or isinstance(fields, RejectedError):
+        return None
+    time, usage = fields[layout.roles.time].strip(), fields[layout.roles.value].strip()
+    is_usage = percentage(usage, comma=True) is not None
+    return time if is_usage and any(map(str.isdigit, time)) else None
 
 
 def _reads(layout: Layout) -> bool:
@@ -182,9 +199,10 @@ def _refuse_unclear(layout: Layout, header: list[str]) -> None:
         The names of all columns, before some became one.
     """
     path, series = layout.text.path, layout.shape.series
-    twice = [name for name in series if layout.names.count(name) > 1]
     tails = [tuple(its) for its in series.values()]
-    twice += [name for name, its in zip(series, tails, strict=True) if tails.count(its) > 1]
+    names, same = Counter(layout.names), Counter(tails)
+    twice = [name for name in series if names[name] > 1]
+    twice += [name for name, its in zip(series, tails, strict=True) if same[its] > 1]
     if twice:
         raise CsvError(
             f"{path} has more than one column of the series '{shorten(twice[0])}': give each a name"
@@ -248,6 +266,14 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
                 rows = islice(body_fields(text, head, delimiter, names), _SAMPLE)
                 time = columns.first(names, columns.TIME)
                 naming = lacking.naming(names, [at for at in range(len(names)) if at != time], rows)
+    if len(best) == 1 and len(heads[-1].delimiters) == 1:
+        mark = next((one for one in DELIMITERS if one in best[0]), None)
+        if mark is not None:
+            between = "a tab" if mark == "\t" else f"'{mark}'"
+            raise CsvError(
+                f"{text.path} says 'sep={heads[-1].delimiters[0]}' above its header, which has"
+                f" {between} between its names: delete that line."
+            )
     if best and line == heads[-1].line:
         first_line.refuse_other(text.path, best)
     for name in (*said.columns.values(), *said.ignored):

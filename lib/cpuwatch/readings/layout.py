@@ -21,6 +21,7 @@ from cpuwatch.readings.table import (
     split,
     splits_number,
 )
+from cpuwatch.words import shown
 
 #: Influx' lines about the columns that follow.
 _ANNOTATIONS = ("#group", "#datatype", "#default")
@@ -83,7 +84,7 @@ class Layout:
         self.left_out = 0
         for number, line in _body(self.text, self.head):
             try:
-                fields = _fields(self.text, line, self.delimiter, self.names)
+                fields = _fields(self.text, self.head, line, self.delimiter, self.names)
                 if len(fields) > len(self.names):
                     self._refuse_split(fields)
                 if self.joined is not None:
@@ -172,16 +173,21 @@ def body_fields(
     """The fields of all rows below a header, of those that can be split."""
     for _, line in _body(text, head):
         try:
-            fields = _fields(text, line, delimiter, names)
+            fields = _fields(text, head, line, delimiter, names)
         except RejectedError:
             continue
         yield fields if joined is None else joined.fields(fields)
 
 
-def _fields(text: Text, line: str, delimiter: str, names: list[str]) -> list[str]:
+def _fields(text: Text, head: Head, line: str, delimiter: str, names: list[str]) -> list[str]:
     text.refuse_damaged(line)
     fields = split(line, delimiter)
     if not has_width(fields, len(names)):
+        extra = next((one for one in fields[len(names) :] if one.strip()), "")
+        if head.text.rstrip().endswith(delimiter) and extra and not extra.strip().isdigit():
+            raise RejectedError(
+                f"column {len(names) + 1} has no name in the header, and holds {shown(extra)}"
+            )
         found = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
         raise RejectedError(f"row has {found}, not {len(names)}")
     return fields

@@ -39,6 +39,16 @@ _MEASURED = frozenset(
     )
 )  # fmt: skip
 
+#: Further words of the names of columns that hold numbers of any kind.
+_NUMBERS = frozenset(
+    (
+        "ram", "swap", "disk", "net", "network", "gpu", "average", "mean", "median", "ns", "us",
+        "latency", "tps", "qps", "iops", "queue", "score", "priority", "version", "build", "rank",
+        "weight", "age", "mhz", "ghz", "code", "voltage", "fan", "row", "line", "key", "serial",
+        "procs", "rx", "tx", "read", "write", "sda", "eth", "cores", "slots", "account",
+    )
+)  # fmt: skip
+
 #: Seconds since 1970 of the years 2010 to 2039; other units are these thousands of it.
 _AS_TIMES = (1.26e9, 2.21e9)
 _UNITS = (1, 1e3, 1e6, 1e9)
@@ -49,6 +59,11 @@ _FEW = 64
 #: In so large a part of its rows a series' next value is the one that came after it before, and
 #: another one, if values name things that report by turns.
 _BY_TURNS, _CHANGES = 0.8, 0.5
+
+
+def holds_numbers(name: str) -> bool:
+    """Whether a column's name says that it holds numbers: of things, or what was measured."""
+    return is_id(name) or _is_measured(name) or bool(_NUMBERS & set(words_of(name)))
 
 
 def is_id(name: str) -> bool:

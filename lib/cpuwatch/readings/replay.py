@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,9 @@ _KINDS: dict[str, Kind] = {
 #: From so many rows on that are rejected for the same reason, and such a part of all, it is no
 #: accident.
 _NO_ACCIDENT = ((10, 0.1), (2, 0.25))
+
+#: What a decimal comma may have made of a number.
+_TWO_NUMBERS = re.compile(r"[0-9],[0-9]")
 
 #: A file cannot be used as readings; the message names the file, why, and what to do.
 ReadingsError = CsvError
@@ -173,10 +177,11 @@ def _nothing(layout: Layout, rejected: Spool) -> ReadingsError:
     """Why there is not a single reading."""
     path = layout.text.path
     if len(rejected):
-        ((number, why),) = rejected.head(1)[["line", "reason"]].itertuples(index=False)
+        ((number, why, row),) = rejected.head(1).itertuples(index=False)
+        hint = _hint(layout, why) if _TWO_NUMBERS.search(row) or _is_encoding(why) else ""
         return ReadingsError(
             f"{path} has no row that is a reading: the first, line {number}, is rejected"
-            f" because {why}; mend its rows or give another file{_hint(layout, why)}."
+            f" because {why}; mend its rows or give another file{hint}."
         )
     if layout.left_out:
         names = layout.roles.names

@@ -14,6 +14,9 @@ from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import option, shorten, shown
 
+#: One row alone tells nothing of what its file holds.
+_SEVERAL = 2
+
 #: A CPU's number, perhaps within a node, as Windows has it.
 _NUMBER = re.compile(r"[0-9]{1,4}(?:,(?:[0-9]{1,4}|_total))?", re.IGNORECASE)
 
@@ -62,7 +65,7 @@ def refuse_swapped(layout: Layout, found: Survey, said: Asked) -> list[str]:
     if "cpu" not in said.columns:
         for value in sorted(found.cpus):
             number = percentage(value.strip(), found.style.comma)
-            if number is not None and number % 1:
+            if number is not None and (number % 1 or found.swapped):
                 raise CsvError(
                     f"{layout.text.path}: the column '{name}' holds {shown(value)}, which hardly"
                     f" names a CPU: say --columns {say(names, 'usage', roles.cpu)} if that is"
@@ -79,6 +82,27 @@ def refuse_swapped(layout: Layout, found: Survey, said: Asked) -> list[str]:
         f"Attention: the hosts of '{host}' look like CPUs ({listed(hosts, 4)}): if they are, say"
         f" --columns {option(pair)}."
     ]
+
+
+def refuse_split(layout: Layout, found: Survey, said: Asked) -> None:
+    """Raise CsvError if a decimal comma may have made two fields of each usage.
+
+    A number in a column of which nobody says what it is.
+    """
+    roles, at = layout.roles, layout.roles.value + 1
+    if not found.split or found.rows < _SEVERAL or (at == roles.host and "host" in said.columns):
+        return
+    names = roles.names
+    role = "host" if at == roles.host or roles.host is None else "cpu"
+    own = f"--columns {say(names, role, at)} if it names the {role}"
+    if at != roles.host:
+        own += f", or --columns {say(names, 'ignore', at)} if it tells nothing apart"
+    raise CsvError(
+        f"{layout.text.path}: each '{shorten(names[roles.value])}' is a whole number, and so is"
+        f" what follows it in '{shorten(names[at])}': both may be one number with a decimal comma."
+        f" Save the file with semicolons between fields; if '{shorten(names[at])}' is a column of"
+        f" its own, say {own}."
+    )
 
 
 def refuse_two(layout: Layout, found: Survey) -> None:

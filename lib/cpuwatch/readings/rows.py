@@ -66,6 +66,7 @@ class Reader:
         self.remarks += remarks
         self.remarks += doubts.refuse_ratio(layout, found, said, idle)
         self.remarks += doubts.refuse_merged(layout, found)
+        rivals.refuse_split(layout, found, said)
         self.remarks += self._ways()
 
     def readings(self) -> Iterator[tuple[str, str, float, int]]:

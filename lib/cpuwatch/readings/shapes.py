@@ -21,7 +21,8 @@ _PERFMON_TIME = re.compile(r"\(PDH-[CT]SV [0-9.]+\).*\((-?[0-9]+)\)")
 _PERFMON = re.compile(r"\\\\([^\\]+)\\([^\\(]+?)(?:\((.*)\))?\\([^\\]+)")
 _CPU_COUNTERS = (
     "Processor\\% Processor Time", "Processor Information\\% Processor Time",
-    "Processor Information\\% Processor Utility",
+    "Processor Information\\% Processor Utility", "Prozessor\\Prozessorzeit (%)",
+    "Prozessorinformationen\\Prozessorzeit (%)",
 )  # fmt: skip
 
 #: Words that name a measured thing, and hardly a host. One of them in the name of a column, and
@@ -226,7 +227,7 @@ def certain(name: str, values: Sequence[str]) -> str | None:
         All of its values.
     """
     if name.lower() == "counter":
-        found = [one for one in values if one in _CPU_COUNTERS]
+        found = [one for one in values if one.lower() in map(str.lower, _CPU_COUNTERS)]
         found = found or [one for one in values if is_idle(one)]
         return found[0] if len(found) == 1 else None
     if all(one.startswith("usage_") for one in values):

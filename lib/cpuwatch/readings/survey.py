@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from cpuwatch.readings.columns import Roles
 from cpuwatch.readings.layout import Layout
-from cpuwatch.readings.numbers import Style
-from cpuwatch.readings.other import MOST, Other, Varying
-from cpuwatch.readings.table import RejectedError, bare
+from cpuwatch.readings.numbers import Style, number, percentage
+from cpuwatch.readings.other import MOST, Other, Varying, holds_numbers
+from cpuwatch.readings.table import RejectedError, bare, may_be_split
 from cpuwatch.readings.times import Clock
 from cpuwatch.readings.writing import Writing
+
+#: Machines of fewer CPUs may be idle so that a CPU's number and what was idle make 100.
+_NO_CPU = 10
 
 
 @dataclass
@@ -35,6 +38,11 @@ class Survey:
     rivals
         The places of columns that may be the usage as well, and whether their values differ from
         those that are taken.
+    split
+        Whether each usage is a whole number, and the field after it, in a column of no numbers, as
+        well: both may be one, which has a decimal comma.
+    swapped
+        Whether the numbers of CPUs and what was idle always make 100.
     """
 
     rows: int
@@ -46,6 +54,8 @@ class Survey:
     hosts: set[str]
     cpus: set[str]
     rivals: dict[int, bool]
+    split: bool = False
+    swapped: bool = False
 
 
 def look(
@@ -87,6 +97,8 @@ def look(
         if at is not None
     ]
     time, value, rows = roles.time, roles.value, 0
+    split, shifted = _may_split(layout, found)
+    swapped, highest = roles.idle and roles.cpu is not None, 0.0
     see_time, see_value = found.clock.see, found.style.see
     for _, _, fields, _ in layout.rows():
         if isinstance(fields, RejectedError):
@@ -94,6 +106,12 @@ def look(
         rows += 1
         see_time(fields[time].strip())
         see_value(fields[value].strip())
+        split = split and may_be_split(fields, value, shifted)
+        if swapped:
+            cpu = number(fields[roles.cpu or 0])
+            idle = percentage(fields[value].strip(), comma=True)
+            swapped = cpu is not None and idle is not None and abs(cpu + idle - 100) <= 1
+            highest = max(highest, cpu or 0)
         for at, names in named:
             if fields[at] not in names and len(names) < MOST:
                 names.add(bare(fields[at]))
@@ -103,8 +121,20 @@ def look(
         if found.measures or found.others:
             _see_columns(found, roles, fields)
     found.rows = rows
+    found.split = split and rows > 0
+    found.swapped = swapped and highest >= _NO_CPU
     found.clock.seen()
     return found
+
+
+def _may_split(layout: Layout, found: Survey) -> tuple[bool, bool]:
+    """Whether a usage may have a decimal comma that made two fields of it; and moved others on."""
+    roles, after = layout.roles, layout.roles.value + 1
+    if layout.delimiter != "," or layout.shape.series or after >= len(layout.names):
+        return False, False
+    if after == roles.host:
+        return after + 1 in found.others, True
+    return after in found.others and not holds_numbers(roles.names[after]), False
 
 
 def _see_columns(found: Survey, roles: Roles, fields: list[str]) -> None:

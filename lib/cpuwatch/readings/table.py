@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import re
+import select
 import shutil
 import stat
 import tempfile
@@ -30,6 +31,10 @@ _TELLING = 8192
 
 #: A spreadsheet's first line may name the delimiter of the others.
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+
+#: So many seconds a named pipe waits for a program that writes to it.
+_PATIENCE = 30.0
+_AT_ONCE = os.O_RDONLY | os.O_NONBLOCK
 
 #: What may stand around a name and is not seen.
 _UNSEEN = " \t\u00a0\u202f\u2007\u3000\ufeff\u200b\u200c\u200d\u2060"
@@ -87,7 +92,7 @@ class Text:
         self._copy: IO[bytes] | None = None
         self._zipped = False
         with self._readable():
-            with path.open("rb") as file:
+            with _opened(path) as file:
                 found = os.fstat(file.fileno())
                 self._state = _state(found)
                 if not stat.S_ISREG(found.st_mode):
@@ -194,6 +199,40 @@ class Text:
             ) from None
 
 
+def _opened(path: Path) -> IO[bytes]:
+    """A file, open; one that is a named pipe may wait for ever for a program that writes to it."""
+    if not path.is_fifo():
+        return path.open("rb")
+    file = open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _AT_ONCE))  # noqa: SIM115
+    ready, _, _ = select.select([file], [], [], _PATIENCE)
+    first: bytes | None = b""
+    if not ready:
+        first = file.read(1)  # None if a program has it open, and has not written yet
+        if first == b"":
+            file.close()
+            raise CsvError(f"{path} is a pipe that no program writes to: start that first.")
+    os.set_blocking(file.fileno(), True)
+    return cast("IO[bytes]", _After(first or b"", file))
+
+
+class _After(io.RawIOBase):
+    """A pipe of which the first bytes were read already."""
+
+    def __init__(self, first: bytes, pipe: io.FileIO) -> None:
+        self._first, self._pipe = first, pipe
+
+    def fileno(self) -> int:
+        return self._pipe.fileno()
+
+    def read(self, size: int = -1) -> bytes | None:
+        first, self._first = self._first, b""
+        return first or self._pipe.read(size)
+
+    def close(self) -> None:
+        super().close()
+        self._pipe.close()
+
+
 class _Unpacked(gzip.GzipFile):
     """What a gzip file holds; closing it closes the file below, too."""
 
@@ -261,6 +300,23 @@ def splits_number(fields: list[str], header: str, delimiter: str, at: int) -> bo
         The number's place.
     """
     if delimiter != "," or at + 1 >= len(fields) or len(fields) <= header.count(delimiter) + 1:
+        return False
+    return fields[at].strip().lstrip("+-").isdigit() and fields[at + 1].strip().isdigit()
+
+
+def may_be_split(fields: list[str], at: int, shifted: bool = False) -> bool:
+    """Whether a number and the field after it may be one, though the row is as wide as its header.
+
+    Parameters
+    ----------
+    fields
+        Of a row.
+    at
+        The number's place.
+    shifted
+        Whether the field after that one has to hold something as well.
+    """
+    if at + 1 + shifted >= len(fields) or (shifted and not fields[at + 2].strip()):
         return False
     return fields[at].strip().lstrip("+-").isdigit() and fields[at + 1].strip().isdigit()
 

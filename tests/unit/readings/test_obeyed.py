@@ -112,7 +112,7 @@ OBEYED = {
     "series beside each other, and a CPU": (
         "time,cpu,a,b\n" + times("{t},0,20,30\n{t},1,97,98"),
         {
-            "--columns 'usage=cpu'": "tells these rows apart",
+            "--columns 'usage=cpu'": "decimal comma",
             "--columns 'usage=*,cpu=cpu'": {"a 0": 20, "b 0": 30, "a 1": 97, "b 1": 98},
         },
     ),
@@ -224,6 +224,24 @@ OBEYED = {
         {
             "--columns 'host=Target,cpu=Instance'": {"web 0": 20, "web 1": 97, "db 0": 50},
             "--columns 'ignore=Target'": {"0 cpu1": 35, "1 cpu1": 97},
+        },
+    ),
+    "numbers that were perhaps split": (
+        "timestamp,host,value,note\n" + times("{t},web01,80,5"),
+        {
+            "--columns 'cpu=note'": {"web01 5": 80},
+            "--columns 'ignore=note'": {"web01 cpu1": 80},
+        },
+    ),
+    "numbers that were perhaps split, before a host": (
+        "timestamp,value,host,note\n" + times("{t},80,5,web01"),
+        {"--columns 'host=host'": {"5 cpu1": 80}},
+    ),
+    "a CPU that is called by what was not idle": (
+        "time,host,cpu,idle\n" + times("{t},web01,22,78\n{u},web01,30,70"),
+        {
+            "--columns 'usage=cpu'": {"web01 cpu1": 26},
+            "--columns 'cpu=cpu'": {"web01 22": 22, "web01 30": 30},
         },
     ),
 }  # fmt: skip

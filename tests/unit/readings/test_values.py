@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cpuwatch.readings import CsvReadings, ReadingsError, read_csv
+from cpuwatch.readings import CsvReadings, ReadingsError, read_csv, table
 
 MOMENT = 1_767_603_600_123
 
@@ -223,3 +225,86 @@ def test_a_large_part_of_a_small_file_that_is_rejected_is_a_loud_word(
     words = f"Attention: {bad} of {good + bad} rows are rejected because row has"
     assert said(found).startswith(words) == loud
     assert ("decimal comma" in said(found)) == loud
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("time,usage,node", "80,5"),
+        ("time,usage,node,rack", "80,5,"),
+        ("time,host,usage,temperature", "web01,80,45"),
+        ("time,host,cpu_percent,ram", "web01,80,45"),
+        ("time,host,usage,note", "web01,80.5,45"),
+        ("itemid,clock,value,ns", ""),
+    ],
+)
+def test_numbers_of_other_things_are_no_decimals(tmp_path: Path, header: str, row: str) -> None:
+    rows = [f"{1_767_603_600 + at},{row}" for at in range(4)]
+    if not row:
+        rows = [f"10,{1_767_603_600 + at},80,{at * 11}" for at in range(4)]
+    found = read(tmp_path, [header, *rows], columns={} if row else {"host": "itemid"})
+    assert len(found.readings) == 4
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["time,value,", f"{MOMENT},20,web01"], "column 3 has no name in the header, and holds"),
+        (["sep=;", "time,host,value", f"{MOMENT},a,20"], "says 'sep=;' above its header"),
+        (['[{"time": 1, "value": 2}]'], "is JSON"),
+        (['{"time": 1, "value": 2}'], "is JSON"),
+        (["cpu,host=web01 usage_idle=97 1767603600000000000"], "line protocol"),
+        (["<html><body><table>"], "is HTML or XML"),
+        (["%PDF-1.4"], "is a PDF document"),
+        (["Report", '"time","usr","sys","idl","value"', "05-01 09:00:00,1.0,0.5,98.5,2"],
+         "is no time that is certain: export the times as ISO 8601"),
+    ],
+)  # fmt: skip
+def test_what_is_no_file_of_readings_is_called_what_it_is(
+    tmp_path: Path, lines: list[str], words: str
+) -> None:
+    with pytest.raises(ReadingsError) as error:
+        read(tmp_path, lines)
+    assert words in str(error.value) and "decimal comma" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"7z\xbc\xaf\x27\x1c\x00\x01", "7z archive"),
+        (b"\x04\x22\x4d\x18abc", "lz4"),
+        ("time,value".encode("utf-32"), "UTF-32"),
+        (b"a.csv".ljust(257, b"\0") + b"ustar\x0000", "tar archive"),
+    ],
+)
+def test_other_bytes_are_called_what_they_are(tmp_path: Path, start: bytes, words: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(start)
+    with pytest.raises(ReadingsError, match=words):
+        read_csv(path)
+
+
+@pytest.mark.parametrize(
+    "counter", [r"processor(_total)\% processor time", r"Prozessor(_Total)\Prozessorzeit (%)"]
+)
+def test_windows_counters_of_a_cpu_are_known_in_small_letters_and_in_german(
+    tmp_path: Path, counter: str
+) -> None:
+    header = rf'"(PDH-CSV 4.0) (UTC)(0)","\\web01\{counter}","\\web01\memory\free"'
+    found = read(tmp_path, [header, '"01/05/2026 09:00:00.000","50","40"'])
+    assert found.readings.table()["usage"].tolist() == [50]
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "_PATIENCE", 0.05)
+    path = tmp_path / "mine.csv"
+    os.mkfifo(path)
+    with pytest.raises(ReadingsError, match="a pipe that no program writes to: start that first"):
+        read_csv(path)
+    writer = threading.Timer(0, path.write_text, [f"time,value\n{MOMENT},5\n"])
+    monkeypatch.setattr(table, "_PATIENCE", 20)
+    writer.start()
+    assert len(read_csv(path).readings) == 1
+    writer.join()
