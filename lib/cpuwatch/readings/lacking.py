@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cpuwatch.readings import meaning
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, fold, listed, part_of, say
+from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, TIME, first, fold, listed, part_of, say
 from cpuwatch.readings.numbers import percentage
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import option, shorten
@@ -61,8 +61,9 @@ def without(
         more += " 'idle=*'" if every else f" {say(names, 'idle', names.index(of_idle[0]))}"
     elif parts:
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
-    elif list(missing) == ["value"] and (its := _only_cpu(names)) is not None:
+    elif list(missing) == ["value"] and (its := _only_value(names, naming)) is not None:
         more = f"; '{shorten(names[its])}' seems to be it: --columns {say(names, 'usage', its)}"
+        more += f", or {say(names, 'ratio', its)} if it goes from 0 to 1" if ratio else ""
         if fold(names[its]) in CPU:
             more = f"; if '{shorten(names[its])}' is, --columns {say(names, 'usage', its)}"
             more += _each(names, naming, ratio)
@@ -83,8 +84,11 @@ def _each(names: Sequence[str], naming: Sequence[int], ratio: bool) -> str:
     return f"; or, if each other column{beside} is the usage of one series, --columns {options}"
 
 
-def _only_cpu(names: Sequence[str]) -> int | None:
-    """The place of the one column that is of a CPU, by its name."""
+def _only_value(names: Sequence[str], naming: Sequence[int]) -> int | None:
+    """The place of the one column that is of a CPU, by its name, or that alone holds numbers."""
+    others = set(range(len(names))) - {*naming, first(names, TIME)}
+    if naming and len(others) == 1:
+        return next(iter(others))
     found = [at for at, name in enumerate(names) if meaning.says_cpu(name) and "{" not in name]
     return found[0] if len(found) == 1 and len(names) > 2 else None
 
@@ -115,13 +119,13 @@ def naming_series(path: Path, names: Sequence[str], said: Asked, naming: Sequenc
     """
     what = next(what for what, name in said.columns.items() if name == ALL_OTHERS)
     _, also = _beside(names, naming, said)
-    first = naming[0]
-    ignored = option(f"{what}=*,{part_of(names, 'ignore', first)}")
+    none = naming[0]
+    ignored = option(f"{what}=*,{part_of(names, 'ignore', none)}")
     usage = ""
-    if fold(names[first]) in CPU:
-        usage = f", --columns {say(names, what, first)} if it is what is read"
+    if fold(names[none]) in CPU:
+        usage = f", --columns {say(names, what, none)} if it is what is read"
     return CsvError(
-        f"{path}: the column '{shorten(names[first])}' is no series: say --columns"
+        f"{path}: the column '{shorten(names[none])}' is no series: say --columns"
         f" {option(f'{what}=*{also}')} if it names what each row is of{usage}, or --columns"
         f" {ignored} if it tells nothing apart."
     )

@@ -7,7 +7,6 @@ import gzip
 import io
 import os
 import re
-import select
 import shutil
 import stat
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.readings import beginnings
+from cpuwatch.readings import beginnings, pipes
 from cpuwatch.words import shorten
 
 DELIMITERS = (",", ";", "\t")
@@ -31,10 +30,6 @@ _TELLING = 8192
 
 #: A spreadsheet's first line may name the delimiter of the others.
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-
-#: So many seconds a named pipe waits for a program that writes to it.
-_PATIENCE = 30.0
-_AT_ONCE = os.O_RDONLY | os.O_NONBLOCK
 
 #: What may stand around a name and is not seen.
 _UNSEEN = " \t\u00a0\u202f\u2007\u3000\ufeff\u200b\u200c\u200d\u2060"
@@ -92,7 +87,10 @@ class Text:
         self._copy: IO[bytes] | None = None
         self._zipped = False
         with self._readable():
-            with _opened(path) as file:
+            file = pipes.opened(path)
+            if file is None:
+                raise CsvError(f"{path} is a pipe that no program writes to: start that first.")
+            with file:
                 found = os.fstat(file.fileno())
                 self._state = _state(found)
                 if not stat.S_ISREG(found.st_mode):
@@ -197,40 +195,6 @@ class Text:
             raise CsvError(
                 f"{shorten(str(path), 200)} cannot be read ({why}): give another file."
             ) from None
-
-
-def _opened(path: Path) -> IO[bytes]:
-    """A file, open; one that is a named pipe may wait for ever for a program that writes to it."""
-    if not path.is_fifo():
-        return path.open("rb")
-    file = open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _AT_ONCE))  # noqa: SIM115
-    ready, _, _ = select.select([file], [], [], _PATIENCE)
-    first: bytes | None = b""
-    if not ready:
-        first = file.read(1)  # None if a program has it open, and has not written yet
-        if first == b"":
-            file.close()
-            raise CsvError(f"{path} is a pipe that no program writes to: start that first.")
-    os.set_blocking(file.fileno(), True)
-    return cast("IO[bytes]", _After(first or b"", file))
-
-
-class _After(io.RawIOBase):
-    """A pipe of which the first bytes were read already."""
-
-    def __init__(self, first: bytes, pipe: io.FileIO) -> None:
-        self._first, self._pipe = first, pipe
-
-    def fileno(self) -> int:
-        return self._pipe.fileno()
-
-    def read(self, size: int = -1) -> bytes | None:
-        first, self._first = self._first, b""
-        return first or self._pipe.read(size)
-
-    def close(self) -> None:
-        super().close()
-        self._pipe.close()
 
 
 class _Unpacked(gzip.GzipFile):

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from cpuwatch.readings import CsvReadings, ReadingsError, parse_columns, parse_where, read_csv
+from cpuwatch.settings import ROOT
+
+PAGE = (ROOT / "docs" / "csv-files.md").read_text()
+SAMPLE = re.compile(r"^```csv\n(.*?)^```\n(read|refused): (.*?)$", re.MULTILINE | re.DOTALL)
+SAMPLES = SAMPLE.findall(PAGE)
 
 T0 = "2026-01-05T09:00:00Z"
 
@@ -261,6 +266,69 @@ def test_each_remedy_of_a_refusal_works(
             continue
         with pytest.raises(ReadingsError, match=re.escape(wanted)):
             read(path, option)
+
+
+#: The same of the refused samples of the page, by what it says of them.
+OF_THE_PAGE: dict[str, dict[str, dict[str, float]]] = {
+    "usage=*": {"--columns 'usage=*'": {"alpha cpu1": 22.5, "beta cpu1": 97}},
+    "--columns 'usage=*,host=host'": {
+        "--columns 'usage=*,host=host'": {
+            "web01 cpu0": 20, "web01 cpu1": 30, "db01 cpu0": 97, "db01 cpu1": 98,
+        },
+    },
+    "--where 'mode=idle'": {"--where 'mode=idle'": {"web01:9100 0": 3}},
+    "--columns 'idle=Value'": {
+        "--columns 'idle=Value'": {"web01 idle cpu1": 3},
+        "--columns 'usage=Value'": {"web01 idle cpu1": 97},
+    },
+    "--columns 'host=pod'": {
+        "--columns 'host=pod'": {"a cpu1": 20, "b cpu1": 90},
+        "--columns 'ignore=pod'": {"mine cpu1": 55},
+    },
+    "--columns 'host=column 1'": {
+        "--columns 'host=column 1'": {"web01 cpu1": 20, "db01 cpu1": 97},
+        "--columns 'ignore=column 1'": {"mine cpu1": 58.5},
+    },
+    "--columns 'cpu=shard'": {
+        "--columns 'cpu=shard'": {"web01 1": 20, "web01 2": 90},
+        "--columns 'ignore=shard'": {"web01 cpu1": 55},
+    },
+    "--where 'resource=cpu'": {
+        "--where 'resource=cpu'": {"web01 cpu1": 20},
+        "--columns 'cpu=resource'": {"web01 cpu": 20, "web01 memory": 97},
+        "--columns 'ignore=resource'": {"web01 cpu1": 58.5},
+    },
+    "--columns 'usage=cpu'": {
+        "--columns 'usage=cpu'": {"web01 cpu1": 22.5},
+        "--columns 'cpu=cpu'": {"web01 22.5": 22.5},
+    },
+    "--columns 'host=metric.host'": {
+        "--columns 'host=host'": {"collector1 cpu1": 22.5},
+        "--columns 'host=metric.host'": {"web01 cpu1": 22.5},
+    },
+    "--columns 'day_first=time'": {
+        "--columns 'day_first=time'": {"web01 cpu1": 22.5, "db01 cpu1": 97},
+        "--columns 'month_first=time'": {"web01 cpu1": 22.5, "db01 cpu1": 97},
+    },
+    "decimal comma": {
+        "--columns 'cpu=note'": {"web01 5": 80, "web01 7": 82},
+        "--columns 'ignore=note'": {"web01 cpu1": 81},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sample", "words"),
+    [(sample, words) for sample, verb, words in SAMPLES if verb == "refused"],
+    ids=lambda text: text[:20],
+)
+def test_each_remedy_of_the_page_works(tmp_path: Path, sample: str, words: str) -> None:
+    path = write(tmp_path, sample)
+    with pytest.raises(ReadingsError) as error:
+        read(path)
+    wanted = OF_THE_PAGE.get(words, {})
+    assert proposed(str(error.value)) == list(wanted), str(error.value)
+    assert {option: averages(read(path, option)) for option in wanted} == wanted
 
 
 def test_a_column_without_a_name_that_counts_rows_is_told_once(tmp_path: Path) -> None:

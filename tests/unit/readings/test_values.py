@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cpuwatch.readings import CsvReadings, ReadingsError, read_csv, table
+from cpuwatch.readings import CsvReadings, ReadingsError, pipes, read_csv
 
 MOMENT = 1_767_603_600_123
 
@@ -276,6 +276,7 @@ def test_what_is_no_file_of_readings_is_called_what_it_is(
         ("time,value".encode("utf-32"), "UTF-32"),
         (b"a.csv".ljust(257, b"\0") + b"ustar\x0000", "tar archive"),
     ],
+    ids=["7z", "lz4", "utf-32", "tar"],
 )
 def test_other_bytes_are_called_what_they_are(tmp_path: Path, start: bytes, words: str) -> None:
     path = tmp_path / "mine.csv"
@@ -298,13 +299,13 @@ def test_windows_counters_of_a_cpu_are_known_in_small_letters_and_in_german(
 def test_a_pipe_that_nobody_writes_to_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table, "_PATIENCE", 0.05)
+    monkeypatch.setattr(pipes, "PATIENCE", 0.05)
     path = tmp_path / "mine.csv"
     os.mkfifo(path)
     with pytest.raises(ReadingsError, match="a pipe that no program writes to: start that first"):
         read_csv(path)
     writer = threading.Timer(0, path.write_text, [f"time,value\n{MOMENT},5\n"])
-    monkeypatch.setattr(table, "_PATIENCE", 20)
+    monkeypatch.setattr(pipes, "PATIENCE", 20)
     writer.start()
     assert len(read_csv(path).readings) == 1
     writer.join()
