@@ -145,6 +145,8 @@ def _named(layout: Layout, found: Survey, said: Asked, its: bool) -> list[str]:
         remarks += _doubtful(layout, said, f"the name of {shorten(column)} says idle")
     elif "usage" in said.columns and part(column):
         remarks.append(_part(f"usage is read from {shorten(column)}"))
+    elif "usage" in said.columns and not layout.shape.series and other_thing(column):
+        remarks.append(_other(f"usage is read from {shorten(column)}"))
     others = [*layout.titles, *([layout.named.host] if roles.host is None else [])]
     remarks += [
         _other(f"'{shorten(one)}' says {other_series(one)}")

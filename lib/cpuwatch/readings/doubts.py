@@ -171,7 +171,8 @@ def refuse_merged(layout: Layout, found: Survey) -> list[str]:
     names, has_host = layout.roles.names, layout.roles.host is not None
     for at, other in found.others.items():
         name = names[at]
-        if not other.names_something(name, found.rows, has_host):
+        counts_rows = at in layout.nameless and not other.is_text  # as tables have it in front
+        if counts_rows or not other.names_something(name, found.rows, has_host):
             continue
         values = listed(sorted(other.values), 4)
         things = _are_things(name, other.values)

@@ -67,7 +67,7 @@ def without(
         if fold(names[its]) in CPU:
             more = f"; if '{shorten(names[its])}' is, --columns {say(names, 'usage', its)}"
             more += _each(names, naming, ratio)
-    elif list(missing) == ["value"] and len(names) > 2:
+    elif list(missing) == ["value"] and len(names) - len(naming) > 2:
         more = _each(names, naming, ratio)
     return CsvError(
         f"{path} has {lacks} in {where}, which is {listed(names)}: name {names_it}, or say"
@@ -88,7 +88,8 @@ def _only_value(names: Sequence[str], naming: Sequence[int]) -> int | None:
     """The place of the one column that is of a CPU, by its name, or that alone holds numbers."""
     others = set(range(len(names))) - {*naming, first(names, TIME)}
     if naming and len(others) == 1:
-        return next(iter(others))
+        (at,) = others
+        return None if meaning.part(names[at]) or meaning.other_thing(names[at]) else at
     found = [at for at, name in enumerate(names) if meaning.says_cpu(name) and "{" not in name]
     return found[0] if len(found) == 1 and len(names) > 2 else None
 

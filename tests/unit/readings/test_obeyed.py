@@ -336,6 +336,10 @@ def test_a_column_without_a_name_that_counts_rows_is_told_once(tmp_path: Path) -
     found = read(write(tmp_path, content))
     assert found.use.remarks == ["Not looked at: column 1, without a name."]
     assert found.use.unused == []
+    again = content + "".join(
+        f"{at},{T0[:-2]}{at}Z,b,20\n{at},{T0[:-3]}1{at}Z,b,20\n" for at in range(9)
+    )
+    assert read(write(tmp_path, again)).use.remarks == found.use.remarks
     named = read(write(tmp_path, "time,host,column 1,value\n" + times("{t},a,x,20")))
     assert named.use.unused == ["column 1"]
 

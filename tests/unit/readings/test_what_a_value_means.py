@@ -283,6 +283,15 @@ def test_a_host_or_a_cpu_is_no_other_metric(tmp_path: Path, content: str) -> Non
     assert not loud(read(tmp_path, content))
 
 
+def test_a_column_of_memory_is_not_proposed_and_a_loud_word(tmp_path: Path) -> None:
+    content = f"time,host,mem_usage_percent\n{T0},web01,97\n"
+    with pytest.raises(ReadingsError, match="no value column") as error:
+        read(tmp_path, content)
+    assert "seems to be" not in str(error.value) and "*" not in str(error.value)
+    said = read(tmp_path, content, columns={"usage": "mem_usage_percent"})
+    assert "hardly a CPU's usage" in loud(said)
+
+
 # --- Percent or fractions -------------------------------------------------------------------
 
 OF_ONE = many("time,host,value", "{t},web01,0.9", 39)
