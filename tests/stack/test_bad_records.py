@@ -116,10 +116,10 @@ PARTLY: list[tuple[str, str, int]] = [
     (changed() + ", " + changed(), MORE, 1),
     (changed() + ', "more": 1', MORE, 1),
     (json.dumps([GOOD]) + " and so on", MORE, 1),
-    (json.dumps([GOOD, 5, GOOD]), LIST, 2),
-    (json.dumps([None, GOOD]), LIST, 1),
+    (json.dumps([GOOD, 5, GOOD]), LIST, 1),  # a list is read up to what is no object
+    (json.dumps([None, GOOD]), LIST, 0),
     (json.dumps([GOOD, []]), LIST, 1),
-    (json.dumps(["x", GOOD]), LIST, 1),
+    (json.dumps(["x", GOOD]), LIST, 0),
     (json.dumps([{"hostname": "doc"}, GOOD]), NO_TIME, 1),
     (json.dumps([GOOD, {}]), NO_TIME, 1),
 ]

@@ -13,7 +13,7 @@ from book import NOTEBOOKS, strict
 from confluent_kafka.admin import AdminClient
 from conftest import COMMAND, cpuwatch, cpuwatch_json
 
-from cpuwatch import flink, pipeline, slack, thresholds, topics, workshop
+from cpuwatch import flink, pipeline, slack, sql, thresholds, topics, workshop
 from cpuwatch.flink import cluster
 from cpuwatch.settings import settings
 from cpuwatch.stack import postgres
@@ -161,7 +161,7 @@ def test_one_that_somebody_else_uses_is_refused(
         _ask("COMMENT ON SCHEMA anna IS 'cpuwatch: used by eve@elsewhere (0123456789abcdef)'")
         refused = cpuwatch(*command.split(), CPUWATCH_PREFIX=ANNA)
         # So that what was there can be looked at.
-        _ask(f"COMMENT ON SCHEMA anna IS {postgres.quoted(mine[0][0])}")
+        _ask(f"COMMENT ON SCHEMA anna IS {sql.literal(mine[0][0])}")
         said = " ".join(refused.stderr.split())
         assert refused.returncode == 1, command
         if command != "jobs resume cpu_agg":  # it runs: that is said first
