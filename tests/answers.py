@@ -374,7 +374,6 @@ ALSO = [
                       " 'usage_avg', 'allowed_top'))")),
     ("08-warm-up", 'workshop.check("08-warm-up", found["hostname"].value_counts().head(1))'),
     ("08-warm-up", 'workshop.check("08-warm-up", ("doc",))'),
-    ("08-stretch", draws(over='rows["window_start"].dt.strftime("%H:%M:%S")')),
 ]  # fmt: skip
 
 FROM = "SELECT time_ltz, hostname, cpu, usage FROM cpu_in WHERE"
@@ -497,7 +496,7 @@ WRONG = {
         makes(
             OWNERS.format(" NOT NULL", " NOT NULL"),
             TEAMS,
-            "CREATE UNIQUE INDEX some ON cpu_owners (hostname) WHERE team = 'us'",
+            "CREATE UNIQUE INDEX cpu_owners_some ON cpu_owners (hostname) WHERE team = 'us'",
         ): "primary key is missing",
     },
     "04-stretch": {
@@ -570,7 +569,7 @@ WRONG = {
     "07-core": {
         tells(
             "f\"{alert['hostname']} {alert['cpu']} {alert['usage_avg']} {alert['allowed_top']}\""
-        ): "with all its decimals",
+        ): "with one decimal",
         tells(
             "f\"{alert['hostname']} {alert['usage_avg']:.1f} {alert['allowed_top']}\""
         ): "nothing of the CPU",

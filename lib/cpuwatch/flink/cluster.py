@@ -404,6 +404,8 @@ def _full(workers: int) -> str:
     yours = f"yours are {', '.join(ours)}" if ours else "none of them is yours"
     mend = "Stop what you need no more: workshop.stop_jobs('NAME')" if ours else ""
     ask = "ask whoever runs the cluster for more slots" if _is_shared() else ""
+    if not ours and not ask:
+        mend = "Stop some under the prefix that has them: CPUWATCH_PREFIX=… cpuwatch jobs stop NAME"
     what = f"{mend}, or {ask}" if mend and ask else mend or ask.capitalize()
     if workers > 1:
         return (

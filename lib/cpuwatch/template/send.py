@@ -6,22 +6,19 @@ import random
 import time
 
 import pipeline
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 KAFKA = {"bootstrap.servers": os.environ.get("KAFKA", "127.0.0.1:9092")}
 
-for future in (
-    AdminClient(KAFKA)
-    .create_topics(
-        [NewTopic(name, num_partitions=2) for name in (pipeline.READINGS, pipeline.AVERAGES)]
-    )
-    .values()
-):
+admin = AdminClient(KAFKA)  # it has to be there until Kafka has answered
+wanted = [NewTopic(name, num_partitions=2) for name in (pipeline.READINGS, pipeline.AVERAGES)]
+for future in admin.create_topics(wanted).values():
     try:
         future.result()
-    except Exception as error:
-        print(error)  # it is there already
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
 
 #: Their usual usage. They lie in both partitions: one without readings would hold all windows up.
 HOSTS = {"doc": 10, "happy": 45, "sneezy": 60}
