@@ -158,6 +158,9 @@ class Secret(ThreadingHTTPServer):
     """A server that shows a stack's key, counts its connections, and can break them off."""
 
     daemon_threads = True
+    # Who is interrupted again and again leaves connections behind: with room for five, as it is by
+    # default, a busy machine lets the next one wait for seconds.
+    request_queue_size = 128
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Kept)
