@@ -446,7 +446,7 @@ def _with_iso_times(table: pd.DataFrame) -> pd.DataFrame:
 
 #: How a cell begins that a spreadsheet would take for a formula: also in the wide letters of East
 #: Asia, and behind quotes of ours.
-_FORMULA = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def _harmless(table: pd.DataFrame) -> pd.DataFrame:

@@ -59,7 +59,7 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 #: What a spreadsheet takes for a formula.
-RUN = re.compile("[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+RUN = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 @pytest.fixture(scope="module")
