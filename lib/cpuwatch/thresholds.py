@@ -27,6 +27,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings.numbers import Style, has_comma, percentage
 from cpuwatch.readings.other import holds_numbers
+from cpuwatch.readings.reading import wrong_host
 from cpuwatch.readings.table import (
     Head,
     RejectedError,
@@ -100,10 +101,14 @@ def write(database: Engine, thresholds: Mapping[str, float]) -> None:
     Raises
     ------
     CpuwatchError
-        If a threshold is not between 0 and 100: then none of them is written.
+        If a threshold is not between 0 and 100, or no reading can be of its host: then none of
+        them is written.
     """
     if not thresholds:
         return
+    for host in thresholds:
+        if (wrong := wrong_host(host)) is not None:
+            raise CpuwatchError(f"No threshold is for the host {shown(host)}: {wrong}.")
     statement = insert(TABLE).values(
         [{"hostname": host, "allowed_top": top} for host, top in thresholds.items()]
     )
@@ -173,6 +178,8 @@ def load_and_tell(path: Path = FILE) -> tuple[dict[str, float], list[str]]:
         if not name or name in found:
             what = f"names {shown(name)} a second time" if name else "names no host"
             raise CpuwatchError(f"{path}, line {number}, {what}: mend that line.")
+        if (wrong := wrong_host(name)) is not None:
+            raise CpuwatchError(f"{path}, line {number}: {wrong}; mend that line.")
         found[name] = _percentage(fields[top].strip(), style, path, number)
     said = [f"A comma in {path.name} is the decimal mark."] if style.comma else []
     if style.is_ratio:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from cpuwatch import thresholds
 from cpuwatch.errors import CpuwatchError
@@ -57,8 +58,11 @@ def test_what_is_certain_is_read(tmp_path: Path, content: str, encoding: str) ->
         (b"db01,50", "line 3, names 'db01' a second time"),
         (b"gr\xf6n,50", "line 3: line is not valid UTF-8; mend that line"),
         (b'"web01,50', "line 3: a quote is not closed"),
+        (b"w" * 300 + b",50", "line 3: hostname has 300 characters, 300 or more; mend that line"),
+        (b"w" * 1_200_000 + b",50", "line 3: hostname has 1,200,000 characters"),
         (b"w" * 2_000_000, "two fields expected, one found"),
     ],
+    ids=lambda value: str(value[:20]),
 )
 def test_every_wrong_line_is_named(tmp_path: Path, line: bytes, sentence: str) -> None:
     path = tmp_path / "limits.csv"
@@ -75,6 +79,19 @@ def test_a_nul_far_into_a_file_is_named_by_its_line(tmp_path: Path) -> None:
     path.write_text("\n".join(["hostname,allowed_top", *rows, "web01,5\0"]))
     with pytest.raises(CpuwatchError, match="line 1002: line holds a NUL byte"):
         thresholds.load(path)
+
+
+def test_a_host_that_a_reading_may_have_may_have_a_threshold(tmp_path: Path) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text(f"hostname,allowed_top\n{'w' * 299},50\n")
+    assert thresholds.load(path) == {"w" * 299: 50.0}
+
+
+@pytest.mark.parametrize("host", ["w" * 3000, "a\0b", ""], ids=["long", "NUL", "empty"])
+def test_a_host_that_is_none_is_refused_before_postgresql_is_asked(host: str) -> None:
+    nowhere = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
+    with pytest.raises(CpuwatchError, match=r"No threshold is for the host.*hostname"):
+        thresholds.write(nowhere, {"db01": 90.0, host: 50.0})
 
 
 def test_a_decimal_comma_before_another_column_is_named(tmp_path: Path) -> None:

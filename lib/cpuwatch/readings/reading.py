@@ -48,3 +48,10 @@ def wrong_names(hostname: str, cpu: str) -> str | None:
     if length > LONGEST_NAMES:
         return f"hostname and cpu have {length:,} characters, more than {LONGEST_NAMES}"
     return None
+
+
+def wrong_host(hostname: str) -> str | None:
+    """Why no reading can be of such a host, whatever its CPU is called; None if one can."""
+    if len(hostname) >= LONGEST_NAMES:
+        return f"hostname has {len(hostname):,} characters, {LONGEST_NAMES} or more"
+    return wrong_names(hostname, "-")

@@ -1,4 +1,4 @@
-"""PostgreSQL lets us not in: why, in its own words, and the next step that fits it."""
+"""PostgreSQL lets us not in, or refuses what it is asked: why, in its own words, and what to do."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ _FULL = re.compile(
 
 #: It starts, ends or recovers.
 _PASSING = "the database system is"
+
+#: How the codes begin of errors by which a connection ends; others are answers to a statement.
+_ENDS = ("08", "57P")
 
 
 def reason(error: BaseException) -> str:
@@ -50,6 +53,9 @@ def step(config: Settings, said: str) -> str | None:
 def sentence(config: Settings, error: BaseException) -> str:
     """All of it, for who needs PostgreSQL now."""
     said = reason(error)
+    code = getattr(error, "pgcode", None)
+    if code is not None and not code.startswith(_ENDS) and step(config, said) is None:
+        return f"PostgreSQL answers, and refuses this ({said}): mend what it names, then try again."
     return (
         f"PostgreSQL {what(said)} ({said}). {step(config, said) or failures.remedy(config.state)}"
     )
