@@ -24,21 +24,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
+from cpuwatch import threshold_files
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.readings.numbers import Style, has_comma, percentage
-from cpuwatch.readings.other import holds_numbers
 from cpuwatch.readings.reading import wrong_host
-from cpuwatch.readings.table import (
-    Head,
-    RejectedError,
-    Text,
-    bare,
-    has_width,
-    header_names,
-    may_be_split,
-    split,
-    splits_number,
-)
 from cpuwatch.settings import DATA, settings
 from cpuwatch.stack import claims, postgres, refused
 from cpuwatch.words import shown
@@ -152,120 +140,16 @@ def load(path: Path = FILE) -> dict[str, float]:
 def load_and_tell(path: Path = FILE) -> tuple[dict[str, float], list[str]]:
     """The same, and what people should know of how it was read, in sentences.
 
-    The file is read as one of readings is: its header in any case, a comma, a semicolon or a tab
-    between fields, a percent sign and, where that is certain, a decimal comma.
+    The file is read as one of readings is: its columns in any spelling, perhaps below titles, a
+    comma, a semicolon or a tab between fields, a percent sign and, where that is certain, a
+    decimal comma.
 
     Raises
     ------
     CpuwatchError
         As `load` does.
     """
-    text = Text(path)
-    head, delimiter, names = _header(text)
-    host, top = names.index("hostname"), names.index("allowed_top")
-    rows = [
-        (number, _fields(text, number, line, head, delimiter, names))
-        for number, line in text.lines(head.line)
-    ]
-    text.refuse_changed()
-    _refuse_split(path, delimiter, names, [fields for _, fields in rows])
-    style = Style()
-    for _, fields in rows:
-        style.see(fields[top].strip())
-    found: dict[str, float] = {}
-    for number, fields in rows:
-        name = bare(fields[host])
-        if not name or name in found:
-            what = f"names {shown(name)} a second time" if name else "names no host"
-            raise CpuwatchError(f"{path}, line {number}, {what}: mend that line.")
-        if (wrong := wrong_host(name)) is not None:
-            raise CpuwatchError(f"{path}, line {number}: {wrong}; mend that line.")
-        found[name] = _percentage(fields[top].strip(), style, path, number)
-    said = [f"A comma in {path.name} is the decimal mark."] if style.comma else []
-    if style.is_ratio:
-        said.append(
-            f"Attention: all thresholds in {path.name} are from {style.lowest:g} to"
-            f" {style.highest:g}: they are taken for percent."
-        )
-    if not found:
-        said.append(f"Attention: {path.name} holds no threshold: add lines below its header.")
-    return found, said
-
-
-def _header(text: Text) -> tuple[Head, str, list[str]]:
-    for head in text.heads():
-        for delimiter in head.delimiters:
-            names = [one.lower() for one in header_names(head.text, delimiter) or []]
-            if {"hostname", "allowed_top"} <= set(names):
-                _refuse_twice(text, names)
-                return head, delimiter, names
-    raise CpuwatchError(
-        f"{text.path} is no file of thresholds: its first line has to be 'hostname,allowed_top'."
-    )
-
-
-def _refuse_twice(text: Text, names: list[str]) -> None:
-    for name in ("hostname", "allowed_top"):
-        if names.count(name) > 1:
-            raise CpuwatchError(
-                f"{text.path} has more than one column '{name}': leave out all but one."
-            )
-
-
-def _fields(
-    text: Text, number: int, line: str, head: Head, delimiter: str, names: list[str]
-) -> list[str]:
-    if line.lstrip().startswith("#"):
-        raise CpuwatchError(
-            f"{text.path}, line {number}, begins with '#', which makes no remark of a line below"
-            " the header: delete that line."
-        )
-    try:
-        text.refuse_damaged(line)
-        fields = split(line, delimiter)
-    except RejectedError as reason:
-        raise CpuwatchError(f"{text.path}, line {number}: {reason}; mend that line.") from None
-    top = names.index("allowed_top")
-    width = has_width(fields, len(names))
-    if not width or splits_number(fields, head.text, delimiter, top):
-        comma = len(fields) > len(names) and delimiter == ","
-        hint = ", perhaps by a decimal comma: write a decimal point there" if comma else ""
-        raise CpuwatchError(
-            f"{text.path}, line {number}: {_count(len(names))} fields expected,"
-            f" {_count(len(fields))} found{hint or '; mend that line'}."
-        )
-    return fields
-
-
-def _refuse_split(path: Path, delimiter: str, names: list[str], rows: list[list[str]]) -> None:
-    """Raise CpuwatchError if a decimal comma may have made two fields of each threshold."""
-    top = names.index("allowed_top")
-    if delimiter != "," or top + 1 >= len(names) or not rows or holds_numbers(names[top + 1]):
-        return
-    shifted = names[top + 1] == "hostname"
-    if all(may_be_split(fields, top, shifted) for fields in rows):
-        raise CpuwatchError(
-            f"{path}: each threshold is a whole number, and so is what follows it in"
-            f" {shown(names[top + 1])}: both may be one number with a decimal comma. Write a"
-            " decimal point there, or put that column before 'allowed_top'."
-        )
-
-
-def _count(number: int) -> str:
-    words = ("no", "one", "two", "three", "four", "five", "six")
-    return words[number] if number < len(words) else f"{number:,}"
-
-
-def _percentage(value: str, style: Style, path: Path, line: int) -> float:
-    found = percentage(value, style.comma)
-    if found is None or not 0 <= found <= 100:
-        mixed = style.points and has_comma(value)
-        raise CpuwatchError(
-            f"{path}, line {line}: the threshold {shown(value)} is not between 0 and 100;"
-            + (" other lines have a decimal point:" if mixed else "")
-            + " mend that line."
-        )
-    return found
+    return threshold_files.load_and_tell(path)
 
 
 def create_schema(name: str) -> None:

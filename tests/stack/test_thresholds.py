@@ -87,7 +87,7 @@ def test_chapter_4_makes_and_fills_the_table_as_the_library_does(
     ("content", "sentence"),
     [
         (None, "does not exist"),
-        ("host,top\ndoc,1\n", "its first line has to be 'hostname,allowed_top'"),
+        ("host,top\ndoc,1\n", "no column of thresholds in its first line, which is 'host'"),
         ("hostname,allowed_top\ndoc,high\n", "line 2: the threshold 'high' is not between"),
         ("hostname,allowed_top\ndoc,20\ngrumpy,101\n", "line 3: the threshold '101'"),
         ("hostname,allowed_top\ndoc,20\ndoc,30\n", "line 3, names 'doc' a second time"),

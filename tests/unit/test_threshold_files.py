@@ -27,6 +27,9 @@ WANTED = {"web01": 83.5, "db01": 90.0}
         "hostname,allowed_top\nweb01,83.5%\ndb01,90 %\n",
         "allowed_top,note,hostname\n83.5,a,web01\n90,,db01\n",
         "\nhostname,allowed_top,\n\nweb01,83.5,\ndb01,90,,\n\n",
+        "host,allowed_top\nweb01,83.5\ndb01,90\n",
+        "Host Name,Allowed Top\nweb01,83.5\ndb01,90\n",
+        "Server;Allowed-Top\nweb01;83.5\ndb01;90\n",
         "# by the team\nhostname,allowed_top\nweb01,83.5\ndb01,90\n",
     ],
 )
@@ -56,7 +59,7 @@ def test_what_is_certain_is_read(tmp_path: Path, content: str, encoding: str) ->
         (b'web01,"83,9"', "other lines have a decimal point"),
         (b" ,50", "line 3, names no host"),
         (b"db01,50", "line 3, names 'db01' a second time"),
-        (b"gr\xf6n,50", "line 3: line is not valid UTF-8; mend that line"),
+        (b"gr\xf6n,50", "line 3: line is not valid UTF-8; save the file as CSV UTF-8."),
         (b'"web01,50', "line 3: a quote is not closed"),
         (b"w" * 300 + b",50", "line 3: hostname has 300 characters, 300 or more; mend that line"),
         (b"w" * 1_200_000 + b",50", "line 3: hostname has 1,200,000 characters"),
@@ -150,6 +153,60 @@ def test_what_may_be_no_host_or_two_limits_is_refused(
         thresholds.load(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "is empty: give a CSV file with a header and thresholds"),
+        (
+            "host,top\nweb01,80\n",
+            "no column of thresholds in its first line, which is 'host', 'top'",
+        ),
+        ("name,allowed_top\nweb01,80\n", "no column of hosts in its first line.*it 'hostname'"),
+        ("a,b\nweb01,80\n", "and no column of thresholds.*them 'hostname' and 'allowed_top'"),
+        ("Limits\nname,top\nweb01,80\n", "in line 2, which is 'name', 'top'"),
+        ("web01,80\ndb01,70\n", "has no header: its first line holds '80'.*'allowed_top'"),
+        ("hostname|allowed_top\nweb01|80\n", r"write 'sep=\|' in a line above it"),
+        ("sep=;\nhostname,allowed_top\nweb01,80\n", "says 'sep=;' above its header"),
+        ("web01,80\nhostname,allowed_top\ndb01,70\n", "line 1, may be a threshold"),
+        ("Limits\nweb01,80\nhostname,allowed_top\ndb01,70\n", "line 2, may be a threshold"),
+    ],
+)
+def test_what_is_no_header_is_named_with_what_it_lacks(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text(content)
+    with pytest.raises(CpuwatchError, match=sentence):
+        thresholds.load(path)
+
+
+@pytest.mark.parametrize(
+    ("titles", "said"),
+    [
+        ("Limits, by the team\n", "'Limits, by the team'"),
+        ("Limits\nSeen: 2026-01-05\n\n# for web\n", "'Limits', 'Seen: 2026-01-05', 'for web'"),
+    ],
+)
+def test_titles_above_the_header_are_skipped_with_a_word(
+    tmp_path: Path, titles: str, said: str
+) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text(f"{titles}hostname,allowed_top\nweb01,83.5\ndb01,90\n")
+    assert thresholds.load_and_tell(path) == (
+        WANTED,
+        [f"Skipped above the header of limits.csv: {said}."],
+    )
+
+
+def test_which_of_two_columns_names_the_hosts_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text("node,host,allowed_top\na,web01,83.5\na,db01,90\n")
+    assert thresholds.load_and_tell(path) == (
+        WANTED,
+        ["The hosts in limits.csv are those of 'host', and not of 'node'."],
+    )
+
+
 def test_a_file_without_a_threshold_is_told(tmp_path: Path) -> None:
     path = tmp_path / "limits.csv"
     path.write_text("hostname,allowed_top\n")
@@ -163,3 +220,15 @@ def test_fractions_of_one_are_told(tmp_path: Path) -> None:
     assert thresholds.load_and_tell(path)[1][0].startswith(
         "Attention: all thresholds in limits.csv"
     )
+
+
+def test_a_fraction_of_one_among_others_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "limits.csv"
+    path.write_text("hostname,allowed_top\nweb01,0.8\ndb01,90\n")
+    said = "1 of 2 thresholds in limits.csv is between 0 and 1, as fractions are"
+    assert thresholds.load_and_tell(path) == (
+        {"web01": 0.8, "db01": 90.0},
+        [f"Attention: {said}, and taken for percent: 'web01'."],
+    )
+    path.write_text("hostname,allowed_top\nweb01,0.8%\ndb01,90\n")
+    assert thresholds.load_and_tell(path) == ({"web01": 0.8, "db01": 90.0}, [])

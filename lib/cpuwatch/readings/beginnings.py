@@ -29,6 +29,9 @@ _TEXTS = (
      "is InfluxDB's line protocol: query its readings as CSV."),
 )  # fmt: skip
 
+#: What to do with a file that is in another encoding.
+SAVE = "save the file as CSV UTF-8"
+
 #: Where tar writes its name.
 _TAR = slice(257, 262)
 _ZIP = b"PK\x03\x04"
@@ -73,6 +76,11 @@ def encoding(start: bytes) -> tuple[str, str]:
         if 0 not in whole:
             return "UTF-16", codec
     return "UTF-8", "utf-8-sig"
+
+
+def is_encoding(reason: str) -> bool:
+    """Whether a line is rejected for its letters, as it may be for those of one host alone."""
+    return reason.startswith("line is not valid")
 
 
 def _keep(error: UnicodeError) -> tuple[str | bytes, int]:

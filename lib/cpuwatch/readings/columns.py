@@ -132,7 +132,7 @@ def required(path: Path, names: Sequence[str], wanted: str) -> int:
             f"{path} has no column '{shorten(wanted)}': it has {listed(names)}; name one of them."
         )
     if names.count(names[found]) > 1:
-        raise _double(path, names[found])
+        raise double(path, names[found])
     return found
 
 
@@ -212,10 +212,19 @@ def _refuse_double(path: Path, names: Sequence[str], used: Iterable[int | None])
     folded = [fold(name) for name in names]
     for at in used:
         if at is not None and folded.count(folded[at]) > 1:
-            raise _double(path, names[at], names.count(names[at]) == 1)
+            raise double(path, names[at], names.count(names[at]) == 1)
 
 
-def _double(path: Path, name: str, can_say: bool = False) -> CsvError:
+def double(path: Path, name: str, can_say: bool = False) -> CsvError:
+    """The refusal of a file with several columns of one name.
+
+    Parameters
+    ----------
+    path, name
+        Of the file, and of the columns.
+    can_say
+        Whether people can say which one is meant.
+    """
     say = ", or say by --columns which one is meant" if can_say else ""
     return CsvError(
         f"{path} has more than one column '{shorten(name)}': give them different names, or leave"

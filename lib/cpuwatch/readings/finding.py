@@ -15,7 +15,7 @@ from cpuwatch.readings.joined import Joined, after, join
 from cpuwatch.readings.labelled import has_holder, labelled
 from cpuwatch.readings.layout import Layout, body_fields
 from cpuwatch.readings.numbers import Style, number, percentage
-from cpuwatch.readings.table import DELIMITERS, CsvError, Head, RejectedError, Text, header_names
+from cpuwatch.readings.table import CsvError, Head, RejectedError, Text, header_names
 from cpuwatch.readings.times import is_number, is_time
 from cpuwatch.words import shorten, shown
 
@@ -266,14 +266,7 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
                 rows = islice(body_fields(text, head, delimiter, names), _SAMPLE)
                 time = columns.first(names, columns.TIME)
                 naming = lacking.naming(names, [at for at in range(len(names)) if at != time], rows)
-    if len(best) == 1 and len(heads[-1].delimiters) == 1:
-        mark = next((one for one in DELIMITERS if one in best[0]), None)
-        if mark is not None:
-            between = "a tab" if mark == "\t" else f"'{mark}'"
-            raise CsvError(
-                f"{text.path} says 'sep={heads[-1].delimiters[0]}' above its header, which has"
-                f" {between} between its names: delete that line."
-            )
+    first_line.refuse_sep(text.path, best, heads[-1].delimiters)
     if best and line == heads[-1].line:
         first_line.refuse_other(text.path, best)
     for name in (*said.columns.values(), *said.ignored):

@@ -9,7 +9,7 @@ from pathlib import Path
 from cpuwatch.readings.columns import listed
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import number
-from cpuwatch.readings.table import CsvError, Head, header_names
+from cpuwatch.readings.table import DELIMITERS, CsvError, Head, header_names
 from cpuwatch.readings.times import is_time
 from cpuwatch.words import shorten, shown
 
@@ -49,12 +49,44 @@ def refuse_other(path: Path, names: Sequence[str]) -> None:
     """
     value = next((name for name in names if _is_of_a_row(name)), None)
     if value is not None:
-        raise _headless(path, value)
+        raise headless(path, value)
+    refuse_mark(path, names)
+
+
+def refuse_mark(path: Path, names: Sequence[str]) -> None:
+    """Raise CsvError if another mark than those that are known seems to stand between fields.
+
+    Parameters
+    ----------
+    path, names
+        As for `refuse_other`.
+    """
     mark = next((one for one in _DELIMITERS if one in names[0]), None) if len(names) == 1 else None
     if mark is not None:
         raise CsvError(
             f"{path} has one column in its first line, '{shorten(names[0])}': if '{mark}' stands"
             f" between its fields, write 'sep={mark}' in a line above it."
+        )
+
+
+def refuse_sep(path: Path, names: Sequence[str], delimiters: Sequence[str]) -> None:
+    """Raise CsvError if a line above the header names a delimiter that the header does not have.
+
+    Parameters
+    ----------
+    path, names
+        As for `refuse_other`.
+    delimiters
+        Those that the header may have.
+    """
+    if len(names) != 1 or len(delimiters) != 1:
+        return
+    mark = next((one for one in DELIMITERS if one in names[0]), None)
+    if mark is not None:
+        between = "a tab" if mark == "\t" else f"'{mark}'"
+        raise CsvError(
+            f"{path} says 'sep={delimiters[0]}' above its header, which has {between} between its"
+            " names: delete that line."
         )
 
 
@@ -66,7 +98,7 @@ def refuse_headless(layout: Layout) -> None:
         used.append(layout.roles.value)
     for at in used:
         if at < len(names) and _is_of_a_row(names[at]):
-            raise _headless(layout.text.path, names[at])
+            raise headless(layout.text.path, names[at])
 
 
 def _is_of_a_row(name: str) -> bool:
@@ -76,8 +108,21 @@ def _is_of_a_row(name: str) -> bool:
     return found >= _EPOCH or found % 1 != 0
 
 
-def _headless(path: Path, value: str) -> CsvError:
+def headless(
+    path: Path, value: str, wanted: Sequence[str] = ("timestamp", "hostname", "usage")
+) -> CsvError:
+    """The refusal of a file whose first line is a row.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    value
+        What in that line no header holds.
+    wanted
+        What a header may hold.
+    """
     return CsvError(
         f"{path} has no header: its first line holds {shown(value)}. Write a line above it that"
-        f" names each column, such as {listed(('timestamp', 'hostname', 'usage'))}."
+        f" names each column, such as {listed(wanted)}."
     )

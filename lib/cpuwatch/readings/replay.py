@@ -14,6 +14,7 @@ import pandas as pd
 from cpuwatch.readings import columns as roles_of
 from cpuwatch.readings import doubts, rivals, survey, unsure
 from cpuwatch.readings.asked import Asked, asked
+from cpuwatch.readings.beginnings import SAVE, is_encoding
 from cpuwatch.readings.columns import listed
 from cpuwatch.readings.finding import lay_out
 from cpuwatch.readings.layout import Layout
@@ -178,7 +179,7 @@ def _nothing(layout: Layout, rejected: Spool) -> ReadingsError:
     path = layout.text.path
     if len(rejected):
         ((number, why, row),) = rejected.head(1).itertuples(index=False)
-        hint = _hint(layout, why) if _TWO_NUMBERS.search(row) or _is_encoding(why) else ""
+        hint = _hint(layout, why) if _TWO_NUMBERS.search(row) or is_encoding(why) else ""
         return ReadingsError(
             f"{path} has no row that is a reading: the first, line {number}, is rejected"
             f" because {why}; mend its rows or give another file{hint}."
@@ -201,18 +202,13 @@ def _partly(layout: Layout, reasons: Counter[str], rows: int) -> list[str]:
         f" results are of the others alone{_hint(layout, why)}."
         for why, count in reasons.most_common(3)
         if any(count >= many and count >= rows * part for many, part in _NO_ACCIDENT)
-        or _is_encoding(why)
+        or is_encoding(why)
     ]
 
 
-def _is_encoding(reason: str) -> bool:
-    """Whether rows are rejected for their letters, as it may be for those of one host alone."""
-    return reason.startswith("line is not valid")
-
-
 def _hint(layout: Layout, reason: str) -> str:
-    if _is_encoding(reason):
-        return "; save the file as CSV UTF-8"
+    if is_encoding(reason):
+        return f"; {SAVE}"
     if layout.delimiter != "," or not reason.startswith("row has"):
         return ""
     return "; perhaps numbers have a decimal comma: save the file with semicolons between fields"
