@@ -101,8 +101,8 @@ def _doubts(path: Path, style: Style, found: dict[str, float], small: list[str])
     elif small:
         yield (
             f"Attention: {len(small):,} of {len(found):,} thresholds in {path.name}"
-            f" {'is' if len(small) == 1 else 'are'} between 0 and 1, as fractions are, and taken for"
-            f" percent: {listed(small, 4)}."
+            f" {'is' if len(small) == 1 else 'are'} between 0 and 1, as fractions are, and taken"
+            f" for percent: {listed(small, 4)}."
         )
     if not found:
         yield f"Attention: {path.name} holds no threshold: add lines below its header."

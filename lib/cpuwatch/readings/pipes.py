@@ -1,15 +1,23 @@
-"""Named pipes: opened, and read, without waiting for ever for whoever writes to them."""
+"""Pipes: opened without waiting for ever for whoever writes to them, and kept to be read again."""
 
 from __future__ import annotations
 
 import io
 import os
 import select
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from cpuwatch.errors import CpuwatchError
+
 #: So many seconds a named pipe waits for a program that writes to it.
 PATIENCE = 30.0
+
+#: So many bytes of a pipe are in memory at once.
+_PART = 1024**2
 _AT_ONCE = os.O_RDONLY | os.O_NONBLOCK
 
 
@@ -27,6 +35,43 @@ def opened(path: Path) -> IO[bytes] | None:
             return None
     os.set_blocking(file.fileno(), True)
     return cast("IO[bytes]", _After(first or b"", file))
+
+
+def kept(pipe: IO[bytes], path: Path) -> IO[bytes]:
+    """All of a pipe, on the disk.
+
+    Parameters
+    ----------
+    pipe, path
+        Open, and for messages.
+
+    Raises
+    ------
+    CpuwatchError
+        If the disk does not take it: that is not the pipe's fault.
+    """
+    with _explained(path):
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - whoever wants it closes it
+    while part := pipe.read(_PART):
+        with _explained(path):
+            copy.write(part)
+            copy.flush()
+    return copy
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say which folder does not take a pipe, and what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.tempdir or os.environ.get("TMPDIR") or "for temporary files"
+        why = error.strerror or str(error)
+        raise CpuwatchError(
+            f"{path} is read from a copy, which the folder {folder} does not take ({why}). Make"
+            " room there, or set the variable TMPDIR to a folder that has more and may be written"
+            " to."
+        ) from None
 
 
 class _After(io.RawIOBase):

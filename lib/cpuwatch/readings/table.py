@@ -7,9 +7,7 @@ import gzip
 import io
 import os
 import re
-import shutil
 import stat
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,8 +92,7 @@ class Text:
                 found = os.fstat(file.fileno())
                 self._state = _state(found)
                 if not stat.S_ISREG(found.st_mode):
-                    self._copy = tempfile.TemporaryFile()  # noqa: SIM115 - as long as we live
-                    shutil.copyfileobj(file, self._copy)
+                    self._copy = pipes.kept(file, path)
             with self._bytes() as raw:
                 self._zipped = raw.read(2) == b"\x1f\x8b"
             with self._bytes() as raw:

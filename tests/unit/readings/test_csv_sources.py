@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import os
+import resource
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import ReadingsError, read_csv, survey, table
 
 CONTENT = b"time,value\n1767603600000000000,5\n1767603601000000000,6\n"
@@ -35,6 +38,39 @@ def test_a_descriptor_is_a_file_too() -> None:
         assert len(read_csv(f"/dev/fd/{reading}").readings) == 2
     finally:
         os.close(reading)
+
+
+@pytest.fixture
+def descriptor() -> Iterator[Path]:
+    """A pipe that holds more than a kilobyte, as /dev/stdin may be."""
+    reading, writing = os.pipe()
+    os.write(writing, CONTENT * 100)
+    os.close(writing)
+    yield Path(f"/dev/fd/{reading}")
+    os.close(reading)
+
+
+def test_a_folder_for_copies_that_is_not_there_is_named_and_not_the_pipe(
+    tmp_path: Path, descriptor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(CpuwatchError, match=r"gone does not take.*No such file.*set .*TMPDIR"):
+        read_csv(descriptor)
+
+
+def test_a_full_disk_below_copies_is_named_and_not_the_pipe(
+    tmp_path: Path, descriptor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    try:
+        with pytest.raises(CpuwatchError) as error:
+            read_csv(descriptor)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert f"the folder {tmp_path} does not take (File too large). Make room" in str(error.value)
+    assert "give another file" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["web-1.csv.gz", "web-1.CSV.GZ", "web-1.csv", "web-1.gz"])
