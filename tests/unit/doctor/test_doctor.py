@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cpuwatch import doctor, limits, preflight
+from cpuwatch import doctor, kernels, limits, preflight
 from cpuwatch.doctor import Finding, alerting, machine, services
 from cpuwatch.doctor.facts import Facts
-from cpuwatch.settings import settings
+from cpuwatch.settings import ROOT, settings
 from cpuwatch.stack import control, failures, jars
 
 
@@ -79,14 +80,55 @@ def test_the_projects_own_kernel_is_no_word_worth(monkeypatch: pytest.MonkeyPatc
     assert list(machine.kernel(Facts())) == []
 
 
-@pytest.mark.parametrize("name", ["PGSSLMODE", "JAVA_TOOL_OPTIONS", "FLINK_HOME", "PYTHONPATH"])
-def test_a_variable_for_others_is_a_remark(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without a variable that is worth a word."""
     for other in list(os.environ):
-        if other.startswith(("PG", "PYTHON", "FLINK", "JVM", "LOG4J")):
+        if re.match(r"PG|PYTHON|FLINK|JVM|LOG4J|PIP_|UV_|JUPYTER|IPYTHON|LC_|LANG|\w+_PROXY",
+                    other, re.IGNORECASE):  # fmt: skip
             monkeypatch.delenv(other)
+
+
+@pytest.mark.usefixtures("unset")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PGSSLMODE", "JAVA_TOOL_OPTIONS", "FLINK_HOME", "PYTHONPATH"),
+        *("PIP_USER", "PIP_TARGET", "PIP_REQUIRE_VIRTUALENV", "JUPYTER_PATH"),
+        *("JUPYTER_CONFIG_DIR", "PYTHONSTARTUP", "LC_ALL", "http_proxy"),
+    ],
+)
+def test_a_variable_for_others_is_a_remark(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "hush")
     one = found(machine.variables)
     assert one.well and one.remark and name in one.says and "hush" not in one.says
+
+
+@pytest.mark.usefixtures("unset")
+def test_variables_that_do_no_harm_are_no_word_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = settings().cache / "jupyter" / "config"
+    for name, value in {
+        **{"PIP_INDEX_URL": "hush", "PIP_CERT": "hush", "UV_CACHE_DIR": "hush"},
+        **{"http_proxy": "hush", "NO_PROXY": "localhost,127.0.0.1", "HTTPS_PROXY": "hush"},
+        **{"LC_ALL": "C.UTF-8", "LANG": "C", "JUPYTER_CONFIG_DIR": str(ours), "PIP_USER": ""},
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert list(machine.variables(Facts())) == []
+
+
+def test_what_is_said_to_have_no_effect_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = re.search(r"^KEPT := (.*?)^THEIRS", (ROOT / "Makefile").read_text(), re.DOTALL | re.M)
+    assert kept is not None
+    for name in machine._FOR_OTHERS:
+        monkeypatch.setenv(name, "hush")
+        tool, _, its = name.partition("_")
+        if tool in ("PIP", "UV"):
+            assert its not in re.findall(r"[A-Z_]+", kept[1])
+    given = kernels.environment(tmp_path)
+    for name in machine._FOR_OTHERS:
+        assert name.startswith(("PIP", "UV")) or given.get(name) != "hush"
 
 
 @pytest.mark.parametrize(("free", "well"), [(1 * 1024**3, False), (5 * 1024**3, True)])
