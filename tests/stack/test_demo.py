@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +19,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.pipeline import WORKSHOP
 from cpuwatch.settings import settings
 from cpuwatch.spool import Spool
+from cpuwatch.stack import failures
 
 NAB = Path(__file__).resolve().parents[3] / "shared" / "data" / "nab"
 SERIES = (
@@ -358,7 +357,7 @@ def test_a_file_that_the_disk_has_no_room_for_is_refused_before_anything_is_sent
     story: Callable[..., demo.Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = topics.names()
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
+    monkeypatch.setattr(failures, "free", lambda _: 2**20)
     with pytest.raises(CpuwatchError, match="21,000 readings need some 4 MB on the disk"):
         story()
     assert topics.names() == before
