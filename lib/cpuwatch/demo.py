@@ -72,9 +72,6 @@ _PLOT = "alerts.png"
 #: What the smallest results take on a disk, in bytes.
 _TRIAL = 256 * 1024
 
-#: So many seconds tables wait for what comes late, by their own statements.
-_LATENESS = 10
-
 #: The order of windows.
 _BY_WINDOW = ["window_start", "hostname", "cpu"]
 
@@ -584,7 +581,8 @@ class _Place:
             results.typed(part, learned.SCORES).assign(partition=part["partition"])
             for part in parts
         )
-        wait = sql.interval(max(_LATENESS, seconds))
+        usual = sql.lateness(sql.taught(learned.SCORES))
+        wait = sql.interval(max(usual, seconds))
         execute(
             self._environment,
             f"ALTER TABLE `{learned.SCORES}` MODIFY WATERMARK FOR time_ltz AS time_ltz - {wait}",
