@@ -142,17 +142,19 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS, present: bool = Fal
     environment = _environment(config, token, used)
     with files.owner_only():
         out = log.open("wb")
-    with out:
-        process = subprocess.Popen(
-            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out,
-            # Of its own session, so that Ctrl-C reaches us alone, and we can ask.
-            stderr=out, start_new_session=True,
-        )  # fmt: skip
-    server = Server(f"http://127.0.0.1:{chosen}", token, process)
+    server = None
     try:
+        with out, signals.held():  # an interrupt in between would leave one that nobody ends
+            process = subprocess.Popen(
+                command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out,
+                # Of its own session, so that Ctrl-C reaches us alone, and we can ask.
+                stderr=out, start_new_session=True,
+            )  # fmt: skip
+            server = Server(f"http://127.0.0.1:{chosen}", token, process)
         _wait(server, log)
     except BaseException:
-        server.stop()
+        if server is not None:
+            server.stop()
         raise
     return server
 

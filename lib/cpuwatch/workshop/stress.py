@@ -8,6 +8,7 @@ import sys
 
 import psutil
 
+from cpuwatch import signals
 from cpuwatch.errors import CpuwatchError
 
 #: So long at most, in seconds.
@@ -54,9 +55,16 @@ class Stress:
         if not 1 <= cpus <= there:
             raise CpuwatchError(f"{cpus} CPUs cannot be kept busy: this machine has {there}.")
         command = [sys.executable, "-I", "-S", "-c", _WORK, str(seconds), str(os.getpid())]
-        self._processes = [subprocess.Popen(command, stdin=subprocess.DEVNULL) for _ in range(cpus)]
-        for number, process in enumerate(self._processes):
-            _keep_to(process.pid, number)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        try:
+            for number in range(cpus):
+                with signals.held():  # an interrupt in between would leave one that nobody ends
+                    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+                    self._processes.append(process)
+                _keep_to(process.pid, number)
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def running(self) -> bool:
