@@ -58,6 +58,12 @@ def write(
         raise
 
 
+def may_write(folder: Path) -> bool:
+    """Whether a folder can be written to, or made where there is none yet."""
+    there = next(one for one in (folder, *folder.parents) if os.path.exists(one))
+    return os.access(there, os.W_OK)
+
+
 def _tidy(path: Path) -> None:
     """Remove what writers of a file have left that were killed."""
     left = re.compile(rf"{re.escape(path.name)}\.([0-9a-f]{{8}}\.)?new")

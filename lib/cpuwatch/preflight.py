@@ -83,10 +83,21 @@ FAULTS = {
     " machine, or set CPUWATCH_STATE to a folder there.",
     "N": "No program may listen on 127.0.0.1, or reach one that does: a firewall or a policy"
     " forbids it.",
-    "F": "So few files may be open at once that Kafka would not start: 'ulimit -n 4096'.",
+    "F": "A limit of this account would stop the services, most often that of open files:"
+    " 'ulimit -n 4096'; 'ulimit -Ha' shows all (-f, -u, -v, -d and -t had best be unlimited).",
     "C": f"The clock says that it is before {MADE}: set it right.",
     "B": "No browser was found: the address of JupyterLab has to be opened by hand.",
     "Q": "Something could not be asked of this machine: try 'make demo', and send what it says.",
+}
+
+#: The least that the services do with, of what `limits` asks for when they start.
+LIMITS = {
+    "RLIMIT_NOFILE": 1024,
+    "RLIMIT_FSIZE": 512 << 20,
+    "RLIMIT_AS": 4 << 30,
+    "RLIMIT_DATA": 2 << 30,
+    "RLIMIT_CPU": 24 * 3600,
+    "RLIMIT_NPROC": 600,
 }
 
 #: With these alone 'make demo' has to show whether one can take part; with a B alone one can.
@@ -367,8 +378,12 @@ def _of_network(_: Path) -> str:
 def _of_files(_: Path) -> str:
     import resource
 
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] % (1 << 63)  # -1 is without a limit
-    return "F" if most < 1024 else ""
+    for name, least in LIMITS.items():
+        if hasattr(resource, name):
+            most = resource.getrlimit(getattr(resource, name))[1] % (1 << 63)  # -1 is without
+            if most < least and not (name == "RLIMIT_NPROC" and os.geteuid() == 0):
+                return "F"
+    return ""
 
 
 def _of_clock(_: Path) -> str:

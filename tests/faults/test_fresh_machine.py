@@ -85,14 +85,17 @@ def somebody() -> Iterator[tuple[dict, Path]]:
 
 def test_make_demo_does_everything_from_nothing(somebody: tuple[dict, Path]) -> None:
     as_user, clone = somebody
+    # All that is made is closed to everybody else, and there is no folder for what is temporary.
+    strict = as_user | {"umask": 0o077, "env": as_user["env"] | {"TMPDIR": "/nowhere/at/all"}}
     done = subprocess.run(
         ["make", "demo"], cwd=clone, check=False, capture_output=True, text=True, timeout=900,
-        **as_user,
+        **strict,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     for host in ("doc", "grumpy", "bashful", "sneezy"):
         assert f"\n{host} " in done.stdout
     assert (clone / "out" / "alerts.png").exists()
+    _what_is_scarce_is_named(as_user, clone)
     # It stopped what it started, and kept to its places.
     home = clone.parent
     clean = subprocess.run(
@@ -102,6 +105,28 @@ def test_make_demo_does_everything_from_nothing(somebody: tuple[dict, Path]) -> 
     left = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_dir()}
     outside = {path for path in left if not path.startswith(("a workshop", ".cache"))}
     assert outside - {".local", ".local/state", ".local/state/cpuwatch"} == set()
+
+
+def _what_is_scarce_is_named(as_user: dict, clone: Path) -> None:
+    """Each in a sentence, at once, with what to do."""
+    (clone / "no home").mkdir(mode=0o555)
+    for scarce, home, words in (
+        ("ulimit -u 60", clone.parent, ["ulimit -u"]),
+        ("ulimit -n 64", clone.parent, ["1,024 files", "64 are allowed", "ulimit -n"]),
+        ("ulimit -v 2000000", clone.parent, ["2,000,000 KB are allowed", "ulimit -v"]),
+        ("ulimit -f 1000", clone.parent, ["1,000 KB are allowed", "ulimit -f"]),
+        ("ulimit -t 100", clone.parent, ["after 100 seconds", "ulimit -t"]),
+        # A home in which nothing can be made.
+        ("true", clone / "no home", ["Set CPUWATCH_STATE", ", and CPUWATCH_CACHE to another"]),
+    ):
+        refused = subprocess.run(
+            ["bash", "-c", f"{scarce}; exec .venv/bin/cpuwatch up"], cwd=clone, check=False,
+            capture_output=True, text=True, timeout=60,
+            **as_user | {"env": as_user["env"] | {"HOME": str(home)}},
+        )  # fmt: skip
+        assert refused.returncode == 1, refused
+        assert all(one in refused.stderr for one in words), refused.stderr
+        assert "Traceback" not in refused.stderr and "atplotlib" not in refused.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can cut a process off from the network")

@@ -342,10 +342,11 @@ print("end")
     assert (found.stdout, found.stderr) == ("end\n", "")
 
 
-def test_the_state_folder_is_its_owner_s_alone_whatever_the_umask(state: Path) -> None:
+@pytest.mark.parametrize("mask", [0, 0o077], ids=oct)
+def test_the_state_folder_is_its_owner_s_alone_whatever_the_umask(state: Path, mask: int) -> None:
     state.chmod(0o777)  # the worst that somebody may have left
     own = {"CPUWATCH_STATE": str(state)}
-    before = os.umask(0)
+    before = os.umask(mask)
     try:
         assert cpuwatch_json("up", **own)["running"]
         assert cpuwatch("catch-up", "03", **own).returncode == 0

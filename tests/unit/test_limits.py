@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,18 +77,58 @@ def test_a_fault_of_ours_is_none(error: BaseException) -> None:
     assert limits.sentence(error) is None
 
 
-def test_too_few_files_are_named_and_a_soft_limit_is_raised(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked = []
+def allowing(
+    monkeypatch: pytest.MonkeyPatch, name: str, soft: int, hard: int
+) -> list[tuple[int, int]]:
+    """Let one limit of this shell's be so, and collect what it is raised to."""
+    asked: list[tuple[int, int]] = []
+    kind = getattr(resource, name)
+    without = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    monkeypatch.setattr(resource, "getrlimit", lambda one: (soft, hard) if one == kind else without)
     monkeypatch.setattr(resource, "setrlimit", lambda _what, limit: asked.append(limit))
-    for allowed in ((256, 4096), (256, resource.RLIM_INFINITY), (4096, 4096)):
-        monkeypatch.setattr(resource, "getrlimit", lambda _, allowed=allowed: allowed)
-        limits.make_room_for_files()
-    assert asked == [(1024, 4096), (1024, resource.RLIM_INFINITY)]
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
-    with pytest.raises(CpuwatchError, match="256 are allowed"):
-        limits.make_room_for_files()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "option"),
+    [
+        ("RLIMIT_NOFILE", 1024, "-n"),
+        ("RLIMIT_FSIZE", 512 * 1024**2, "-f"),
+        ("RLIMIT_AS", 4 * 1024**3, "-v"),
+        ("RLIMIT_DATA", 2 * 1024**3, "-d"),
+        ("RLIMIT_CPU", 86_400, "-t"),
+    ],
+)
+def test_a_limit_is_raised_or_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, least: int, option: str
+) -> None:
+    for hard in (least, least * 4, resource.RLIM_INFINITY):
+        asked = allowing(monkeypatch, name, least - 1, hard)
+        limits.make_room()
+        assert asked == [(least, hard)]
+    asked = allowing(monkeypatch, name, least, least)
+    limits.make_room()
+    kilobytes = 1024 if option in ("-f", "-v", "-d") else 1
+    allowing(monkeypatch, name, 77 * kilobytes, 77 * kilobytes)
+    told = rf"\b77 (KB )?(are allowed|seconds).*\(ulimit {option}\)"
+    with pytest.raises(CpuwatchError, match=told):
+        limits.make_room()
+    assert asked == []
+
+
+def test_room_for_threads_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = psutil.Process().num_threads() if sys.platform == "linux" else 1
+    allowing(monkeypatch, "RLIMIT_NPROC", 30, 30)
+    with pytest.raises(CpuwatchError, match=r"has \d+ already, and 30 are allowed.*ulimit -u"):
+        limits.make_room()
+    asked = allowing(monkeypatch, "RLIMIT_NPROC", 30, resource.RLIM_INFINITY)
+    limits.make_room()
+    assert asked[0][0] >= mine + 60
+    asked = allowing(monkeypatch, "RLIMIT_NPROC", 30, 30)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    limits.make_room()
+    assert asked == []
 
 
 V1 = {
@@ -136,3 +177,32 @@ def test_a_container_s_share_of_memory_counts(
     of_all = psutil.virtual_memory()._replace(available=5000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: of_all)
     assert limits.memory_left() == (5000 if left is None else left)
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (
+            "java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory",
+            "-u",
+        ),
+        ('[warning][os,thread] Failed to start the native thread for java.lang.Thread "x"', "-u"),
+        ("fork: Resource temporarily unavailable", "-u"),
+        ("os::commit_memory failed; error='Not enough space' (errno=12)", "about 2 GB"),
+        (
+            "There is insufficient memory for the Java Runtime Environment to continue.",
+            "about 2 GB",
+        ),
+        ("java.lang.OutOfMemoryError: Java heap space", "about 2 GB"),
+        ("FATAL:  could not map memory: Cannot allocate memory", "about 2 GB"),
+        ("java.io.IOException: No space left on device", "disk space"),
+    ],
+)
+def test_what_a_program_says_of_the_machine_has_the_machine_s_remedy(
+    said: str, remedy: str
+) -> None:
+    log = f"Starting\n{said}\n    at kafka.Kafka.main(Kafka.scala)\nError: it ended\n"
+    assert failures.refused(log)
+    assert failures.cause(log) == said
+    assert remedy in failures.next_step(failures.cause(log))
+    assert not failures.refused("Starting\njava.lang.IllegalStateException: no thread\n")

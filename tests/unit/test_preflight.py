@@ -6,6 +6,7 @@ import ast
 import errno
 import os
 import re
+import resource
 import shutil
 import string
 import subprocess
@@ -19,7 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cpuwatch import cli, preflight
+from cpuwatch import cli, limits, preflight
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "lib" / "cpuwatch" / "preflight.py"
@@ -269,21 +270,33 @@ def test_a_linux_without_a_new_glibc_has_a_letter(
     assert preflight.faults(folder) == ""
 
 
+def at_most(name: str) -> Callable[[int], tuple[int, int]]:
+    """How one limit is asked for where it is too low, and all others are none."""
+    kind = getattr(resource, name)
+    return lambda one: (256, 256) if one == kind else (resource.RLIM_INFINITY,) * 2
+
+
 @pytest.mark.parametrize(
     ("what", "value", "letter"),
     [
         ("cpuwatch.preflight.memory", lambda: 10**9, "M"),
         ("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**9}), "D"),
         ("time.gmtime", lambda: type("Time", (), {"tm_year": 1970}), "C"),
-        ("resource.getrlimit", lambda _: (256, 256), "F"),
+        *(("resource.getrlimit", at_most(name), "F") for name in preflight.LIMITS),
     ],
 )
 def test_too_little_has_its_letter(
     what: str, value: object, letter: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(what, value)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)  # of root's processes Linux counts none
     assert preflight.faults(folder) == letter
     assert preflight.FAULTS[letter] in preflight.read(preflight.code(folder, letter))[1]
+
+
+def test_it_asks_for_no_less_than_the_services_do() -> None:
+    asked = {one.name: one.least for one in limits.LIMITS} | {"RLIMIT_NPROC": limits.THREADS}
+    assert asked == preflight.LIMITS
 
 
 @pytest.mark.parametrize(

@@ -287,9 +287,10 @@ def make_state(config: Settings) -> None:
             files.close(config.state)
         free = failures.free(config.state)
     except OSError as error:
+        also = "" if files.may_write(config.cache) else ", and CPUWATCH_CACHE to another"
         raise CpuwatchError(
             f"The state folder {config.state} cannot be made ({error.strerror}). Set CPUWATCH_STATE"
-            " to a folder that you may write to."
+            f" to a folder that you may write to{also}."
         ) from error
     if free < _LEAST_DISK:
         raise CpuwatchError(
@@ -394,7 +395,7 @@ def _what_is_silent(
 def _start(
     config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell, show: bool
 ) -> None:
-    limits.make_room_for_files()
+    limits.make_room()
     supervisor.stop()  # whatever an earlier one left
     heavy = any(service.needed for service in wanted)  # the stand-in alone takes little
     if heavy and (free := limits.memory_left()) < limits.MEMORY:
@@ -507,11 +508,16 @@ def _wait(
         return not missing or any(watch.saw() for watch in in_vain)
 
     def sentence() -> str:
-        return (
-            f"{missing[0].title} does not answer after {_PATIENCE:.0f} seconds"
-            f" ({seen.last_words(missing[0], config)}). Its log is in {config.state / 'logs'}; if"
-            " that does not help, start afresh with 'cpuwatch down --wipe' and 'cpuwatch up'."
-        )
+        reason = seen.last_words(missing[0], config)
+        if failures.refused(reason):
+            following = failures.next_step(reason)
+        else:
+            following = (
+                f"Its log is in {config.state / 'logs'}; if that does not help, start afresh with"
+                " 'cpuwatch down --wipe' and 'cpuwatch up'."
+            )
+        said = f"{missing[0].title} does not answer after {_PATIENCE:.0f} seconds ({reason})."
+        return f"{said} {following}"
 
     def check_supervisor() -> None:
         if not supervisor.is_running():

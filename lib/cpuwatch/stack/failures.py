@@ -6,7 +6,22 @@ import os
 import re
 from pathlib import Path
 
-_FULL = re.compile(r"no space left|disk (is )?full|disk quota|not enough space", re.IGNORECASE)
+from cpuwatch import limits
+
+_FULL = re.compile(r"no space left|disk (is )?full|disk quota", re.IGNORECASE)
+
+#: What programs say, Java above all, when the machine gives them no thread, or no memory. Java's
+#: 'not enough space' is one of memory.
+_NO_THREAD = re.compile(
+    r"(create|start)( a| the)?( new)? (native )?thread|resource temporarily unavailable"
+    r"|cannot fork",
+    re.IGNORECASE,
+)
+_NO_MEMORY = re.compile(
+    r"cannot allocate memory|insufficient memory|not enough space|could not reserve enough"
+    r"|OutOfMemoryError: (?!Metaspace|Direct)",
+    re.IGNORECASE,
+)
 
 #: With less than this, in bytes, a disk counts as full.
 _LEAST_FREE = 32 * 1024**2
@@ -28,8 +43,9 @@ def cause(output: str) -> str:
         What it wrote before it failed: a Java stack trace, a usage text, or plain lines.
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    if full := [line for line in lines if _FULL.search(line)]:
-        return full[-1][:300]
+    for one in (_FULL, _NO_THREAD, _NO_MEMORY):  # what comes after that follows from it
+        if said := [line for line in lines if one.search(line)]:
+            return said[-1][:300]
     told = [line for line in lines if not re.match(r"(at \S+\(|\.\.\. \d+ more)", line)]
     named = [line for line in told if _CAUSE.search(line)]
     # Of Java's chain of causes the last is the real one.
@@ -40,6 +56,11 @@ def cause(output: str) -> str:
 def is_full(text: str) -> bool:
     """Whether a program failed because there was no room on the disk."""
     return _FULL.search(text) is not None
+
+
+def refused(text: str) -> bool:
+    """Whether a program failed because the machine had no room, no thread or no memory for it."""
+    return any(one.search(text) for one in (_FULL, _NO_THREAD, _NO_MEMORY))
 
 
 def free(folder: Path) -> int:
@@ -80,6 +101,10 @@ def next_step(reason: str) -> str:
     """What to do about it, as the end of an error's text."""
     if is_full(reason):
         return "Free some disk space and run 'cpuwatch up' again."
+    if _NO_THREAD.search(reason):
+        return limits.no_thread()
+    if _NO_MEMORY.search(reason):
+        return limits.NO_MEMORY
     return (
         "Run 'cpuwatch up' again; if that does not help, start afresh with"
         " 'cpuwatch down --wipe' and 'cpuwatch up'."

@@ -135,7 +135,9 @@ def _reached(config: Settings, service: Service) -> str:
 
 
 def last_words(service: Service, config: Settings) -> str:
-    """The last line of a service's log."""
+    """What a service's log says last, or why the machine did not let it run."""
     log = service.log(config)
-    lines = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1][:200] if lines else "its log is empty"
+    said = log.read_text("utf-8", errors="replace").strip() if log.exists() else ""
+    if failures.refused(said):
+        return failures.cause(said)[:200]
+    return said.splitlines()[-1][:200] if said else "its log is empty"
