@@ -47,8 +47,8 @@ from cpuwatch.stack import failures
 #: What a run that was killed leaves behind is swept by the next, after this many seconds.
 _SWEEP_AFTER = 3600
 
-#: Topics and schemas of runs, as `_run_of_its_own` calls them, with the second in which one began.
-_RUNS = re.compile(r"(?:.+-demo-([0-9]{10})-|demo_([0-9]{10})_)[0-9a-f]{6}")
+#: Topics and schemas of runs, as `run_of_its_own` calls them, with the second in which one began.
+RUNS = re.compile(r"(?:.+-demo-([0-9]{10})-|demo_([0-9]{10})_)[0-9a-f]{6}")
 
 #: What a reading takes on the stack's disk at most, in bytes: in its topic, and in the filter's.
 _ROOM = 200
@@ -73,7 +73,7 @@ _PLOT = "alerts.png"
 _TRIAL = 256 * 1024
 
 #: The order of windows.
-_BY_WINDOW = ["window_start", "hostname", "cpu"]
+BY_WINDOW = ["window_start", "hostname", "cpu"]
 
 #: Called with the name of a step, a sentence about it and its time in seconds.
 Tell = Callable[[str, str, float], None]
@@ -276,8 +276,8 @@ def run(
     _refuse_without_room(len(given.readings))
     timer = _Timer(tell)
     warm_up()  # Java takes some seconds to start: meanwhile we produce
-    with _run_of_its_own() as own:
-        place = _Place(own, parameters, rule)
+    with run_of_its_own() as own:
+        place = Place(own, parameters, rule)
         with timer.step("produce") as say:
             say(place.produce(given))
         with timer.step("filter") as say:
@@ -288,7 +288,7 @@ def run(
             say(f"{len(filtered):,} of them kept by the filter")
         with timer.step("aggregate") as say:
             place.finish("cpu_agg")
-            windows = place.spooled("cpu_out_agg", _BY_WINDOW)
+            windows = place.spooled("cpu_out_agg", BY_WINDOW)
             length = words.length(parameters.window, mixed=False, spelled=True)
             say(f"{len(windows):,} averages over windows of {length}")
         scores = None
@@ -307,7 +307,7 @@ def run(
             else:
                 place.finish("cpu_over", "cpu_notification")
                 found = place.read("cpu_out_over")
-            found = found.sort_values(_BY_WINDOW, ignore_index=True)
+            found = found.sort_values(BY_WINDOW, ignore_index=True)
             changes = place.read("cpu_out_alerts")
             # Counted as the notifier rolls them up, not posted: nobody needs to know of a
             # fleet's made-up troubles, and a channel takes one message a second.
@@ -380,13 +380,13 @@ def write(result: Result, folder: Path) -> list[Path]:
         written = []
         for name, rows in _TABLES.items():
             table = rows(result)
-            _write_csv(folder / name, table.parts() if isinstance(table, Spool) else [table])
+            write_csv(folder / name, table.parts() if isinstance(table, Spool) else [table])
             written.append(folder / name)
         if result.scores is None:
             (folder / _SCORES).unlink(missing_ok=True)  # of another rule's run
         else:
             parts = (part.drop(columns="place") for part in result.scores.parts())
-            _write_csv(folder / _SCORES, parts)
+            write_csv(folder / _SCORES, parts)
             written.append(folder / _SCORES)
         hosts = figures.in_order_of_panels(result.hosts, result.alerts)
         figure = figures.alerts_figure(
@@ -416,7 +416,8 @@ def _results_in(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _write_csv(path: Path, parts: Iterable[pd.DataFrame]) -> None:
+def write_csv(path: Path, parts: Iterable[pd.DataFrame]) -> None:
+    """Write a table that comes in parts, so that no cell of it is run as a formula."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, part in enumerate(parts):
             text = _harmless(_with_iso_times(part))
@@ -481,9 +482,9 @@ class _Timer:
 
 
 @contextmanager
-def _run_of_its_own() -> Iterator[Run]:
+def run_of_its_own() -> Iterator[Run]:
     """Names for one run; jobs, topics and schema of these names are gone afterwards."""
-    _sweep()
+    sweep()
     run = Run(f"demo-{int(time.time())}-{secrets.token_hex(3)}")
     thresholds.create_schema(run.schema)
     try:
@@ -495,12 +496,12 @@ def _run_of_its_own() -> Iterator[Run]:
         thresholds.drop_schema(run.schema)
 
 
-def _sweep() -> None:
+def sweep() -> None:
     """Forget the topics and schemas of runs that were killed long ago."""
     now = time.time()
 
     def is_old(name: str) -> bool:
-        found = _RUNS.fullmatch(name)
+        found = RUNS.fullmatch(name)
         return found is not None and now - int(found[1] or found[2]) > _SWEEP_AFTER
 
     topics.delete(*filter(is_old, topics.names()))
@@ -509,7 +510,7 @@ def _sweep() -> None:
             thresholds.drop_schema(schema)
 
 
-class _Place:
+class Place:
     """The pipeline on topics and a schema of one run's own."""
 
     def __init__(self, run: Run, parameters: Parameters, rule: Rule) -> None:
@@ -567,15 +568,14 @@ class _Place:
         keep_apart(environment, self._run)
         scored = flink.submit(environment, self._run.job(learned.JOB), learned.score(environment))
         self._await_end(scored)
-        self._wait_for_all_scores()
+        self.wait_for_all_scores(self._environment)
 
-    def _wait_for_all_scores(self) -> None:
+    def wait_for_all_scores(self, environment: TableEnvironment) -> None:
         """Let who makes windows of the scores wait so long that none comes too late for its own.
 
         However many workers wrote them, and however far apart the times of the hosts were: the
         scores are all there by now, and how far out of order they are can be seen.
         """
-        assert self._environment is not None, "connect first"
         parts = topics.read_parts(self._run.topic(sql.topic(learned.SCORES) or learned.SCORES))
         seconds = learned.seconds_out_of_order(
             results.typed(part, learned.SCORES).assign(partition=part["partition"])
@@ -584,7 +584,7 @@ class _Place:
         usual = sql.lateness(sql.taught(learned.SCORES))
         wait = sql.interval(max(usual, seconds))
         execute(
-            self._environment,
+            environment,
             f"ALTER TABLE `{learned.SCORES}` MODIFY WATERMARK FOR time_ltz AS time_ltz - {wait}",
         )
 
@@ -593,7 +593,7 @@ class _Place:
         return pd.concat(
             [
                 part[part["anomaly_score"] >= threshold]
-                for part in self.spooled("cpu_out_scored", _BY_WINDOW).parts()
+                for part in self.spooled("cpu_out_scored", BY_WINDOW).parts()
             ],
             ignore_index=True,
         )

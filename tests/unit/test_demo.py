@@ -25,7 +25,7 @@ def test_only_what_a_killed_run_left_is_swept(monkeypatch: pytest.MonkeyPatch) -
     schemas = [OLD.schema, NEW.schema, *THEIR_SCHEMAS]
     monkeypatch.setattr(thresholds, "schemas", lambda _: schemas)
     monkeypatch.setattr(thresholds, "drop_schema", dropped.append)
-    demo._sweep()
+    demo.sweep()
     assert dropped == [OLD.topic(topics.READINGS), OLD.schema]
 
 
@@ -36,9 +36,9 @@ def test_a_run_is_called_as_the_sweep_knows_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(topics, "names", list)
     monkeypatch.setattr(topics, "delete", lambda *_: None)
     monkeypatch.setattr(demo.flink, "cancel", lambda *_: None)
-    with demo._run_of_its_own() as run:
+    with demo.run_of_its_own() as run:
         for name in (run.topic(topics.READINGS), run.schema):
-            assert demo._RUNS.fullmatch(name)
+            assert demo.RUNS.fullmatch(name)
 
 
 def test_a_cooldown_for_which_sql_has_no_digits_is_refused_before_anything_starts(
@@ -66,8 +66,7 @@ def test_windows_of_scores_wait_as_long_as_the_scores_are_out_of_order(
     executed: list[str] = []
     monkeypatch.setattr(topics, "read_parts", lambda _: [pd.DataFrame(rows)])
     monkeypatch.setattr(demo, "execute", lambda _, statement: executed.append(statement))
-    place = demo._Place(NEW, WORKSHOP, "learned")
-    place._environment = object()  # type: ignore[assignment]
-    place._wait_for_all_scores()
+    place = demo.Place(NEW, WORKSHOP, "learned")
+    place.wait_for_all_scores(object())  # type: ignore[arg-type]
     (statement,) = executed
     assert statement.endswith(f"MODIFY WATERMARK FOR time_ltz AS time_ltz - {wait}")

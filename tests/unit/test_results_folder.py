@@ -94,7 +94,7 @@ def test_a_text_that_a_spreadsheet_would_run_has_a_quote_before_it(
     tmp_path: Path, text: str, cell: str
 ) -> None:
     table = pd.DataFrame({"hostname": [text, "doc"], "usage_avg": [-1.5, 2.0]})
-    demo._write_csv(tmp_path / "t.csv", [table, table[1:]])
+    demo.write_csv(tmp_path / "t.csv", [table, table[1:]])
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [["hostname", "usage_avg"], [cell, "-1.5"], ["doc", "2.0"], ["doc", "2.0"]]

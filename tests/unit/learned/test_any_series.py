@@ -100,7 +100,7 @@ def scored(path: Path, folder: Path) -> list[dict[str, str]]:
     )
     found = learned.in_order_of_arrival(given.readings, scores, given.before)
     out = folder / "scores.csv"
-    demo._write_csv(out, (part.drop(columns="place") for part in found.parts()))
+    demo.write_csv(out, (part.drop(columns="place") for part in found.parts()))
     with out.open(newline="") as file:
         return list(csv.DictReader(file))
 
