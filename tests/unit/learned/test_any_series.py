@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cpuwatch import demo, learned
+from cpuwatch.demo.writing import write_csv
 from cpuwatch.readings import ReadingsError
 from cpuwatch.spool import Spool
 
@@ -100,7 +101,7 @@ def scored(path: Path, folder: Path) -> list[dict[str, str]]:
     )
     found = learned.in_order_of_arrival(given.readings, scores, given.before)
     out = folder / "scores.csv"
-    demo.write_csv(out, (part.drop(columns="place") for part in found.parts()))
+    write_csv(out, (part.drop(columns="place") for part in found.parts()))
     with out.open(newline="") as file:
         return list(csv.DictReader(file))
 

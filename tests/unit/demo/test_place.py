@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cpuwatch import cli, demo, thresholds, topics
+from cpuwatch import cli, thresholds, topics
+from cpuwatch.demo import place
 from cpuwatch.pipeline import WORKSHOP, Run
 
 OLD = Run("demo-1700000000-0a1b2c")
@@ -25,7 +26,7 @@ def test_only_what_a_killed_run_left_is_swept(monkeypatch: pytest.MonkeyPatch) -
     schemas = [OLD.schema, NEW.schema, *THEIR_SCHEMAS]
     monkeypatch.setattr(thresholds, "schemas", lambda _: schemas)
     monkeypatch.setattr(thresholds, "drop_schema", dropped.append)
-    demo.sweep()
+    place.sweep()
     assert dropped == [OLD.topic(topics.READINGS), OLD.schema]
 
 
@@ -35,10 +36,10 @@ def test_a_run_is_called_as_the_sweep_knows_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(thresholds, "schemas", lambda _: [])
     monkeypatch.setattr(topics, "names", list)
     monkeypatch.setattr(topics, "delete", lambda *_: None)
-    monkeypatch.setattr(demo.flink, "cancel", lambda *_: None)
-    with demo.run_of_its_own() as run:
+    monkeypatch.setattr(place.flink, "cancel", lambda *_: None)
+    with place.run_of_its_own() as run:
         for name in (run.topic(topics.READINGS), run.schema):
-            assert demo.RUNS.fullmatch(name)
+            assert place.RUNS.fullmatch(name)
 
 
 def test_a_cooldown_for_which_sql_has_no_digits_is_refused_before_anything_starts(
@@ -65,8 +66,7 @@ def test_windows_of_scores_wait_as_long_as_the_scores_are_out_of_order(
     rows = {"time_ltz": [f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in times], "partition": [1, 1]}
     executed: list[str] = []
     monkeypatch.setattr(topics, "read_parts", lambda _: [pd.DataFrame(rows)])
-    monkeypatch.setattr(demo, "execute", lambda _, statement: executed.append(statement))
-    place = demo.Place(NEW, WORKSHOP, "learned")
-    place.wait_for_all_scores(object())  # type: ignore[arg-type]
+    monkeypatch.setattr(place, "execute", lambda _, statement: executed.append(statement))
+    place.Place(NEW, WORKSHOP, "learned").wait_for_all_scores(object())  # type: ignore[arg-type]
     (statement,) = executed
     assert statement.endswith(f"MODIFY WATERMARK FOR time_ltz AS time_ltz - {wait}")

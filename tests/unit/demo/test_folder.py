@@ -11,6 +11,7 @@ import pytest
 from conftest import cpuwatch_here
 
 from cpuwatch import demo
+from cpuwatch.demo.writing import write_csv
 from cpuwatch.errors import CpuwatchError
 
 
@@ -94,7 +95,7 @@ def test_a_text_that_a_spreadsheet_would_run_has_a_quote_before_it(
     tmp_path: Path, text: str, cell: str
 ) -> None:
     table = pd.DataFrame({"hostname": [text, "doc"], "usage_avg": [-1.5, 2.0]})
-    demo.write_csv(tmp_path / "t.csv", [table, table[1:]])
+    write_csv(tmp_path / "t.csv", [table, table[1:]])
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [["hostname", "usage_avg"], [cell, "-1.5"], ["doc", "2.0"], ["doc", "2.0"]]
