@@ -37,7 +37,7 @@ from disks import SmallDisk
 
 from cpuwatch import alerts, flink, pipeline, results, slack, sql, thresholds, topics, waiting
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster
+from cpuwatch.flink import cluster, metrics, rest
 from cpuwatch.flink.tables import create
 from cpuwatch.readings import Reading, Source
 from cpuwatch.settings import settings
@@ -383,7 +383,7 @@ class Chaos:
             lambda: cluster.changed(job) / 1000 < time.time() - STALE, 60,
             "cpu_agg begins anew all the time",
         )  # fmt: skip
-        before = cluster.late(job)
+        before = metrics.late(job)
         at = time.time()
         first = int(1000 * (at - 3600))
         moments = range(first, first + BEHIND)
@@ -394,8 +394,8 @@ class Chaos:
         )
         fault = Fault(CLOCK, ("producer",), at, self._wait(at) - at)
         waiting.until(
-            lambda: cluster.late(job) == before + BEHIND, 30,
-            lambda: f"{cluster.late(job) - before} of {BEHIND} late readings are counted",
+            lambda: metrics.late(job) == before + BEHIND, 30,
+            lambda: f"{metrics.late(job) - before} of {BEHIND} late readings are counted",
         )  # fmt: skip
         self.faults.append(fault)
         self._tell(f"{CLOCK}: {fault.seconds:.1f} s")
@@ -462,8 +462,8 @@ class Chaos:
         lines = [", ".join(f"{one.name} {one.answers}" for one in control.status())]
         for job in self._jobs:
             try:
-                counts = cluster.rest(f"/jobs/{job.id}/checkpoints")["counts"]
-                now = cluster.rest(f"/jobs/{job.id}")["state"]
+                counts = rest.ask(f"/jobs/{job.id}/checkpoints")["counts"]
+                now = rest.ask(f"/jobs/{job.id}")["state"]
                 lines.append(f"{job.name}: {now}, checkpoints {counts}")
             except (CpuwatchError, OSError) as error:
                 lines.append(f"{job.name}: {error}")

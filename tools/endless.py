@@ -27,7 +27,7 @@ import psutil
 from chaos import HOSTS, Child, deploy_all
 
 from cpuwatch import flink, pipeline, slack, thresholds, topics
-from cpuwatch.flink import cluster
+from cpuwatch.flink import rest
 from cpuwatch.settings import settings
 from cpuwatch.stack import control
 from cpuwatch.stack.supervisor import Supervisor
@@ -102,7 +102,7 @@ def watch(state: Path, producer: Child, minutes: float, tell: Callable[[str], No
 
 def restarts(job: flink.Job) -> int:
     """How often a job was started again, as Flink counts it."""
-    (found,) = cluster.rest(f"/jobs/{job.id}/metrics?get=numRestarts")
+    (found,) = rest.ask(f"/jobs/{job.id}/metrics?get=numRestarts")
     return int(found["value"])
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import psutil
 
 from cpuwatch import flink, pipeline, readings, sql, thresholds, topics
-from cpuwatch.flink.cluster import rest
+from cpuwatch.flink import rest
 from cpuwatch.flink.tables import create
 from cpuwatch.settings import settings
 from cpuwatch.stack import control
@@ -53,7 +53,7 @@ def fleet(hosts: int) -> pd.DataFrame:
 
 def checkpoint(job: flink.Job) -> int:
     """The bytes of the latest checkpoint."""
-    return int(rest(f"/jobs/{job.id}/checkpoints")["latest"]["completed"]["state_size"])
+    return int(rest.ask(f"/jobs/{job.id}/checkpoints")["latest"]["completed"]["state_size"])
 
 
 def measured(hosts: int) -> Iterator[tuple[str, int]]:

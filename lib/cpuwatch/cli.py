@@ -430,13 +430,13 @@ def bad(as_json: AsJson = False) -> None:
     import pandas as pd
 
     from cpuwatch import results, topics
-    from cpuwatch.flink import cluster
+    from cpuwatch.flink import cluster, metrics
 
     found = results.bad()
     running = {}
     with suppress(CpuwatchError):  # also while Flink does not run
         running = {job.name: job for job in cluster.jobs(running_only=True)}
-    late = cluster.late(running["cpu_agg"]) if "cpu_agg" in running else 0
+    late = metrics.late(running["cpu_agg"]) if "cpu_agg" in running else 0
     if as_json:
         rows = [
             {name: value for name, value in row.items() if not pd.isna(value)}

@@ -17,8 +17,7 @@ import twin
 from conftest import COMMAND, cpuwatch, cpuwatch_json, processes_of
 
 from cpuwatch import demo, flink, readings, sql, thresholds, topics, web
-from cpuwatch.flink import cluster
-from cpuwatch.flink.cluster import rest
+from cpuwatch.flink import cluster, metrics, rest
 from cpuwatch.flink.environment import CHECKPOINTS
 from cpuwatch.flink.tables import create
 from cpuwatch.settings import settings
@@ -99,19 +98,20 @@ def test_a_job_that_has_begun_anew_is_settled_when_it_has_read_all_once_more(
     job = flink.deploy(environment, "cpu_filter", sql.taught("cpu_filter"))
     victim = psutil.Process(pid_of("taskmanager", stack))
     if when == "before it is waited for":
-        _wait_for(lambda: sum(cluster.offsets(job).values()) == len(fleet) - 2)
+        _wait_for(lambda: sum(metrics.offsets(job).values()) == len(fleet) - 2)
         victim.kill()
         _wait_for(lambda: cluster.status(job).state == "RESTARTING")
-        assert sum(cluster.offsets(job).values()) == len(fleet) - 2, "as of before"
+        assert sum(metrics.offsets(job).values()) == len(fleet) - 2, "as of before"
     else:
+        asked = rest.ask
 
-        def ask(path: str, method: str = "GET", body: object = None) -> object:
+        def ask(path: str, method: str = "GET", body: object = None, **more: float) -> object:
             if method == "POST" and victim.is_running():
                 victim.kill()
                 victim.wait(20)
-            return rest(path, method, body)
+            return asked(path, method, body, **more)
 
-        monkeypatch.setattr("cpuwatch.flink.settle.rest", ask)
+        monkeypatch.setattr(rest, "ask", ask)
     flink.wait_until_settled(job, quiet=True)
     assert not victim.is_running()
     found = topics.read(topics.FILTERED)
@@ -125,7 +125,7 @@ def _running(prefix: str) -> list[flink.Job]:
 
 def _checkpoints(job: flink.Job) -> int:
     try:
-        found = rest(f"/jobs/{job.id}/checkpoints")
+        found = rest.ask(f"/jobs/{job.id}/checkpoints")
     except web.HTTPError:
         return 0  # not scheduled yet
     return int(found["counts"]["completed"])

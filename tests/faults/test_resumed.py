@@ -15,7 +15,7 @@ from conftest import cpuwatch, processes_of
 from story import assert_results, write_thresholds
 
 from cpuwatch import flink, readings, slack, topics
-from cpuwatch.flink import cluster
+from cpuwatch.flink import rest
 from cpuwatch.settings import settings
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -121,8 +121,7 @@ def test_a_job_whose_rows_people_wait_for_makes_checkpoints_twice_as_often(
     stack: Path, jobs: dict[str, str]
 ) -> None:
     found = {
-        name: cluster.rest(f"/jobs/{one}/checkpoints/config")["interval"]
-        for name, one in jobs.items()
+        name: rest.ask(f"/jobs/{one}/checkpoints/config")["interval"] for name, one in jobs.items()
     }
     usual = round(1000 * settings().checkpoints)
     assert found == {name: usual // 2 if name == "cpu_notification" else usual for name in found}

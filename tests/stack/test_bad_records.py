@@ -16,7 +16,7 @@ from conftest import cpuwatch_here
 
 from cpuwatch import flink, readings, results, sql, topics, waiting, workshop
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster
+from cpuwatch.flink import metrics
 from cpuwatch.flink.tables import create
 
 FLEET = readings.fleet(ticks=240)
@@ -329,7 +329,7 @@ def test_a_person_sees_them_in_the_notebook_and_in_the_terminal(
     flink.wait_until_settled(jobs[1], quiet=True)
     topics.produce(FLEET[:1])
     flink.wait_until_settled(jobs[1], quiet=True)
-    waiting.until(lambda: cluster.late(jobs[1]) == 1, 20, "its metric does not say so")
+    waiting.until(lambda: metrics.late(jobs[1]) == 1, 20, "its metric does not say so")
     assert cpuwatch_here("bad").stdout.splitlines()[-1] == (
         "1 reading came too late for its window, since cpu_agg began, or began anew."
     )

@@ -23,7 +23,7 @@ from cpuwatch import (
     topics,
     waiting,
 )  # fmt: skip
-from cpuwatch.flink.cluster import rest
+from cpuwatch.flink import rest
 from cpuwatch.flink.environment import STATE_TTL
 from cpuwatch.flink.tables import create, set_options
 from cpuwatch.pipeline import Parameters
@@ -185,7 +185,7 @@ def test_what_nobody_has_touched_for_long_is_forgotten(stack: Path) -> None:
 
 def _state_size(job: flink.Job) -> int:
     """How many bytes the job's last checkpoint holds."""
-    return int(rest(f"/jobs/{job.id}/checkpoints")["latest"]["completed"]["state_size"])
+    return int(rest.ask(f"/jobs/{job.id}/checkpoints")["latest"]["completed"]["state_size"])
 
 
 def test_the_demo_counts_episodes_and_messages(stack: Path) -> None:

@@ -23,7 +23,7 @@ from conftest import cpuwatch, cpuwatch_json, files_in, processes_of
 from playwright.sync_api import sync_playwright
 
 from cpuwatch import flink, lab
-from cpuwatch.flink.cluster import rest
+from cpuwatch.flink import rest
 from cpuwatch.settings import settings
 from cpuwatch.stack import flinkpage, keys, slack
 from cpuwatch.stack.supervisor import Supervisor
@@ -89,7 +89,7 @@ def cookie() -> str:
 
 
 def test_no_listener_takes_a_form_from_a_web_page(job: flink.Job, stack: Path) -> None:
-    before = {one["id"] for one in rest("/jobs")["jobs"]}
+    before = {one["id"] for one in rest.ask("/jobs")["jobs"]}
     listening = ports_of(stack)
     assert set(listening.values()) >= set(settings().embedded()["ports"])
     for port, name in listening.items():
@@ -106,7 +106,7 @@ def test_no_listener_takes_a_form_from_a_web_page(job: flink.Job, stack: Path) -
             refused = status in ([b"301"], [b"400"], [b"403"], [b"404"], [b"405"], [b"421"])
             assert refused or b"not_authed" in said or not said.startswith(b"HTTP/"), (name, said)
             assert b"access-control-allow" not in said.lower(), name
-    assert {one["id"] for one in rest("/jobs")["jobs"]} == before
+    assert {one["id"] for one in rest.ask("/jobs")["jobs"]} == before
     assert flink.status(job).state == "RUNNING"
 
 
@@ -137,7 +137,7 @@ def test_flink_hangs_up_on_who_has_not_its_key(stack: Path, tmp_path: Path, whos
             connection.request("GET", "/overview")
             connection.getresponse()
     # And whoever has it is let in.
-    assert rest("/overview")["taskmanagers"] == 1
+    assert rest.ask("/overview")["taskmanagers"] == 1
 
 
 def test_a_cluster_that_is_not_ours_is_not_trusted(stack: Path, tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_page_of_another_origin_changes_nothing_and_learns_nothing(
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    before = {one["id"]: one["status"] for one in rest("/jobs")["jobs"]}
+    before = {one["id"]: one["status"] for one in rest.ask("/jobs")["jobs"]}
     messages = (settings().slack_folder / "messages.jsonl").read_bytes()
     # Those that speak HTTP; browsers will not speak with some ports at all.
     speak = [settings().port(name) for name in ("flink_rest", "flink_page", "slack")]
@@ -287,7 +287,7 @@ def test_a_page_of_another_origin_changes_nothing_and_learns_nothing(
         server.shutdown()
         server.server_close()
     assert heard == []
-    assert {one["id"]: one["status"] for one in rest("/jobs")["jobs"]} == before
+    assert {one["id"]: one["status"] for one in rest.ask("/jobs")["jobs"]} == before
     assert (settings().slack_folder / "messages.jsonl").read_bytes() == messages
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cpuwatch import flink, readings, sql, topics, workshop
-from cpuwatch.flink import cluster
+from cpuwatch.flink import metrics
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_topic_that_a_job_reads_twice_is_read_when_both_have(environment: Any)
     flink.wait_until_settled(job, quiet=True)
     assert len(workshop.result(topics.FILTERED)) == 2 * 20 * 35
     ends = topics.states(topics.READINGS)[topics.READINGS].ends
-    assert cluster.offsets(job) == {
+    assert metrics.offsets(job) == {
         (topics.READINGS, number): end - 1 for number, end in ends.items()
     }
     flink.cancel("my_job")

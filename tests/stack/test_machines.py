@@ -21,7 +21,7 @@ from outside import Outside
 from story import assert_results, write_thresholds
 
 from cpuwatch import demo, flink, readings, topics, waiting
-from cpuwatch.flink import cluster
+from cpuwatch.flink import rest
 from cpuwatch.settings import settings
 
 #: On which machine each service is.
@@ -93,9 +93,9 @@ def where(jobs: list[flink.Job]) -> set[str]:
     """On which machines the workers of these jobs run, by their addresses."""
     found = set()
     for job in jobs:
-        for vertex in cluster.rest(f"/jobs/{job.id}")["vertices"]:
+        for vertex in rest.ask(f"/jobs/{job.id}")["vertices"]:
             path = f"/jobs/{job.id}/vertices/{vertex['id']}"
-            for one in cluster.rest(path)["subtasks"]:
+            for one in rest.ask(path)["subtasks"]:
                 place = one.get("endpoint") or one["host"]
                 found.add(f"{place.rpartition(':')[0] or place}:{one['status']}")
     return found
@@ -122,13 +122,13 @@ def test_a_machine_is_cut_off_and_comes_back_and_nothing_is_lost(
 
     machines.cut("worker2")
     topics.produce(parts[1])
-    await_(lambda: len(cluster.rest("/taskmanagers")["taskmanagers"]) == 1, "it to be missed")
+    await_(lambda: len(rest.ask("/taskmanagers")["taskmanagers"]) == 1, "it to be missed")
     await_(lambda: where(jobs) == {first}, "the other machine to have taken all over")
     for job in jobs:
         flink.wait_until_settled(job, quiet=True)
 
     machines.heal("worker2")
-    await_(lambda: len(cluster.rest("/taskmanagers")["taskmanagers"]) == 2, "it to come back")
+    await_(lambda: len(rest.ask("/taskmanagers")["taskmanagers"]) == 2, "it to come back")
     topics.produce(parts[2])
     for job in jobs:
         flink.wait_until_settled(job, quiet=True)

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from conftest import COMMAND, cpuwatch, cpuwatch_json
 
 from cpuwatch import flink, pipeline, slack, sql, thresholds, topics, workshop
-from cpuwatch.flink import cluster
+from cpuwatch.flink import cluster, rest
 from cpuwatch.settings import settings
 from cpuwatch.stack import postgres
 
@@ -34,7 +34,7 @@ def _names() -> set[str]:
         *(one.group_id for one in client.list_consumer_groups().result(20).valid),
         *(
             one["name"]
-            for one in cluster.rest("/jobs/overview")["jobs"]
+            for one in rest.ask("/jobs/overview")["jobs"]
             if one["state"] not in cluster.ENDED
         ),
     }
@@ -107,7 +107,7 @@ def untouched(seen: Seen) -> Callable[[str], dict]:
         found["ends"] = topics.states(*names)
         found["places"] = {
             one["jid"]: (one["name"], one["state"])
-            for one in cluster.rest("/jobs/overview")["jobs"]
+            for one in rest.ask("/jobs/overview")["jobs"]
             if one["name"].startswith(f"{prefix}--")
         }
         return found
@@ -209,10 +209,10 @@ def test_where_there_is_room_again_plain_pyflink_and_a_demo_touch_nobody(
 ) -> None:
     """The chapter of plain PyFlink has the outputs that it has without a prefix."""
     before = seen(ANNA)
-    earlier = {job["jid"] for job in cluster.rest("/jobs/overview")["jobs"]}
+    earlier = {job["jid"] for job in rest.ask("/jobs/overview")["jobs"]}
     code, said, _ = strict([NOTEBOOKS / "02-filter.ipynb"], settings().state, CPUWATCH_PREFIX=BEN)
     assert code == 0, said
-    now = cluster.rest("/jobs/overview")["jobs"]
+    now = rest.ask("/jobs/overview")["jobs"]
     names = {job["name"] for job in now if job["jid"] not in earlier}
     assert "ben-2--cpu_filter" in names and {name.partition("--")[0] for name in names} == {BEN}
     found = cpuwatch_json("demo", CPUWATCH_PREFIX=CAT)

@@ -329,7 +329,7 @@ def test_one_that_is_stopped_at_any_moment_leaves_nothing(env: Any, seconds: flo
 
 
 def test_when_all_slots_are_taken_it_says_so(env: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cpuwatch.flink.cluster.free_slots", lambda: 0)
+    monkeypatch.setattr("cpuwatch.flink.slots.free_slots", lambda: 0)
     with pytest.raises(CpuwatchError, match=r"found no place on the cluster: .*stop_jobs\(\)"):
         flink.preview(env, ENDLESS, timeout=2)
     assert_all_is_free(env)

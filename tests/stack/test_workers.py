@@ -15,7 +15,7 @@ from conftest import cpuwatch, new_state
 
 from cpuwatch import demo, flink, readings, results, sql, topics, workshop
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster
+from cpuwatch.flink import cluster, rest
 from cpuwatch.flink.tables import create
 from cpuwatch.settings import settings
 
@@ -137,7 +137,7 @@ def deployed(savepoint: flink.Savepoint | None = None) -> flink.Job:
 
 def widths(job: flink.Job) -> set[int]:
     """How many workers the steps of a job have."""
-    return {one["parallelism"] for one in cluster.rest(f"/jobs/{job.id}")["vertices"]}
+    return {one["parallelism"] for one in rest.ask(f"/jobs/{job.id}")["vertices"]}
 
 
 def averages() -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pytest
 from book import BOOKS
 from plain_page import PAGE, ROOT, commands, shell
 
-from cpuwatch.flink import cluster, environment
+from cpuwatch.flink import environment, rest
 from cpuwatch.stack import jars
 
 SCRIPT = (ROOT / "examples" / "plain_pipeline.py").read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def test_the_page_explains_each_variable_that_the_script_takes() -> None:
 
 
 def test_the_script_sets_what_the_helper_sets() -> None:
-    modules = [Path(one.__file__) for one in (environment, cluster)]
+    modules = [Path(one.__file__) for one in (environment, rest)]
     helper = "".join(module.read_text(encoding="utf-8") for module in modules)
     set_by_script = re.findall(r'^    "([\w.-]+)": ', SCRIPT, re.MULTILINE)
     for name in set_by_script:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cpuwatch import flink, pipeline, sql, topics
-from cpuwatch.flink import cluster
+from cpuwatch.flink import metrics, rest
 from cpuwatch.flink.tables import create, keep_apart, may_chain, options
 from cpuwatch.pipeline import Run
 
@@ -60,15 +60,15 @@ def job(name: str, topic: str, count: int) -> tuple[Done, str]:
 
     def look() -> None:
         while not ended.wait(_LOOK):
-            found = cluster.rest(f"/jobs/{started.id}")
-            looks.append((found["now"] / 1000, cluster.records_read(started)))
+            found = rest.ask(f"/jobs/{started.id}")
+            looks.append((found["now"] / 1000, metrics.records_read(started)))
 
     watching = threading.Thread(target=look, daemon=True)
     watching.start()
     flink.wait_until_finished(started, timeout=3600)
     ended.set()
     watching.join()
-    seconds = cluster.rest(f"/jobs/{started.id}")["duration"] / 1000
+    seconds = rest.ask(f"/jobs/{started.id}")["duration"] / 1000
     return Done(seconds, _steady(looks, count)), out
 
 

@@ -15,7 +15,7 @@ from cpuwatch.doctor import outputs
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.doctor.samples import Sample, newest
-from cpuwatch.flink import cluster, resumable
+from cpuwatch.flink import metrics, resumable
 from cpuwatch.flink.cluster import Job
 from cpuwatch.pipeline import JOBS
 
@@ -175,7 +175,7 @@ class _Way:
 
 
 def _left(ends: dict[Place, int], job: Job) -> int:
-    read = cluster.offsets(job)
+    read = metrics.offsets(job)
     return sum(max(last - read.get(place, -1), 0) for place, last in ends.items())
 
 

@@ -15,7 +15,7 @@ from cpuwatch.exercises.compare import Slip, difference, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError
 from cpuwatch.exercises.made import PATIENCE, closed, slowest
 from cpuwatch.exercises.questions_12 import PREDICTIONS, QUESTIONS
-from cpuwatch.flink import cluster, noted
+from cpuwatch.flink import cluster, noted, rest
 from cpuwatch.pipeline import WORKSHOP
 
 #: What the exercises' readings are sent to.
@@ -167,7 +167,7 @@ def _changed_over(_answer: Any) -> str:
         ),
     ]
     refuse_others(_written("my_range", wanted), wanted, _KEY, slips)
-    overview = cluster.rest("/jobs/overview")["jobs"]
+    overview = rest.ask("/jobs/overview")["jobs"]
     old = max(
         (its for its in overview if naming.short(its["name"]) == "my_hot"),
         key=lambda its: int(its["start-time"]),

@@ -12,7 +12,7 @@ from cpuwatch.exercises.answers import number
 from cpuwatch.exercises.compare import Slip, refuse_others
 from cpuwatch.exercises.exercise import Chapter, Exercise, NotYetError, Prediction, Question
 from cpuwatch.exercises.made import closed, in_time, slowest, written_by
-from cpuwatch.flink import cluster
+from cpuwatch.flink import rest
 from cpuwatch.readings import fleet
 
 #: The warm-up: so many hosts with so many CPUs report every so many seconds.
@@ -101,7 +101,7 @@ def _two_workers(_answer: Any) -> str:
     found = written_by(_TWO, _TWO)
     one = truth.readings(_WIDE)
     (job,) = (job for job in flink.jobs(running_only=True) if job.name == _TWO)
-    steps = [vertex["parallelism"] for vertex in cluster.rest(f"/jobs/{job.id}")["vertices"]]
+    steps = [vertex["parallelism"] for vertex in rest.ask(f"/jobs/{job.id}")["vertices"]]
     if max(steps) != 2:
         raise NotYetError(
             f"It has {max(steps)} worker{'' if max(steps) == 1 else 's'}: two are asked for, by"

@@ -12,7 +12,7 @@ from typing import Any
 from cpuwatch import web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.exercises.exercise import NotYetError
-from cpuwatch.flink import cluster
+from cpuwatch.flink import metrics, rest
 from cpuwatch.flink.cluster import Job
 
 #: In seconds: for Python as it is, for a query since it last came further.
@@ -120,9 +120,9 @@ class Headway:
 def _progress(job: Job) -> object:
     """What it has read and which steps run; None if it does not run yet, or nobody knows."""
     try:
-        steps = [one["status"] for one in cluster.rest(f"/jobs/{job.id}")["vertices"]]
+        steps = [one["status"] for one in rest.ask(f"/jobs/{job.id}")["vertices"]]
         if not {"RUNNING", "FINISHED"} & set(steps):
             return None
-        return steps, cluster.records_read(job)
+        return steps, metrics.records_read(job)
     except (CpuwatchError, web.HTTPError):
         return None

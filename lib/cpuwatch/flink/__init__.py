@@ -1,14 +1,7 @@
 """Flink: connect, create a table, preview a query, deploy a job, wait until it is settled."""
 
-from cpuwatch.flink.cluster import (
-    Job,
-    cancel,
-    jobs,
-    page,
-    status,
-    wait_until_finished,
-    wait_until_running,
-)
+from cpuwatch.flink.awaiting import wait_until_finished, wait_until_running
+from cpuwatch.flink.cluster import Job, cancel, jobs, page, status
 from cpuwatch.flink.deployment import deploy, submit
 from cpuwatch.flink.environment import connect, execute, streams
 from cpuwatch.flink.previews import preview

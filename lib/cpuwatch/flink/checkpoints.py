@@ -9,7 +9,8 @@ import pandas as pd
 
 from cpuwatch import web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink.cluster import Job, rest
+from cpuwatch.flink import rest
+from cpuwatch.flink.cluster import Job
 
 #: What a step of Flink's plan does, in the statement's words; the first that fits counts.
 _STEPS = [
@@ -49,7 +50,7 @@ def held(job: Job) -> pd.DataFrame:
         If it has made none yet, or the cluster knows it no more.
     """
     try:
-        latest = rest(f"/jobs/{job.id}/checkpoints")["latest"]
+        latest = rest.ask(f"/jobs/{job.id}/checkpoints")["latest"]
         made = [one for kind in ("completed", "savepoint") if (one := latest[kind])]
         if not made:
             raise CpuwatchError(
@@ -57,8 +58,8 @@ def held(job: Job) -> pd.DataFrame:
                 " one."
             )
         newest = max(int(one["id"]) for one in made)
-        steps = rest(f"/jobs/{job.id}")["vertices"]
-        bytes_of = rest(f"/jobs/{job.id}/checkpoints/details/{newest}")["tasks"]
+        steps = rest.ask(f"/jobs/{job.id}")["vertices"]
+        bytes_of = rest.ask(f"/jobs/{job.id}/checkpoints/details/{newest}")["tasks"]
     except web.HTTPError:
         raise CpuwatchError(
             f"The cluster does not know a checkpoint of {job.name} any more: deploy it again."

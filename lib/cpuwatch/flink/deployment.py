@@ -13,20 +13,12 @@ from pyflink.table import TableEnvironment, TablePipeline
 from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import guards, java, noted, resumable, tables
-from cpuwatch.flink.cluster import (
-    PREVIEW,
-    Job,
-    await_slots,
-    cancel,
-    cancel_all,
-    is_full,
-    jobs,
-    readers,
-    slots,
-    wait_until_running,
-)
+from cpuwatch.flink.awaiting import wait_until_running
+from cpuwatch.flink.cluster import PREVIEW, Job, cancel, cancel_all, jobs
 from cpuwatch.flink.environment import CHAINS, CHECKPOINTS, PHASES, WORKERS, ask, clean, streamed
+from cpuwatch.flink.metrics import readers
 from cpuwatch.flink.rows import Rows
+from cpuwatch.flink.slots import await_slots, is_full, slots
 from cpuwatch.progress import Line
 from cpuwatch.settings import settings
 from cpuwatch.stack import claims

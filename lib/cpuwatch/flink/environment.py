@@ -29,7 +29,7 @@ from pyflink.util.exceptions import JavaException
 
 from cpuwatch import naming, sql
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, explain, gateway, java
+from cpuwatch.flink import explain, gateway, java, rest
 from cpuwatch.progress import Line
 from cpuwatch.settings import settings
 from cpuwatch.stack import claims
@@ -98,7 +98,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
         options = environment.get_config()
         for name, value in {
             "execution.target": "remote",
-            **cluster.client_options(),
+            **rest.client_options(),
             WORKERS: config.parallelism,
             CHECKPOINTS: f"{round(1000 * config.checkpoints)} ms",
             CHAINS: "false",

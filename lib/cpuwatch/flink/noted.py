@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from cpuwatch import files, pipeline, sql, topics
-from cpuwatch.flink.cluster import Job, seconds
+from cpuwatch.flink.cluster import Job
 from cpuwatch.flink.environment import clean
+from cpuwatch.flink.metrics import seconds
 from cpuwatch.settings import settings
 
 

@@ -18,7 +18,7 @@ from pyflink.table.expressions import col
 from pyflink.util.exceptions import JavaException
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, explain, mirror, ordering, remarks, tables
+from cpuwatch.flink import explain, metrics, mirror, ordering, remarks, slots, tables
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel_all, failure, status
 from cpuwatch.flink.environment import CHAINS, ask, clean
 from cpuwatch.flink.rows import AT_ONCE, Rows
@@ -384,12 +384,12 @@ class _Preview:
         """How far the job has come, in a few words."""
         if self._job is None:
             return "Flink is planning"
-        read = cluster.records_read(self._job)
+        read = metrics.records_read(self._job)
         return f"{read:,} records read" if read else "waiting for a place on the cluster"
 
     def has_place(self) -> bool:
         """Whether its job runs, or the cluster has room for it."""
-        return self._job is None or not cluster.is_full() or cluster.has_place(self._job)
+        return self._job is None or not slots.is_full() or slots.has_place(self._job)
 
     def too_long(self, timeout: float) -> str:
         """Why it is not ready, and what to do."""
@@ -401,7 +401,7 @@ class _Preview:
                     f"The preview was not ready in time. The table {table} reads from the Kafka at"
                     f" {address}, which is not this workshop's: write '${{kafka}}' there."
                 )
-        if not cluster.free_slots():
+        if not slots.free_slots():
             return (
                 "The preview found no place on the cluster: each job takes a slot, and all are"
                 " taken. See workshop.jobs(), and stop what you need no more: workshop.stop_jobs()."

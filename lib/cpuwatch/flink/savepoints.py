@@ -8,8 +8,18 @@ from typing import Any
 
 from cpuwatch import topics, waiting, web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, deployment, explain, guards, noted, resumable, tables
-from cpuwatch.flink.cluster import ENDED, Job, rest
+from cpuwatch.flink import (
+    awaiting,
+    cluster,
+    deployment,
+    explain,
+    guards,
+    noted,
+    rest,
+    resumable,
+    tables,
+)
+from cpuwatch.flink.cluster import ENDED, Job
 from cpuwatch.flink.environment import connect
 from cpuwatch.progress import Line
 
@@ -74,7 +84,7 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
         return None
     line = Line(f"{one.name}: stopped with a savepoint")
     line.show(f"{one.name}: writing its savepoint")
-    one = cluster.wait_until_running(one, may_cancel=False)
+    one = awaiting.wait_until_running(one, may_cancel=False)
     asked = _ask(one)
     try:
         place = _written(one, asked, _PATIENCE)
@@ -85,7 +95,7 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
         raise
     # Whatever comes of the waiting below, the savepoint is what is left of the job.
     old = _note(one, place)
-    cluster.wait(one, lambda state: state in ENDED, f"{one.name} to end", _PATIENCE)
+    awaiting.wait(one, lambda state: state in ENDED, f"{one.name} to end", _PATIENCE)
     topics.await_committed(*noted.writes(one))
     for other in old:
         _dispose(other)
@@ -101,7 +111,7 @@ def _note(job: Job, place: str) -> list[str]:
 def _ask(job: Job) -> str:
     """Ask for a savepoint, after which the job ends; where to hear of it."""
     try:
-        asked = rest(f"/jobs/{job.id}/stop", "POST", {"drain": False})
+        asked = rest.ask(f"/jobs/{job.id}/stop", "POST", {"drain": False})
     except web.HTTPError as error:
         raise CpuwatchError(_refused(job, str(error))) from error
     return f"/jobs/{job.id}/savepoints/{asked['request-id']}"
@@ -112,7 +122,7 @@ def _written(job: Job, asked: str, patience: float) -> str:
 
     def written() -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = rest(asked)
+            found: dict[str, Any] = rest.ask(asked)
         except web.HTTPError:
             # The JobManager died meanwhile: the new one runs the job on, or knows it no more.
             raise CpuwatchError(_refused(job, "the JobManager began anew")) from None
@@ -125,7 +135,7 @@ def _written(job: Job, asked: str, patience: float) -> str:
             f"Waited {patience:.0f} seconds for the savepoint of {job.name}. Look at it in Flink:"
             f" {cluster.page(job)}"
         ),
-        cluster.PAUSE,
+        rest.PAUSE,
     )
     place = found["operation"].get("location")
     if place is None:
@@ -230,6 +240,6 @@ def forget() -> None:
 
 def _dispose(place: str) -> None:
     try:
-        rest("/savepoint-disposal", "POST", {"savepoint-path": place})
+        rest.ask("/savepoint-disposal", "POST", {"savepoint-path": place})
     except web.HTTPError:
         pass  # it is gone already

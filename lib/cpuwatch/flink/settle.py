@@ -14,8 +14,8 @@ from contextlib import suppress
 
 from cpuwatch import topics, waiting, web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, explain, noted, watermarks
-from cpuwatch.flink.cluster import ENDED, Job, rest
+from cpuwatch.flink import awaiting, cluster, explain, metrics, noted, rest, watermarks
+from cpuwatch.flink.cluster import ENDED, Job
 from cpuwatch.progress import Line, bar
 
 #: In a job's plan: a table whose watermark moves now and then.
@@ -72,8 +72,8 @@ class _Reading:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._delay = cluster.metrics_delay()
-        self._refresh = int(rest("/config")["refresh-interval"])  # ms
+        self._delay = metrics.delay()
+        self._refresh = int(rest.ask("/config")["refresh-interval"])  # ms
         self._since = 0  # when it came into the state in which it read all
         self._last: dict[Place, int] = {}  # the offset of the last record, -1 if there is none
         self._read: dict[Place, int] = {}
@@ -92,7 +92,7 @@ class _Reading:
             line.show(f"{self._job.name}: {bar(self._share())}, reading")
 
         what = f"{self._job.name} to read all its input"
-        return cluster.wait(self._job, has_read, what, timeout, show, self._missing)
+        return awaiting.wait(self._job, has_read, what, timeout, show, self._missing)
 
     def is_committed(self, timeout: float, line: Line) -> bool:
         """Have what it has read committed: whether it is still the one that has read it."""
@@ -109,7 +109,7 @@ class _Reading:
     def _is_new(self) -> bool:
         """Whether the metrics are of now: for a while those of before a restart stay there."""
         try:
-            found = rest(f"/jobs/{self._job.id}")
+            found = rest.ask(f"/jobs/{self._job.id}")
         except web.HTTPError:
             return False  # another JobManager just takes it up
         age = found["now"] - self._since
@@ -119,7 +119,7 @@ class _Reading:
         return not begun_anew or age > 1000 * (self._delay + _MARGIN)
 
     def _is_done(self) -> bool:
-        read = cluster.offsets(self._job)
+        read = metrics.offsets(self._job)
         if not read:
             return False  # it has not begun, or its metrics are not there yet
         self._read = read
@@ -184,7 +184,7 @@ def _await_watermark(job: Job, timeout: float, margin: float) -> None:
 
     def stands_still() -> bool:
         nonlocal since, before
-        now = cluster.metrics(job, watermarks.METRIC)
+        now = metrics.find(job, watermarks.METRIC)
         if now != before:
             since, before = time.monotonic(), now
         return time.monotonic() - since > still
@@ -194,12 +194,12 @@ def _await_watermark(job: Job, timeout: float, margin: float) -> None:
         max(timeout, 3 * still),
         f"The watermark of {job.name} goes on moving: does somebody send readings? Stop that, and"
         " wait again.",
-        cluster.PAUSE,
+        rest.PAUSE,
     )
 
 
 def _plan(job: Job) -> str:
-    nodes = rest(f"/jobs/{job.id}/plan")["plan"]["nodes"]
+    nodes = rest.ask(f"/jobs/{job.id}/plan")["plan"]["nodes"]
     return "\n".join(str(node.get("description")) for node in nodes)
 
 
@@ -209,9 +209,9 @@ def _checkpoint(job: Job, deadline: float) -> None:
 
     def ask() -> bool:
         nonlocal why
-        asked = rest(f"/jobs/{job.id}/checkpoints", "POST", {"checkpointType": "FULL"})
+        asked = rest.ask(f"/jobs/{job.id}/checkpoints", "POST", {"checkpointType": "FULL"})
         where = f"/jobs/{job.id}/checkpoints/{asked['request-id']}"
-        while (found := rest(where))["status"]["id"] == "IN_PROGRESS":
+        while (found := rest.ask(where))["status"]["id"] == "IN_PROGRESS":
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
@@ -230,4 +230,4 @@ def _checkpoint(job: Job, deadline: float) -> None:
                 f"{job.name} has read its input, but makes no checkpoint ({cause}), and without"
                 f" one its result is not shown. Look at its page: {cluster.page(job)}"
             )
-        time.sleep(cluster.PAUSE)
+        time.sleep(rest.PAUSE)

@@ -413,7 +413,7 @@ def as_group(environment: TableEnvironment, names: Iterable[str], group: str) ->
     """Let a job that is submitted meanwhile commit how far it reads, as a consumer group.
 
     It begins where its tables say, and anew where its checkpoint was, not at what it commits.
-    But that is how others see how far it is: Kafka's own tools, and `cluster.offsets`.
+    But that is how others see how far it is: Kafka's own tools, and `metrics.offsets`.
 
     Parameters
     ----------

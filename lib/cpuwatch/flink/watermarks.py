@@ -7,7 +7,7 @@ import re
 import pandas as pd
 
 from cpuwatch import naming, waiting
-from cpuwatch.flink import cluster
+from cpuwatch.flink import metrics, rest
 from cpuwatch.flink.cluster import Job
 
 #: What Flink says of it, for each worker of an operator.
@@ -35,7 +35,7 @@ def watermark(job: Job) -> pd.Timestamp | None:
     pandas.Timestamp or None
         In UTC; None as long as a partition has brought nothing.
     """
-    return cluster.refreshed(lambda: _now(job))
+    return metrics.refreshed(lambda: _now(job))
 
 
 def wait_for_watermark(job: Job, moment: pd.Timestamp, timeout: float = 60.0) -> pd.Timestamp:
@@ -69,7 +69,7 @@ def wait_for_watermark(job: Job, moment: pd.Timestamp, timeout: float = 60.0) ->
             " workshop.doctor() says which."
         )
 
-    return waiting.until(there, timeout, sentence, cluster.PAUSE)
+    return waiting.until(there, timeout, sentence, rest.PAUSE)
 
 
 def _now(job: Job) -> pd.Timestamp | None:
@@ -85,7 +85,7 @@ def least(job: Job) -> int:
 
 def marks(job: Job) -> list[int]:
     """What each worker of a job's windows has, in epoch milliseconds, or `NONE`."""
-    return [int(value) for value in cluster.metrics(job, METRIC, of=cluster.WINDOWS).values()]
+    return [int(value) for value in metrics.find(job, METRIC, of=metrics.WINDOWS).values()]
 
 
 def by_partition(job: Job) -> dict[tuple[str, int], int]:
@@ -95,6 +95,6 @@ def by_partition(job: Job) -> dict[tuple[str, int], int]:
     """
     return {
         (naming.shown(found["topic"]), int(found["partition"])): int(value)
-        for name, value in cluster.metrics(job, _OF_PARTITION, of=cluster.SOURCE).items()
+        for name, value in metrics.find(job, _OF_PARTITION, of=metrics.SOURCE).items()
         if (found := _OF_PARTITION.search(name)) is not None
     }

@@ -18,9 +18,9 @@ from sqlalchemy import inspect
 from cpuwatch import files, flink, pipeline, sql, thresholds, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import noted
-from cpuwatch.flink.cluster import readers
 from cpuwatch.flink.deployment import is_own, renew, replace
 from cpuwatch.flink.environment import warm_up
+from cpuwatch.flink.metrics import readers
 from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Job
 from cpuwatch.progress import LINE, Line

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from cpuwatch import flink, pipeline, results, slack, sql, thresholds, topics, words
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import checkpoints, cluster, noted, savepoints
+from cpuwatch.flink import checkpoints, cluster, metrics, noted, savepoints
 from cpuwatch.flink.deployment import is_own, renew
 from cpuwatch.progress import LINE
 from cpuwatch.settings import settings
@@ -149,7 +149,7 @@ def late(job: flink.Job) -> int:
     job
         From `flink.deploy`.
     """
-    return cluster.refreshed(lambda: cluster.late(job))
+    return metrics.refreshed(lambda: metrics.late(job))
 
 
 def workers(job: flink.Job) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def workers(job: flink.Job) -> pd.DataFrame:
             "partitions": ", ".join(str(number) for _, number in sorted(read)),
             "readings": sum(last + 1 for last in read.values()),
         }
-        for read in sorted(cluster.offsets_by_worker(job).values(), key=min)
+        for read in sorted(metrics.offsets_by_worker(job).values(), key=min)
     ]
     return pd.DataFrame(found, columns=["partitions", "readings"]).rename_axis("worker")
 

@@ -18,7 +18,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.exercises import answers, patience
 from cpuwatch.exercises.compare import refuse_others
 from cpuwatch.exercises.exercise import NotYetError
-from cpuwatch.flink import cluster
+from cpuwatch.flink import metrics, rest
 from cpuwatch.flink.cluster import Job
 
 JOB = Job("1", "preview", "RUNNING")
@@ -124,13 +124,13 @@ def look(monkeypatch: pytest.MonkeyPatch, steps: Iterator[tuple[list[str], int]]
     """Look at a job's steps and records until its query is ended: how long that took."""
     now = (["CREATED"], 0)
 
-    def rest(_: str) -> dict[str, Any]:
+    def answer(_: str) -> dict[str, Any]:
         nonlocal now
         now = next(steps, now)
         return {"vertices": [{"status": one} for one in now[0]]}
 
-    monkeypatch.setattr(cluster, "rest", rest)
-    monkeypatch.setattr(cluster, "records_read", lambda _: now[1])
+    monkeypatch.setattr(rest, "ask", answer)
+    monkeypatch.setattr(metrics, "records_read", lambda _: now[1])
     watch, begun = patience.Headway(), time.monotonic()
     with pytest.raises(NotYetError, match=r"^The query took longer than .* rows=30000"):
         while time.monotonic() - begun < 5:
@@ -156,7 +156,7 @@ def test_a_cluster_that_does_not_answer_ends_nothing(monkeypatch: pytest.MonkeyP
     def silent(_: str) -> None:
         raise CpuwatchError("It does not answer.")
 
-    monkeypatch.setattr(cluster, "rest", silent)
+    monkeypatch.setattr(rest, "ask", silent)
     watch = patience.Headway()
     for _ in range(30):
         watch(JOB)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, failing, settle
+from cpuwatch.flink import awaiting, cluster, failing, metrics, rest, settle
 from cpuwatch.flink.failing import WELL, Failing
 
 JOB = cluster.Job("1", "my_job", "RUNNING")
@@ -64,12 +64,12 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Say:
 
     It fails by one trace, or by another one before it comes into the last state.
     """
-    monkeypatch.setattr(cluster, "PAUSE", 0.01)
+    monkeypatch.setattr(rest, "PAUSE", 0.01)
 
     def do(*states: str, trace: str = "", before: str = "") -> list[tuple[str, str]]:
         left, asked = list(states), []
 
-        def rest(path: str, method: str = "GET", patience: float = 0) -> Any:
+        def answer(path: str, method: str = "GET", patience: float = 0) -> Any:
             asked.append((method, path))
             if path == "/jobs/1/status":
                 return {"status": left.pop(0) if len(left) > 1 else left[0]}
@@ -88,20 +88,20 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Say:
                 }
             return {"vertices": [{"status": "RUNNING"}]}
 
-        monkeypatch.setattr(cluster, "rest", rest)
+        monkeypatch.setattr(rest, "ask", answer)
         return asked
 
     return do
 
 
 def finish(timeout: float = 0.3, **more: Any) -> cluster.Job:
-    return cluster.wait(JOB, lambda state: state == "FINISHED", "it", timeout, **more)
+    return awaiting.wait(JOB, lambda state: state == "FINISHED", "it", timeout, **more)
 
 
 def test_a_job_that_fails_twice_with_an_hour_between_is_not_cancelled(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 0.3)
+    monkeypatch.setattr(awaiting, "PATIENCE", 0.3)
     monkeypatch.setattr(failing, "WELL", 0.1)
     well = ["RUNNING"] * 60
     asked = say("RESTARTING", *well, "RESTARTING", *well, "FINISHED", trace="java.lang.Error: a")
@@ -112,7 +112,7 @@ def test_a_job_that_fails_twice_with_an_hour_between_is_not_cancelled(
 def test_one_that_goes_on_failing_is_and_no_other_of_its_name(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 0.1)
+    monkeypatch.setattr(awaiting, "PATIENCE", 0.1)
     asked = say("RESTARTING", trace="java.lang.Error: a")
     with pytest.raises(CpuwatchError, match=r"my_job fails again and again: a\.$"):
         finish(30)
@@ -130,7 +130,7 @@ def test_one_that_goes_on_failing_is_and_no_other_of_its_name(
 def test_a_topic_that_is_not_there_is_no_case_for_patience(
     say: Say, monkeypatch: pytest.MonkeyPatch, trace: str
 ) -> None:
-    monkeypatch.setattr(cluster, "_BROKER", 0.1)
+    monkeypatch.setattr(awaiting, "BROKER", 0.1)
     say("RESTARTING", trace=trace)
     with pytest.raises(CpuwatchError, match="The job my_job cannot run: "):
         finish(5)
@@ -139,7 +139,7 @@ def test_a_topic_that_is_not_there_is_no_case_for_patience(
 def test_but_a_broker_that_begins_may_not_know_it_yet(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_BROKER", 0.2)
+    monkeypatch.setattr(awaiting, "BROKER", 0.2)
     unknown = "UnknownTopicOrPartitionException"
     asked = say(*["RESTARTING"] * 5, "FINISHED", trace=unknown)
     assert finish().state == "FINISHED"
@@ -155,7 +155,7 @@ def test_but_a_broker_that_begins_may_not_know_it_yet(
 def test_one_that_somebody_cancelled_is_not_waited_for(say: Say) -> None:
     say("INITIALIZING", "CANCELED")
     with pytest.raises(CpuwatchError, match="Somebody cancelled the job my_job, or deployed"):
-        cluster.wait_until_running(JOB, timeout=30)
+        awaiting.wait_until_running(JOB, timeout=30)
 
 
 def test_who_waits_in_vain_for_one_that_fails_hears_of_its_failure(say: Say) -> None:
@@ -171,8 +171,8 @@ def test_who_waits_in_vain_for_one_that_fails_hears_of_its_failure(say: Say) -> 
 
 
 def test_one_that_has_read_all_does_not_lack_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "metrics_delay", lambda: 0.5)
-    monkeypatch.setattr(settle, "rest", lambda _: {"refresh-interval": 500})
+    monkeypatch.setattr(metrics, "delay", lambda: 0.5)
+    monkeypatch.setattr(rest, "ask", lambda _: {"refresh-interval": 500})
     reading = settle._Reading(JOB)
     reading._read = {("a", 0): 4, ("b", 0): 4}
     reading._last = {("a", 0): 4, ("b", 0): 4}

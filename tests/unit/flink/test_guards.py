@@ -10,7 +10,7 @@ import pytest
 
 from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, deployment, guards, noted, resumable, tables
+from cpuwatch.flink import cluster, deployment, guards, noted, rest, resumable, slots, tables
 from cpuwatch.flink.savepoints import Savepoint
 from cpuwatch.settings import settings
 
@@ -155,20 +155,20 @@ def done(there: list[cluster.Job], monkeypatch: pytest.MonkeyPatch) -> list[str]
     monkeypatch.setattr(tables, "options", lambda *_: {"topic": "out"})
     monkeypatch.setattr(deployment, "_workers", lambda *_: 2)
     monkeypatch.setattr(deployment, "readers", lambda _: [])
-    monkeypatch.setattr(cluster, "_MOMENT", 0.2)
-    monkeypatch.setattr(cluster, "_is_shared", lambda: False)
+    monkeypatch.setattr(slots, "MOMENT", 0.2)
+    monkeypatch.setattr(slots, "is_shared", lambda: False)
     for name in ("cancel", "renew"):
         monkeypatch.setattr(deployment, name, lambda *_, name=name: seen.append(name) or [])
     monkeypatch.setattr(deployment, "submit", lambda *_: seen.append("submit") or OTHER)
     monkeypatch.setattr(tables, "may_chain", lambda _: False)
     monkeypatch.setattr(tables, "views_in", lambda *_: [])
 
-    def rest(path: str) -> Any:
+    def answer(path: str) -> Any:
         if path == "/overview":
             return {"slots-total": 3, "slots-available": 1}
         return {"vertices": [{"parallelism": 1}, {"parallelism": 2}]}
 
-    monkeypatch.setattr(cluster, "rest", rest)
+    monkeypatch.setattr(rest, "ask", answer)
     return seen
 
 

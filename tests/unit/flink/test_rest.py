@@ -9,7 +9,7 @@ import pytest
 
 from cpuwatch import doctor, web
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster
+from cpuwatch.flink import cluster, rest, slots
 from cpuwatch.settings import settings
 from cpuwatch.stack import control
 from cpuwatch.stack.supervisor import Supervisor
@@ -52,7 +52,7 @@ def test_who_asks_while_a_jobmanager_takes_over_waits_for_it(
 def test_but_not_for_ever(answers: Callable[..., list[Any]]) -> None:
     answers(NOT_YET)
     with pytest.raises(CpuwatchError, match=r"does not answer \(503 Service Unavailable\)"):
-        cluster.rest("/overview", patience=0.3)
+        rest.ask("/overview", patience=0.3)
 
 
 def test_the_doctor_tells_of_it_and_does_not_wait(
@@ -104,7 +104,7 @@ def test_a_cluster_that_nobody_starts_again_is_not_waited_for(
     monkeypatch.setattr(Supervisor, "is_running", lambda _: outside)
     monkeypatch.setattr("cpuwatch.stack.keys.context", lambda _: None)
     with pytest.raises(CpuwatchError, match=r"does not answer \(Connection refused\)"):
-        cluster.free_slots()
+        slots.free_slots()
     assert len(left) == 1
 
 
@@ -115,7 +115,7 @@ def test_one_that_supervisor_starts_again_is(
     monkeypatch.setattr(type(settings()), "outside", lambda *_: False)
     monkeypatch.setattr(Supervisor, "is_running", lambda _: True)
     monkeypatch.setattr("cpuwatch.stack.keys.context", lambda _: None)
-    assert cluster.free_slots() == 7
+    assert slots.free_slots() == 7
 
 
 @pytest.mark.parametrize(("total", "left", "full"), [(10, 0, True), (10, 1, False), (0, 0, False)])
@@ -123,4 +123,4 @@ def test_a_cluster_whose_taskmanager_is_away_is_not_full(
     answers: Callable[..., list[Any]], total: int, left: int, full: bool
 ) -> None:
     answers({"slots-total": total, "slots-available": left})
-    assert cluster.is_full() is full
+    assert slots.is_full() is full

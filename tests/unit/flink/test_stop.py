@@ -10,7 +10,7 @@ import pytest
 
 from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, noted, resumable, savepoints
+from cpuwatch.flink import awaiting, cluster, noted, rest, resumable, savepoints
 from cpuwatch.settings import settings
 
 JOB = cluster.Job("1", "my_job", "RUNNING")
@@ -35,15 +35,14 @@ def cluster_of_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
         "asked": [],
     }
 
-    def rest(path: str, method: str = "GET", body: Any = None, patience: float = 0) -> Any:
+    def answer(path: str, method: str = "GET", body: Any = None, patience: float = 0) -> Any:
         answers["asked"].append((method, path))
         found = answers[path]
         if path == "/jobs/1/savepoints/7":
             answers["/jobs/1/status"] = {"status": "FINISHED"}
         return found() if callable(found) else found
 
-    monkeypatch.setattr(cluster, "rest", rest)
-    monkeypatch.setattr(savepoints, "rest", rest)
+    monkeypatch.setattr(rest, "ask", answer)
     monkeypatch.setattr(topics, "await_committed", lambda *_: None)
     monkeypatch.setattr(topics, "states", lambda *_: {})
     noted.note_job(JOB, {"my_job": "INSERT INTO a SELECT 1"}, [], [])
@@ -79,8 +78,8 @@ def test_a_savepoint_is_not_lost_while_the_job_ends(
     if where == "commits":
         monkeypatch.setattr(topics, "await_committed", fails(error))
     else:
-        monkeypatch.setattr(cluster, "wait", fails(error))
-        monkeypatch.setattr(cluster, "wait_until_running", lambda job, **_: job)
+        monkeypatch.setattr(awaiting, "wait", fails(error))
+        monkeypatch.setattr(awaiting, "wait_until_running", lambda job, **_: job)
     with pytest.raises(type(error)):
         savepoints.stop("my_job")
     assert places() == ["file:/savepoints/a"]

@@ -16,7 +16,7 @@ from cpuwatch import files, flink, thresholds, topics, web, workshop
 from cpuwatch.doctor import services
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, savepoints
+from cpuwatch.flink import cluster, rest, savepoints
 from cpuwatch.settings import settings
 from cpuwatch.stack import claims, control, person, postgres, seen
 
@@ -141,7 +141,7 @@ def test_whoever_has_no_prefix_asks_nobody(
 ) -> None:
     monkeypatch.setenv("CPUWATCH_PREFIX", "")
     settings.cache_clear()
-    cluster.rest("/jobs/1?mode=cancel", "PATCH")
+    rest.ask("/jobs/1?mode=cancel", "PATCH")
     assert database.asked == 0 and asked == [("PATCH", "/jobs/1?mode=cancel")]
 
 
