@@ -66,12 +66,12 @@ def main() -> None:
         err.print(
             f"[bold red]Error:[/] something went wrong that should not have"
             f" ({plain(type(error).__name__)}: {plain(str(error).split(chr(10))[0][:200])})."
-            f" The details are in {_keep_trace()}; please report them."
+            f" The details are in {keep_trace()}; please report them."
         )
         sys.exit(1)
 
 
-def _keep_trace() -> str:
+def keep_trace() -> str:
     """Write the stack trace where a maintainer finds it, not where a beginner reads it."""
     from cpuwatch.settings import settings
     from cpuwatch.stack import place
@@ -236,7 +236,7 @@ def demo(
         _show_sentences(given.sentences())
     show = (lambda *_: None) if as_json else _show_step
     start = time.monotonic()
-    with signals.not_lost(), _stack(as_json):
+    with signals.not_lost(), stack(as_json):
         stack_seconds = time.monotonic() - start
         show("stack", "Kafka, PostgreSQL, Flink and Slack answer", stack_seconds)
         with err.status("Working"):
@@ -279,7 +279,7 @@ def _is_loud(sentence: str) -> bool:
 
 
 @contextmanager
-def _stack(quiet: bool) -> Iterator[None]:
+def stack(quiet: bool) -> Iterator[None]:
     """The stack for the length of a `with`; left as it was found, or as others need it by then."""
     from cpuwatch.stack import control
 

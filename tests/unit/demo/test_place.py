@@ -45,7 +45,7 @@ def test_a_run_is_called_as_the_sweep_knows_it(monkeypatch: pytest.MonkeyPatch) 
 def test_a_cooldown_for_which_sql_has_no_digits_is_refused_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cli, "_stack", None)
+    monkeypatch.setattr(cli, "stack", None)
     done = CliRunner().invoke(cli.app, ["demo", "--window", "24h", "--cooldown", "1000"])
     assert done.exit_code == 2 and "longer than 999 days" in done.output
 
