@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cpuwatch import flink, jobscli, topics
+from cpuwatch import flink, topics
+from cpuwatch.cli import jobs
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, deployment, noted, resumable, savepoints, tables
 from cpuwatch.settings import settings
@@ -169,13 +170,13 @@ def test_a_terminal_offers_to_resume_what_it_can_resume(
     monkeypatch.setattr(
         flink, "stop", lambda name, savepoint: stopped(name, name, known=name == "my_job")
     )
-    told = CliRunner().invoke(jobscli.app, ["stop", "my_job", "learned"]).output
+    told = CliRunner().invoke(jobs.app, ["stop", "my_job", "learned"]).output
     assert "They go on with: cpuwatch jobs resume my_job\n" in told
     assert "learned goes on in the notebook that made it: flink.deploy(env, 'learned'" in told
     monkeypatch.setattr(flink, "jobs", lambda **_: [])
-    states = CliRunner().invoke(jobscli.app, ["list"]).output
+    states = CliRunner().invoke(jobs.app, ["list"]).output
     assert [line.count("goes on in its notebook") for line in states.splitlines()].count(1) == 1
-    assert json.loads(CliRunner().invoke(jobscli.app, ["list", "--json"]).output) == {
+    assert json.loads(CliRunner().invoke(jobs.app, ["list", "--json"]).output) == {
         "running": [],
         "stopped": ["my_job"],
     }

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cpuwatch import cli, files
+from cpuwatch import files
+from cpuwatch.cli.running import keep_trace
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, Settings, settings
 from cpuwatch.stack import control, place
@@ -173,11 +174,11 @@ def test_down_of_what_runs_under_a_deleted_folder_leaves_none(
 def test_a_trace_goes_into_a_state_folder_alone(
     state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.keep_trace() == str(state / "logs" / "cpuwatch-error.log")
+    assert keep_trace() == str(state / "logs" / "cpuwatch-error.log")
     control.make_state(settings())
     (state / place.MARK).unlink()
     (state / "thesis.tex").write_text("")
-    assert cli.keep_trace() == "the lines above"
+    assert keep_trace() == "the lines above"
 
 
 @pytest.mark.parametrize("name", ["/", "~", "~/..", str(ROOT), str(ROOT.parent), "link"])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cpuwatch import cli, files
+from cpuwatch import files
+from cpuwatch.cli.services import stack
 from cpuwatch.settings import settings
 from cpuwatch.stack import control, place
 from cpuwatch.stack.supervisor import Supervisor
@@ -50,7 +51,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
 
 
 def test_what_did_not_run_is_stopped_again(services: Services) -> None:
-    with cli.stack(quiet=True):
+    with stack(quiet=True):
         assert services.run
     assert not services.run
     control.up()
@@ -63,20 +64,20 @@ def test_what_ran_runs_on_also_where_supervisor_is_too_busy_to_say_so(
 ) -> None:
     control.up()
     services.hangs = hangs
-    with cli.stack(quiet=True):
+    with stack(quiet=True):
         pass
     assert services.run
 
 
 def test_what_somebody_else_needs_by_then_runs_on(services: Services) -> None:
-    with cli.stack(quiet=True):
+    with stack(quiet=True):
         control.up()  # the first cell of a notebook
     assert services.run
 
 
 def test_of_two_visits_the_first_one_s_end_leaves_the_other_alone(services: Services) -> None:
-    with cli.stack(quiet=True):
-        other = cli.stack(quiet=True)
+    with stack(quiet=True):
+        other = stack(quiet=True)
         other.__enter__()
     assert services.run
     other.__exit__(None, None, None)
@@ -84,7 +85,7 @@ def test_of_two_visits_the_first_one_s_end_leaves_the_other_alone(services: Serv
 
 
 def test_who_stopped_and_started_it_meanwhile_keeps_it(services: Services) -> None:
-    with cli.stack(quiet=True):
+    with stack(quiet=True):
         control.down()
         control.up()
     assert services.run
@@ -102,7 +103,7 @@ def test_who_comes_at_the_last_moment_keeps_it(
             waits.set()
         return lock(path)
 
-    with cli.stack(quiet=True):
+    with stack(quiet=True):
 
         def somebody() -> None:
             with lock(settings().state / place.LOCK):
@@ -126,6 +127,6 @@ def test_what_was_started_by_half_is_stopped(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(control, "_start", interrupted)
-    with pytest.raises(KeyboardInterrupt), cli.stack(quiet=True):
+    with pytest.raises(KeyboardInterrupt), stack(quiet=True):
         pass
     assert not services.run
