@@ -57,7 +57,9 @@ def engine(schema: str | None = None) -> Engine:
     # An identifier in SQL's quotes, in an option whose blanks stand behind a backslash.
     quoted = schema.replace('"', '""')
     path = re.sub(r"([\\\s])", r"\\\1", f'"{quoted}"')
-    arguments = {"options": f"-csearch_path={path}", "connect_timeout": 10}
+    given = config.postgres_url.query  # what an address says stays
+    options = f"{given.get('options', '')} -csearch_path={path}".strip()
+    arguments = {"options": options, "connect_timeout": given.get("connect_timeout", 10)}
     if config.postgres_password is not None:
         arguments["password"] = config.postgres_password
     elif not config.outside("postgres"):

@@ -186,4 +186,4 @@ def test_a_file_that_is_no_certificate(
     given = {**services, **own, "CPUWATCH_FLINK_SSL_CA": str(folder / "nonsense")}
     done = cpuwatch("up", CPUWATCH_STATE=str(folder / "nonsense-state"), **given)
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
-    assert "no certificate or key in PEM" in done.stderr
+    assert "there is no certificate in PEM in" in done.stderr

@@ -122,6 +122,8 @@ def test_what_is_wrong_is_said_in_a_sentence(guarded: Guarded, tmp_path: Path, s
         assert done.returncode == 1
         assert re.search(said, done.stderr), (said, done.stderr)
         assert "Traceback" not in done.stderr and PASSWORD not in done.stderr
+        # What to look at; nobody is sent to start what others run.
+        assert "CPUWATCH_KAFKA_S" in done.stderr and "cpuwatch up" not in done.stderr
 
 
 #: What somebody needs of a Kafka in which others have made the topics: for each kind of thing the

@@ -53,7 +53,7 @@ def produce(
     if not next(service for service in control.status() if service.name == "kafka").answers:
         if settings().outside("kafka"):
             why = kafka.refusal(settings()) or "it did for a moment"
-            raise CpuwatchError(f"Kafka at {settings().kafka_address} does not answer ({why}).")
+            raise topics.unreachable(why)
         raise CpuwatchError(f"Kafka does not run. {failures.remedy(settings().state)}")
     start = time.monotonic()
     with err.status("Sending" + (", until Ctrl-C" if source.endless else "")) as shown:

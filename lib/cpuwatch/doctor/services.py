@@ -85,7 +85,7 @@ def _outside(facts: Facts, service: Service, status: control.Status) -> Finding:
     return trouble(
         service.title,
         refused.what(reason or "") + (f" ({reason})" if reason else ""),
-        refused.step(facts.config, reason or "")
+        service.step(facts.config, reason or "")
         or f"Somebody else runs it at {status.address}: start it there, or take"
         f" CPUWATCH_{service.name.upper()} out of the environment and .env.",
     )

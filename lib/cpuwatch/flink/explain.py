@@ -13,6 +13,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.meanings import MEANINGS
+from cpuwatch.settings import settings
+from cpuwatch.stack import turnedaway
+from cpuwatch.stack.refused import sentence
 
 #: From a line and a column of what Flink was given to those of the statement as it was written.
 Place: TypeAlias = Callable[[int, int], tuple[int, int]]
@@ -143,10 +146,8 @@ def error(value: BaseException) -> str | None:
     if isinstance(value, (JavaException, Py4JError)):
         return refused(value)
     if isinstance(value, KafkaException):
-        return (
-            f"Kafka refused or does not answer ({value.args[0].str()}). See 'cpuwatch status',"
-            " and start it with 'cpuwatch up'."
-        )
+        said = turnedaway.reason(value.args[0].str())
+        return f"Kafka refused or does not answer ({said}). {turnedaway.remedy(settings(), said)}"
     if isinstance(value, SQLAlchemyError):
         return _database(value)
     # A name of a function's own that has no value yet is nothing that a cell above would make.
@@ -177,10 +178,7 @@ def _database(value: SQLAlchemyError) -> str:
     first = (str(cause).strip().splitlines() or [""])[0]
     detail = re.search(r"DETAIL:\s*(.*)", str(cause))
     if isinstance(value, OperationalError):
-        return (
-            f"PostgreSQL does not answer ({first}). See 'cpuwatch status', and start it with"
-            " 'cpuwatch up'."
-        )
+        return sentence(settings(), cause)
     if isinstance(value, IntegrityError):
         check = re.search(r'check constraint "(\w+)"', first)
         row = detail[1].removeprefix("Failing row contains ").rstrip(".") if detail else "the row"

@@ -8,6 +8,14 @@ from typing import TypeAlias
 
 from cpuwatch import sql
 from cpuwatch.flink import syntax
+from cpuwatch.settings import settings
+from cpuwatch.stack import failures
+
+
+def _again(service: str) -> str:
+    if settings().outside(service):
+        return failures.theirs(service)
+    return "Start it with 'cpuwatch up'."
 
 
 def _operands(found: re.Match[str], _statement: str) -> str:
@@ -349,11 +357,11 @@ _TABLE: list[tuple[str, Meaning]] = [
     ),
     (
         r"PSQLException: (Connection to \S+ refused)|PSQLException: (The connection attempt)",
-        "Flink does not reach PostgreSQL: start it with 'cpuwatch up'",
+        lambda _, __: f"Flink does not reach PostgreSQL. {_again('postgres')}",
     ),
     (
         r"RestClientException|Could not (?:connect|submit).*Connection refused",
-        "Flink does not answer: start it with 'cpuwatch up'.",
+        lambda _, __: f"Flink does not answer. {_again('flink')}",
     ),
     (
         r"For input string: ['\"]([^'\"\n]*)['\"]",

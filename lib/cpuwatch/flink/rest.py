@@ -75,6 +75,8 @@ def ask(path: str, method: str = "GET", body: Any = None, patience: float = TAKE
         return not config.outside("flink") and Supervisor(config.state).is_running()
 
     def silent() -> str:
-        return f"Flink at {address} does not answer ({reason}). {failures.remedy(config.state)}"
+        outside = config.outside("flink")
+        step = failures.theirs("flink") if outside else failures.remedy(config.state)
+        return f"Flink at {address} does not answer ({reason}). {step}"
 
     return waiting.until(answer, patience, silent, PAUSE)[0]

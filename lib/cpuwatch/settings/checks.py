@@ -8,18 +8,14 @@ import stat
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr, ValidationError, ValidationInfo
 
+from cpuwatch import certificates, pasted, pgaddress
 from cpuwatch.settings.folders import ROOT
 from cpuwatch.words import shorten
-
-# Half a second to import, of each command: only who connects by it, or reads an outside
-# PostgreSQL's address, needs it.
-if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
 
 #: The longest prefix: with it, a topic's name is still far below Kafka's 249 characters, and a
 #: schema's below PostgreSQL's 63.
@@ -53,9 +49,6 @@ _WORDS = {
     "kafka_security_protocol": ("PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"),
     "kafka_sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 }
-
-#: What an address of PostgreSQL says before its "?", by the names that libpq has for it.
-_SAID = {"host", "port", "user", "dbname", "password"}
 
 #: How many workers a job may have, and partitions a topic.
 _MOST = {"parallelism": 32, "partitions": 512}
@@ -152,6 +145,19 @@ def token(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def whole_login(value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    """A password for Kafka, where a name goes with it."""
+    name = info.data.get("kafka_sasl_username")
+    asked = (info.data.get("kafka_security_protocol") or "").startswith("SASL")
+    if info.data.get("kafka") is None or not (name or value or asked):
+        return value
+    if not name:
+        raise ValueError("CPUWATCH_KAFKA_SASL_USERNAME, which goes with it, is not set")
+    if not value:
+        raise ValueError("it is not set, and CPUWATCH_KAFKA_SASL_USERNAME is")
+    return value
+
+
 def known_word(value: str | None, info: ValidationInfo) -> str | None:
     """One of the words that Kafka has for a way in."""
     known = _WORDS[str(info.field_name)]
@@ -180,6 +186,28 @@ def pem(value: Path | None) -> Path | None:
         name = _shown(whole) if len(str(value)) <= _LONGEST_SHOWN else "of that name"
         raise ValueError(f"there is no file {name} that can be read")
     return whole
+
+
+def authorities(value: Path | None) -> Path | None:
+    """A file with certificates of authorities."""
+    if value is not None:
+        certificates.refuse_authorities(value)
+    return value
+
+
+def certificate(value: Path | None) -> Path | None:
+    """A file with a certificate of one's own."""
+    if value is not None:
+        certificates.refuse_certificate(value)
+    return value
+
+
+def fitting_key(value: Path | None, info: ValidationInfo) -> Path | None:
+    """The file with the key of a certificate; the certificate's own, where none is named."""
+    its = f"{str(info.field_name).removesuffix('_key')}_certificate"
+    if its in info.data:  # one that cannot be used is told already
+        certificates.refuse_key(info.data[its], value)
+    return value
 
 
 def one_word(value: str | None) -> str | None:
@@ -221,42 +249,28 @@ def rest_address(value: str | None) -> str | None:
     return value
 
 
+def servers(value: str | None) -> str | None:
+    """Bootstrap servers, also as a provider's page shows them."""
+    return None if value is None else pasted.servers(value)[0]
+
+
 def host_and_port(value: str | None) -> str | None:
-    """One server or several, each `host:port`."""
-    # Java's clients insist on the port; a quote would end the string in the SQL.
-    one = r"(\[[0-9a-fA-F:.]+\]|[^\s:,/'\"\\$;?#@&]+):[0-9]{1,5}"
+    """One server, `host:port`."""
     if value is None:
         return None
-    ports = [int(port) for port in re.findall(r":([0-9]{1,5})(?:,|$)", value)]
-    if not (re.fullmatch(f"{one}(,{one})*", value) and all(0 < p < 65536 for p in ports)):
-        raise ValueError("write it as host:port")
-    return value
+    try:
+        return pasted.server(value)
+    except ValueError:
+        raise ValueError("write it as host:port") from None
 
 
 def postgres_url(value: SecretStr | None) -> SecretStr | None:
     """The address of a database."""
     if value is None:
         return None
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        url: URL | None = make_url(value.get_secret_value())
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        url = None
-    good = (
-        url is not None
-        and url.drivername.partition("+")[0] in ("postgresql", "postgres")
-        and url.host and url.username and url.database
-        # The host stands as it is in JDBC's address, and so in SQL.
-        and re.fullmatch(r"[^\s:,/'\"\\$;?#@&%]+|[0-9a-fA-F:.]+", url.host)
-        # What stands before the '?' already, or in a file of ours.
-        and not _SAID.intersection(url.query)
-    )  # fmt: skip
-    if not good:
-        # The value holds a password: never show it.
-        raise ValueError("write it as postgresql://user:password@host:port/database")
-    return value
+    text = pgaddress.bare(value.get_secret_value())
+    pgaddress.refuse(text)
+    return SecretStr(text)
 
 
 def _shown(path: Path) -> str:

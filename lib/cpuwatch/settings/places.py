@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from cpuwatch import pgaddress
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings.values import Values
 
@@ -113,7 +116,7 @@ class Settings(Values):
             url = make_url(self.postgres.get_secret_value())
             return URL.create(
                 "postgresql+psycopg2", url.username, None, url.host, url.port or 5432,
-                url.database, url.query,  # such as ?sslmode=require
+                url.database, pgaddress.for_libpq(url.query),  # such as ?sslmode=require
             )  # fmt: skip
         return make_url(self.postgres_address).set(drivername="postgresql+psycopg2")
 
@@ -152,9 +155,29 @@ class Settings(Values):
         """PostgreSQL's JDBC address, as the Flink cluster sees it, without its password."""
         url = self.postgres_url
         own = {} if self.prefix is None else {"currentSchema": self.prefix}
-        query = urlencode({"user": url.username, **url.query, **own}, doseq=True, quote_via=quote)
+        options = pgaddress.for_java(self._postgres_options, self._postgres_key)
+        query = urlencode({"user": url.username, **options, **own}, quote_via=quote)
         database = quote(url.database or "", safe="")
         return f"jdbc:postgresql://{self.postgres_for_flink}/{database}?{query}"
+
+    @property
+    def _postgres_options(self) -> Mapping[str, str | tuple[str, ...]]:
+        from sqlalchemy.engine import make_url
+
+        return make_url(self.postgres.get_secret_value()).query if self.postgres else {}
+
+    @property
+    def postgres_key(self) -> Path | None:
+        """The key of our own certificate for PostgreSQL, as it is named, if it asks for one."""
+        named = pgaddress.for_libpq(self._postgres_options).get("sslkey")
+        return Path(named) if named else None
+
+    @property
+    def _postgres_key(self) -> str | None:
+        """Where Flink's driver finds it: a Flink of others has to have it in its form by itself."""
+        return (
+            None if self.flink else os.path.relpath(self.keys / pgaddress.KEY, self.state / "flink")
+        )
 
     @property
     def pgpass(self) -> Path:

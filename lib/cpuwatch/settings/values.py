@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -15,7 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from cpuwatch import envfile
+from cpuwatch import envfile, pasted
 from cpuwatch.settings import checks
 from cpuwatch.settings.folders import ROOT, default_state
 
@@ -51,12 +51,12 @@ class Values(BaseSettings):
     #: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; a name (or an API key) and its password.
     kafka_sasl_mechanism: str = "PLAIN"
     kafka_sasl_username: str | None = None
-    kafka_sasl_password: SecretStr | None = None
+    kafka_sasl_password: SecretStr | None = Field(default=None, validate_default=True)
     #: Files in PEM: who vouches for the servers, if that is nobody known; our own certificate, and
-    #: its key.
+    #: its key, unless both are in one.
     kafka_ssl_ca: Path | None = None
     kafka_ssl_certificate: Path | None = None
-    kafka_ssl_key: Path | None = None
+    kafka_ssl_key: Path | None = Field(default=None, validate_default=True)
     #: Outside PostgreSQL: `postgresql://user:password@host:port/database`.
     postgres: SecretStr | None = None
     #: Its password, where the address above holds none: docker-compose.yml reads the
@@ -68,7 +68,7 @@ class Values(BaseSettings):
     #: PEM; and a token, for who asks for one.
     flink_ssl_ca: Path | None = None
     flink_ssl_certificate: Path | None = None
-    flink_ssl_key: Path | None = None
+    flink_ssl_key: Path | None = Field(default=None, validate_default=True)
     flink_token: SecretStr | None = None
     #: The same Kafka and PostgreSQL as the Flink cluster sees them (`host:port`),
     #: where that differs, as it does in containers.
@@ -111,6 +111,18 @@ class Values(BaseSettings):
         assert isinstance(init_settings, InitSettingsSource), "as pydantic-settings has it"
         return env_settings, _EnvFile(settings_cls, init_settings.init_kwargs[_FROM_FILE])
 
+    @model_validator(mode="before")
+    @classmethod
+    def _how_it_is_spoken_to(cls, found: dict[str, Any]) -> dict[str, Any]:
+        """An address as a provider shows it may say that as well."""
+        said = found.get("kafka")
+        if not said or found.get("kafka_security_protocol"):
+            return found
+        try:
+            return {**found, "kafka_security_protocol": pasted.servers(said)[1]}
+        except ValueError:
+            return found  # the address is told about by itself
+
     @field_validator("*", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any, info: ValidationInfo) -> Any:
@@ -136,10 +148,15 @@ class Values(BaseSettings):
         "kafka_ssl_ca", "kafka_ssl_certificate", "kafka_ssl_key",
         "flink_ssl_ca", "flink_ssl_certificate", "flink_ssl_key",
     )(checks.pem)  # fmt: skip
+    _whole_login = field_validator("kafka_sasl_password")(checks.whole_login)
+    _authorities = field_validator("kafka_ssl_ca", "flink_ssl_ca")(checks.authorities)
+    _certificate = field_validator("kafka_ssl_certificate", "flink_ssl_certificate")(
+        checks.certificate
+    )
+    _fitting_key = field_validator("kafka_ssl_key", "flink_ssl_key")(checks.fitting_key)
     _one_word = field_validator("prefix")(checks.one_word)
     _channel = field_validator("slack_channel")(checks.channel)
     _rest_address = field_validator("flink")(checks.rest_address)
-    _host_and_port = field_validator("kafka", "kafka_from_flink", "postgres_from_flink")(
-        checks.host_and_port
-    )
+    _servers = field_validator("kafka", "kafka_from_flink")(checks.servers)
+    _host_and_port = field_validator("postgres_from_flink")(checks.host_and_port)
     _postgres_url = field_validator("postgres")(checks.postgres_url)

@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from cpuwatch import files
+from cpuwatch import certificates, files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 
@@ -53,7 +53,7 @@ def client_options(config: Settings) -> dict[str, str]:
         found |= {
             "ssl.ca.location": config.kafka_ssl_ca,
             "ssl.certificate.location": config.kafka_ssl_certificate,
-            "ssl.key.location": config.kafka_ssl_key,
+            "ssl.key.location": config.kafka_ssl_key or config.kafka_ssl_certificate,
         }
     if spoken.startswith("SASL"):
         password = config.kafka_sasl_password
@@ -97,9 +97,11 @@ def prepare(config: Settings) -> list[str]:
     """
     spoken = protocol(config) or ""
     files.folder(config.keys)
-    if spoken.endswith("SSL") and config.kafka_ssl_certificate and config.kafka_ssl_key:
-        both = [config.kafka_ssl_key, config.kafka_ssl_certificate]
-        text = "".join(_read(path).strip() + "\n" for path in both)
+    if spoken.endswith("SSL") and config.kafka_ssl_certificate:
+        try:
+            text = certificates.for_java(config.kafka_ssl_certificate, config.kafka_ssl_key)
+        except ValueError as error:  # files that have changed since settings were read
+            raise CpuwatchError(f"Kafka's certificate cannot be used: {error}.") from error
         files.write(config.keys / KEYSTORE, text, private=True)
     if not spoken.startswith("SASL") or config.outside("flink"):
         return []
@@ -113,14 +115,6 @@ def _from_flink(config: Settings, name: str) -> str:
     By a relative path, which no name of a folder above can spoil.
     """
     return os.path.relpath(config.keys / name, config.state / "flink")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise CpuwatchError(f"{path}, which a setting of Kafka's names: {reason}.") from error
 
 
 def _jaas(config: Settings) -> str:

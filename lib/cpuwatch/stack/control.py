@@ -137,10 +137,7 @@ def up(
 def _outside_silent(config: Settings, service: Service) -> str:
     """That a service which somebody else runs lets us not in, why, and what to do."""
     reason = service.refusal(config) or ""
-    step = refused.step(config, reason) or (
-        f"Somebody else runs it (CPUWATCH_{service.name.upper()}): start it, or take that setting"
-        " out of the environment and .env to use the embedded one."
-    )
+    step = service.step(config, reason) or failures.theirs(service.name)
     why = f" ({reason})" if reason else ""
     return f"{service.title} at {service.address(config)} {refused.what(reason)}{why}. {step}"
 
@@ -311,6 +308,7 @@ def write_passwords(config: Settings) -> None:
             host, _, port = place.rpartition(":")
             servers.add(passwords.server(host, port, url.database or "", url.username or ""))
     postgres.set_outside_passwords(config.pgpass, dict.fromkeys(servers, secret or ""))
+    postgres.write_key(config)
 
 
 def _has_to_start(config: Settings, supervisor: Supervisor, wanted: list[Service]) -> bool:

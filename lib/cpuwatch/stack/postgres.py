@@ -19,7 +19,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import libpq_version
 
-from cpuwatch import files, sql
+from cpuwatch import certificates, files, pgaddress, sql
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, passwords, refused
@@ -358,6 +358,26 @@ def knock(config: Settings) -> Any:
     )  # fmt: skip
 
 
+def write_key(config: Settings) -> None:
+    """Write the key of our own certificate, if there is one, in the form that Java's driver reads.
+
+    Raises
+    ------
+    CpuwatchError
+        If there is no key in the file that the address names, or it has a password.
+    """
+    if config.postgres_key is None or config.outside("flink"):
+        return
+    try:
+        key = certificates.der(config.postgres_key)
+    except ValueError as error:
+        raise CpuwatchError(
+            f"CPUWATCH_POSTGRES names a key that is not usable: {error}."
+        ) from error
+    files.folder(config.keys)
+    files.write(config.keys / pgaddress.KEY, key, private=True)
+
+
 def _answers(config: Settings) -> bool:
     if config.outside("postgres"):
         return refusal(config) is None
@@ -384,4 +404,5 @@ SERVICE = Service(
         config.state / "postgres", ports, config.pgpass
     ),
     refusal=refusal,
+    step=refused.step,
 )

@@ -36,6 +36,8 @@ class Service:
         that its processes shall carry.
     refusal
         Why it does not answer, or lets us not in, as it says itself; None if it says nothing.
+    step
+        What to do about such a reason, as a sentence; None if it is known only to be silent.
     needed
         Whether `cpuwatch up` fails if an outside one does not answer.
     ours_alone
@@ -50,6 +52,7 @@ class Service:
     answers: Callable[[Settings], bool]
     prepare: Callable[[Settings, dict[str, int], list[Path], str], list[Program]]
     refusal: Callable[[Settings], str | None] = lambda _: None
+    step: Callable[[Settings, str], str | None] = lambda _, __: None
     needed: bool = True
     ours_alone: bool = False
 

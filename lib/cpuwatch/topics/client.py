@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from cpuwatch import naming, signals
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.stack import access, claims, failures, kafka
+from cpuwatch.stack import access, claims, kafka, turnedaway
 
 Result = TypeVar("Result")
 
@@ -176,7 +176,8 @@ def unreachable(error: object) -> CpuwatchError:
         What the client says.
     """
     config = settings()
+    said = turnedaway.reason(str(error))
     return CpuwatchError(
-        f"Kafka at {config.kafka_address} does not answer ({error})."
-        f" {failures.remedy(config.state)}"
+        f"Kafka at {config.kafka_address} does not answer ({said})."
+        f" {turnedaway.remedy(config, said)}"
     )

@@ -18,7 +18,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import ARRIVED, COLUMNS, Source
 from cpuwatch.settings import settings
 from cpuwatch.spool import Spool
-from cpuwatch.stack import failures
+from cpuwatch.stack import failures, turnedaway
 from cpuwatch.topics.admin import create, keep_whole, partitions_of, require
 from cpuwatch.topics.client import PatientProducer
 from cpuwatch.topics.consumer import read
@@ -221,7 +221,7 @@ class Sender:
             self._failures.clear()
             raise CpuwatchError(
                 f"{count} of {count + delivered} records were not delivered to"
-                f" {self.topic} ({reason}). {failures.remedy(settings().state)} Then send them"
+                f" {self.topic} ({reason}). {turnedaway.remedy(settings(), reason)} Then send them"
                 " again."
             )
         return self.delivered
@@ -470,7 +470,7 @@ class _Watch:
             self._told = silence
             self._tell(
                 f"Kafka has not answered for {silence:.0f} s; {self._sender.waiting:,} readings"
-                f" wait for it. {failures.remedy(settings().state)}"
+                f" wait for it. {turnedaway.remedy(settings())}"
             )
         elif self._told and silence < _SILENCE:
             self._tell(f"Kafka answers again, after {self._told:.0f} s; nothing is lost.")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import psycopg2
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from py4j.protocol import Py4JError, Py4JNetworkError
+from sqlalchemy.exc import OperationalError
 
 from cpuwatch.flink import explain
+from cpuwatch.settings import settings
 
 PARSER = "org.apache.flink.table.api.SqlParserException: SQL parse failed. "
 VALIDATOR = "org.apache.flink.table.api.ValidationException: SQL validation failed. "
@@ -182,3 +186,23 @@ def test_a_variable_without_a_value_yet_speaks_for_itself() -> None:
     with pytest.raises(NameError) as named:
         exec("print(no_such_name)", {})
     assert (explain.error(named.value) or "").startswith("There is no 'no_such_name' here")
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_nobody_is_sent_to_start_what_others_run(
+    monkeypatch: pytest.MonkeyPatch, outside: bool
+) -> None:
+    addresses = {"KAFKA": "h:1", "POSTGRES": "postgresql://u@h/d", "FLINK": "http://h:1"}
+    for name, address in addresses.items():
+        monkeypatch.setenv(f"CPUWATCH_{name}", address if outside else "")
+    settings.cache_clear()
+    silent = OperationalError("", None, psycopg2.OperationalError("Connection refused"))
+    told = [
+        explain.error(KafkaException(KafkaError(KafkaError._RESOLVE, "Failed to resolve 'h:1'"))),
+        explain.error(silent),
+        explain.java("org.postgresql.util.PSQLException: Connection to h:1 refused."),
+        explain.java("org.apache.flink.runtime.rest.util.RestClientException: gone"),
+    ]
+    settings.cache_clear()
+    assert ["cpuwatch up" in one for one in told] == 4 * [not outside]
+    assert ["CPUWATCH_" in one for one in told] == 4 * [outside]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from guarded import Authority
 
 from cpuwatch import sql, topics
 from cpuwatch.errors import CpuwatchError
@@ -27,10 +28,8 @@ def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    found = {name: tmp_path / f"{name}.pem" for name in ("ca", "certificate", "key")}
-    for name, path in found.items():
-        path.write_text(f"-- {name} --\n")
-    return found
+    certificate, key = Authority(tmp_path).vouch("anna")
+    return {"ca": tmp_path / "ca.crt", "certificate": certificate, "key": key}
 
 
 def test_without_settings_nothing_is_said() -> None:
@@ -82,7 +81,7 @@ def test_a_certificate(monkeypatch: pytest.MonkeyPatch, files: dict[str, Path]) 
     }
     assert access.prepare(settings()) == []
     store = settings().keys / access.KEYSTORE
-    assert store.read_text() == "-- key --\n-- certificate --\n"
+    assert store.read_text() == files["key"].read_text() + files["certificate"].read_text()
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
 
 
@@ -111,6 +110,7 @@ def test_words_of_kafka_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("CPUWATCH_KAFKA_SECURITY_PROTOCOL", "sasl_plaintext")
     monkeypatch.setenv("CPUWATCH_KAFKA_SASL_MECHANISM", "scram-sha-512")
     monkeypatch.setenv("CPUWATCH_KAFKA_SASL_USERNAME", "anna")
+    monkeypatch.setenv("CPUWATCH_KAFKA_SASL_PASSWORD", SECRET)
     settings.cache_clear()
     assert access.table_options(settings()) == {
         "properties.security.protocol": "SASL_PLAINTEXT",

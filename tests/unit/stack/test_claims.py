@@ -153,7 +153,10 @@ def test_whoever_has_no_prefix_asks_nobody(
     [
         (FULL, "takes no more connections (sorry, too many clients already). Try again in a"),
         ("FATAL:  the database system is in recovery mode", "just starting or ending: try again"),
-        ("timeout expired", "does not answer (timeout expired). See 'cpuwatch status'"),
+        (
+            "timeout expired",
+            "does not answer (timeout expired). Compare the host in CPUWATCH_POSTGRES",
+        ),
         ('server at "db" failed: Connection refused', "does not answer (Connection refused)"),
     ],
 )
