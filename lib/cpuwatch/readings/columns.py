@@ -30,8 +30,8 @@ _CPU_USAGE = (
 _ANY_USAGE = (
     "usage", "usage_percent", "usage_%", "usage%", "usage_pct", "utilization",
 )  # fmt: skip
-_ANY_VALUE = ("value", "_value", "value_%", "average", "mean", "__value__")
-USAGE = (*_CPU_USAGE, *_ANY_USAGE, *_ANY_VALUE)
+ANY_VALUE = ("value", "_value", "value_%", "average", "mean", "__value__")
+USAGE = (*_CPU_USAGE, *_ANY_USAGE, *ANY_VALUE)
 IDLE = (
     "idle", "%idle", "usage_idle", "cpu_idle", "idle_percent", "percent_idle", "pct_idle",
     "percent_idle_time", "%_idle_time", "idle_%", "idle%", "cpu_idle_%", "%_idle",
@@ -58,6 +58,9 @@ MEASURE = (
 
 _BRACKETS = str.maketrans("", "", "()[]")
 _MARKS = re.compile(r"[\s.-]+")
+
+#: What pandas adds to a name that a file has twice.
+_AGAIN = re.compile(r"\.[0-9]+$")
 
 #: How people name a column by its place, if none has such a name.
 _PLACE = re.compile(r"column ([1-9][0-9]{0,5})")
@@ -247,8 +250,8 @@ def rivals(roles: Roles, said: Asked) -> list[int]:
     if {"usage", "idle", "ratio"} & set(said.columns):
         return []
     taken = fold(roles.names[roles.value])
-    kind = next((kind for kind in (_CPU_USAGE, _ANY_USAGE, _ANY_VALUE) if taken in kind), ())
-    return [at for at in roles.unused() if fold(roles.names[at]) in kind]
+    kind = next((kind for kind in (_CPU_USAGE, _ANY_USAGE, ANY_VALUE) if taken in kind), ())
+    return [at for at in roles.unused() if fold(_AGAIN.sub("", roles.names[at])) in kind]
 
 
 def called(names: Sequence[str], at: int) -> str:

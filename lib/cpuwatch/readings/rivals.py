@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import HOST, Roles, fold, listed, part_of, say
+from cpuwatch.readings.columns import ANY_VALUE, HOST, Roles, fold, listed, part_of, say
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.numbers import percentage
-from cpuwatch.readings.shapes import CPULIKE
+from cpuwatch.readings.shapes import CPULIKE, may_be_host
 from cpuwatch.readings.survey import Survey
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import option, shorten, shown
@@ -117,3 +117,38 @@ def refuse_two(layout: Layout, found: Survey) -> None:
                 f" and they differ: say --columns {say(names, 'usage', value)} or"
                 f" --columns {say(names, 'usage', at)}."
             )
+
+
+def refuse_beside(layout: Layout, found: Survey, said: Asked) -> None:
+    """Raise CsvError if columns beside a value are series, and that may be the mean of them.
+
+    A file that names hosts, or CPUs, in a column of their own has none that are such.
+    """
+    roles, names = layout.roles, layout.roles.names
+    told = {"usage", "idle", "ratio"} & set(said.columns)
+    if told or layout.shape.series or fold(names[roles.value]) not in ANY_VALUE:
+        return
+    series = [at for at in roles.unused() if _is_series(layout, found, at)]
+    if len(series) < _SEVERAL:
+        return
+    also = [part_of(names, "host", roles.host)] if roles.host is not None else []
+    also += [part_of(names, "cpu", roles.cpu)] if roles.cpu is not None else []
+    others = [roles.value, *(at for at in found.others if at not in series)]
+    also += [part_of(names, "ignore", at) for at in others]
+    value = shorten(names[roles.value])
+    raise CsvError(
+        f"{layout.text.path}: the columns {listed((names[at] for at in series), 4)} seem to be"
+        f" series, and '{value}' may be of all of them: say --columns"
+        f" {option(','.join(['usage=*', *also]))} to read each of them, or"
+        f" --columns {say(names, 'usage', roles.value)} to read '{value}' alone."
+    )
+
+
+def _is_series(layout: Layout, found: Survey, at: int) -> bool:
+    """Whether a column that nothing is read from holds numbers, and has a host's or CPU's name."""
+    roles, other, name = layout.roles, found.others.get(at), layout.roles.names[at]
+    if other is None or other.is_text or not other.values or other.are_times:
+        return False
+    if roles.cpu is None and CPULIKE.fullmatch(name):
+        return True
+    return roles.host is None and may_be_host(name)

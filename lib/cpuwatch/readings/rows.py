@@ -55,6 +55,7 @@ class Reader:
             self.remarks.append(layout.joined.said)
         self.remarks += _nameless(layout, found)
         rivals.refuse_two(layout, found)
+        rivals.refuse_beside(layout, found, said)
         self.remarks += rivals.refuse_swapped(layout, found, said)
         idle, remarks = busy.idle(layout, found, said)
         roles = layout.roles

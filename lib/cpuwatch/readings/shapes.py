@@ -11,7 +11,7 @@ from cpuwatch.readings import columns, lacking
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, MEASURE, TIME
 from cpuwatch.readings.labels import labels
-from cpuwatch.readings.meaning import PARTS, is_idle
+from cpuwatch.readings.meaning import PARTS, is_idle, other_thing
 from cpuwatch.readings.times import is_time
 
 #: Rows of a line: their fields, and the column that each of them comes from, if only one.
@@ -184,6 +184,13 @@ def _surely_series(
                 return False
             percent[at] = percent[at] or bool(text)
     return all(percent.values())
+
+
+def may_be_host(name: str) -> bool:
+    """Whether a column may be a host's, by its name."""
+    if THINGS & set(_WORDS.split(name.lower())) or other_thing(name):
+        return False
+    return _HOSTLIKE.fullmatch(name) is not None
 
 
 def _melted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from cpuwatch.readings import CsvReadings, ReadingsError, read_csv
 T0, T1 = "2026-01-05T09:00:00Z", "2026-01-05T09:00:10Z"
 
 
-def read(folder: Path, header: str, *rows: str, **said: dict[str, str]) -> CsvReadings:
+def read(folder: Path, header: str, *rows: str, **said: Any) -> CsvReadings:
     path = folder / "mine.csv"
     path.write_text("\n".join([header, *rows, ""]))
     return read_csv(path, True, **said)
@@ -96,7 +97,8 @@ def test_usage_of_a_cpu_comes_before_any_other(tmp_path: Path, names: str, usage
 
 
 @pytest.mark.parametrize(
-    "names", ["value,mean", "average,mean", "usage,utilization", "cpu_usage,cpu_percent"]
+    "names",
+    ["value,mean", "average,mean", "usage,utilization", "cpu_usage,cpu_percent", "usage,usage.1"],
 )
 def test_two_usages_that_differ_are_refused(tmp_path: Path, names: str) -> None:
     one, other = names.split(",")
@@ -121,6 +123,42 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path, names: str) -> None
     second = names.split(",")[1]
     found = read(tmp_path, f"time,host,{names}", f"{T0},web01,12,95", columns={"usage": second})
     assert series(found) == [("web01", "cpu1", 95)]
+
+
+@pytest.mark.parametrize(
+    ("names", "remedy", "wanted"),
+    [
+        ("web01,web02,Total,Average", {"usage": "*", "ignore": ["Average", "Total"]},
+         [("web01", "cpu1", 6), ("web02", "cpu1", 70)]),
+        ("web01,web02,x,value", {"usage": "*", "ignore": ["value", "x"]},
+         [("web01", "cpu1", 6), ("web02", "cpu1", 70)]),
+        ("cpu0,cpu1,host,mean", {"usage": "*", "host": "host", "ignore": ["mean"]},
+         [("76", "cpu0", 6), ("76", "cpu1", 70)]),
+    ],
+)  # fmt: skip
+def test_a_mean_beside_the_series_that_it_is_of_is_refused(
+    tmp_path: Path, names: str, remedy: dict[str, Any], wanted: list[tuple[str, str, float]]
+) -> None:
+    rows = f"time,{names}", f"{T0},6,70,76,38"
+    with pytest.raises(ReadingsError, match=r"may be of all of them: say") as error:
+        read(tmp_path, *rows)
+    said = {key: "".join(its) for key, its in remedy.items() if key != "ignore"}
+    parts = [f"{key}={its}" for key, its in said.items()]
+    parts += [f"ignore={its}" for its in remedy["ignore"]]
+    assert f"--columns '{','.join(parts)}' to read each" in str(error.value)
+    assert series(read(tmp_path, *rows, columns=remedy)) == wanted
+    value = names.split(",")[-1]
+    assert f"--columns 'usage={value}' to read" in str(error.value)
+    ((_, _, found),) = series(read(tmp_path, *rows, columns={"usage": value}))
+    assert found == 38
+
+
+@pytest.mark.parametrize(
+    "names", ["cpu0,cpu1,cpu_usage", "load1,load5,value", "web01,note,value", "eth0,sda1,value"]
+)
+def test_a_usage_beside_other_columns_is_read(tmp_path: Path, names: str) -> None:
+    ((_, _, found),) = series(read(tmp_path, f"time,{names}", f"{T0},6,70,38"))
+    assert found == 38
 
 
 # --- Labels beside columns of the same name -------------------------------------------------
