@@ -16,11 +16,11 @@ from cpuwatch.words import option, shorten
 #: Above its times CloudWatch says what the other columns' names are.
 LABELS = ("label", "full_label")
 
-#: The names by which a column is known, in the order in which they are preferred: before a usage
-#: of anything that of a CPU, and any value last.
+#: The names by which a column is known, in the order in which they are preferred: before times of
+#: any zone those that say UTC, before a usage of anything that of a CPU, and any value last.
 TIME = (
-    "occurred_at", "timestamp", "time", "_time", "@timestamp", "datetime", "date_time", "date",
-    "epoch", "ts", "clock", "timestamp_utc", "time_utc", "datetime_utc", "timestamp_ms",
+    "occurred_at", "timestamp_utc", "time_utc", "datetime_utc", "timestamp", "time", "_time",
+    "@timestamp", "datetime", "date_time", "date", "epoch", "ts", "clock", "timestamp_ms",
     "timestamp_ns", "time_ms", "epoch_ms", "unix_time", "unixtime", "__timestamp__", *LABELS,
 )  # fmt: skip
 _CPU_USAGE = (

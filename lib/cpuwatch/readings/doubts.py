@@ -7,7 +7,7 @@ from itertools import islice
 
 from cpuwatch.readings import meaning, rivals, shapes, unsure
 from cpuwatch.readings.asked import Asked
-from cpuwatch.readings.columns import ALL_OTHERS, HOST, called, fold, listed, part_of, say
+from cpuwatch.readings.columns import ALL_OTHERS, HOST, TIME, called, fold, listed, part_of, say
 from cpuwatch.readings.layout import Layout
 from cpuwatch.readings.other import is_id
 from cpuwatch.readings.survey import Survey
@@ -220,6 +220,12 @@ def telling(layout: Layout, found: Survey, at: int) -> CsvError:
     names, name = layout.roles.names, layout.roles.names[at]
     if unsure.is_part_of_time(name):
         return unsure.part_of_time(layout, name)
+    if fold(name) in TIME:
+        return CsvError(
+            f"{layout.text.path}: the same time comes more than once for one series, and"
+            f" '{shorten(name)}' holds other times: say --columns {say(names, 'time', at)} to read"
+            " its times."
+        )
     host = layout.roles.host
     role = "host" if host is None or fold(name) in HOST else "cpu"
     its = part_of(names, role, at)

@@ -112,6 +112,13 @@ def join(
     def kind(at: int) -> str | None:
         return _kind([row[at].strip() for row in rows if at < len(row)])
 
+    lacks_date = columns.first(names, list(filter(_is_utc, DATES)), [main]) is None
+    if not told and _is_utc(names[main]) and kind(main) == _CLOCK and lacks_date:
+        other = columns.first(names, TIME, [*others, main])
+        main = other if other is not None and kind(other) == _CLOCK else main
+    # The date and the time of day are of one zone.
+    dates = sorted(DATES, key=lambda name: _is_utc(name) != _is_utc(names[main]))
+
     def named(accepted: Sequence[str], wanted: str) -> int | None:
         found = (columns.first(names, [name], [*others, main]) for name in accepted)
         return next((at for at in found if at is not None and kind(at) == wanted), None)
@@ -123,10 +130,10 @@ def join(
     if len(told) == 2:
         return _made(path, names, said, rows, told["date"], told["time"])
     has = kind(main)
-    if has == _DIGITS and (day := named(DATES, _DATE)) is not None:
+    if has == _DIGITS and (day := named(dates, _DATE)) is not None:
         return _made(path, names, said, rows, day, main)
     if has == _CLOCK:
-        date = named(DATES, _DATE)
+        date = named(dates, _DATE)
         if date is None and "time" not in told:
             whole = named(TIME, _MOMENT)
             if whole is not None:
@@ -134,7 +141,7 @@ def join(
         if date is None:
             return _no_date(path, names[main], of_kind(_DATE))
         return _made(path, names, said, rows, date, main)
-    if has == _PART and (day := named(DATES, _DAY)) is not None:
+    if has == _PART and (day := named(dates, _DAY)) is not None:
         return _made(path, names, said, rows, day, main)
     clock = named(CLOCKS, _CLOCK if has == _DATE else _PART) if has in (_DATE, _DAY) else None
     if has == _DATE and clock is None:
@@ -142,6 +149,10 @@ def join(
     if has == _DATE and clock is None and (unknown := of_kind(_CLOCK)) is not None:
         return _no_clock(path, names[main], unknown)
     return _made(path, names, said, rows, main, clock)
+
+
+def _is_utc(name: str) -> bool:
+    return columns.fold(name).endswith("_utc")
 
 
 def _places(names: list[str], wanted: Iterable[str]) -> list[int]:

@@ -225,6 +225,14 @@ class Other:
         return few and (self.turns.are_regular or (self.is_whole and not self.are_times))
 
 
+def epoch_ms(text: str) -> int | None:
+    """Epoch milliseconds of a number that may be a time, of the years 2010 to 2039, or None."""
+    found, (first, last) = number(text), _AS_TIMES
+    if found is None:
+        return None
+    return next((int(1000 * found / unit) for unit in _UNITS if first <= found / unit < last), None)
+
+
 def _may_be_time(found: float) -> bool:
     first, last = _AS_TIMES
     return any(first <= found / unit < last for unit in _UNITS)

@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 
-from cpuwatch.readings import busy, doubts, rivals, unsure
+from cpuwatch.readings import busy, clocks, doubts, rivals, unsure
 from cpuwatch.readings.another import refuse_header
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import listed
@@ -63,7 +63,7 @@ class Reader:
         unsure.refuse_rounded(layout, found)
         unsure.refuse_parts(layout, found)
         self.remarks += unsure.refuse_unsure_times(layout, found)
-        self.remarks += unsure.zone_above(layout, found)
+        self.remarks += unsure.zone_above(layout, found) + clocks.local(layout, found)
         self.remarks += remarks
         self.remarks += doubts.refuse_ratio(layout, found, said, idle)
         self.remarks += doubts.refuse_merged(layout, found)

@@ -29,7 +29,11 @@ _SINCE = {1904: 24_107, 1900: 25_567}
 _LONG_AGO_MS = 946_684_800_000
 
 #: Columns of these names hold a part of a time.
-_PARTS_OF_TIME = ("hour", "hours", "hh", "hr", "minute", "minutes", "mm", "min", "second", "ss")
+_PARTS_OF_TIME = (
+    "hour", "hours", "hh", "hr", "minute", "minutes", "mm", "min", "second", "ss", "ms", "msec",
+    "millis", "millisecond", "milliseconds", "us", "usec", "microsecond", "microseconds", "ns",
+    "nsec", "nanosecond", "nanoseconds",
+)  # fmt: skip
 
 #: Dates without marks of so many digits may be seconds as well.
 _AS_SECONDS = 10
@@ -161,7 +165,7 @@ def refuse_unsure_times(layout: Layout, found: Survey) -> list[str]:
 
 
 def is_part_of_time(name: str) -> bool:
-    """Whether a column holds hours or minutes, by its name."""
+    """Whether a column holds hours, minutes or parts of a second, by its name."""
     return fold(name) in _PARTS_OF_TIME
 
 

@@ -298,6 +298,10 @@ OF_THE_PAGE: dict[str, dict[str, dict[str, float]]] = {
         "--columns 'cpu=resource'": {"web01 cpu": 20, "web01 memory": 97},
         "--columns 'ignore=resource'": {"web01 cpu1": 58.5},
     },
+    "--columns 'usage=*,ignore=Average'": {
+        "--columns 'usage=*,ignore=Average'": {"web01 cpu1": 22.5, "db01 cpu1": 97},
+        "--columns 'usage=Average'": {"mine cpu1": 59.75},
+    },
     "--columns 'usage=cpu'": {
         "--columns 'usage=cpu'": {"web01 cpu1": 22.5},
         "--columns 'cpu=cpu'": {"web01 22.5": 22.5},
