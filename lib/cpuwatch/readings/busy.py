@@ -59,7 +59,7 @@ def idle(layout: Layout, found: Survey, said: Asked) -> tuple[bool, list[str]]:
             remarks.append(_part(f"{told} in all rows"))
         elif not says_idle(value) and (other_thing if sure else other_series)(value):
             others.append(_other(f"{told} in all rows"))
-        tells_cpu = tells_cpu or says_cpu(value)
+        tells_cpu = tells_cpu or (says_cpu(value) and not other_thing(value))
     if not tells_cpu:
         remarks += others
     return its, remarks + _series(layout, found, said) + _named(layout, found, said, its)

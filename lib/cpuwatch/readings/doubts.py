@@ -105,14 +105,14 @@ def _likely(values: list[str]) -> str:
     says_cpu = meaning.says_cpu
 
     def whole(one: str) -> bool:
-        return not meaning.part(one) and not meaning.says_idle(one)
+        return not (meaning.part(one) or meaning.says_idle(one) or meaning.other_thing(one))
 
     ranks = (
         meaning.is_idle,
         lambda one: says_cpu(one) and whole(one),
         lambda one: says_cpu(one) and not meaning.part(one),
-        lambda one: whole(one) and not meaning.other_thing(one),
         whole,
+        lambda one: not meaning.part(one) and not meaning.says_idle(one),
     )
     return next((one for rank in ranks for one in values if rank(one)), values[0])
 

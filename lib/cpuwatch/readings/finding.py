@@ -267,6 +267,7 @@ def _refusal(text: Text, heads: list[Head], said: Asked) -> CsvError:
                 time = columns.first(names, columns.TIME)
                 naming = lacking.naming(names, [at for at in range(len(names)) if at != time], rows)
     first_line.refuse_sep(text.path, best, heads[-1].delimiters)
+    first_line.refuse_sadf(text.path, best)
     if best and line == heads[-1].line:
         first_line.refuse_other(text.path, best)
     for name in (*said.columns.values(), *said.ignored):

@@ -22,6 +22,17 @@ _EPOCH = 1e8
 #: How that begins which sar prints.
 _SAR = re.compile(r"Linux \S+ \(.*\(\d+ CPU\)")
 
+#: How what other programs write begins that is no table, or none of readings.
+_NO_TABLES = {
+    "vmstat": re.compile(r"procs -+|\s*r +b +swpd "),
+    "top": re.compile(r"top - [0-9]"),
+    "pidstat": re.compile(r"Time +UID +PID "),
+    "nmon": re.compile(r"AAA,"),
+}
+
+#: How `sadf -d` begins each of its headers.
+_OF_SADF = ["hostname", "interval", "timestamp"]
+
 #: How a header of `sadf -h` ends: the columns come again for each CPU.
 _AGAIN = "[...]"
 
@@ -30,10 +41,31 @@ def refuse_of_sysstat(path: Path, heads: Sequence[Head]) -> None:
     """Raise CsvError if sysstat wrote a file for people, or all CPUs of a moment into one line."""
     if _SAR.match(heads[-1].text):
         raise CsvError(f"{path} is what sar prints for people: export its data by sadf -d.")
+    for program, beginning in _NO_TABLES.items():
+        if any(beginning.match(head.text) for head in heads):
+            raise CsvError(
+                f"{path} is what {program} writes, and no table of readings: record with sar, and"
+                " export that by sadf -d."
+            )
     if any(head.text.rstrip().endswith(_AGAIN) for head in heads):
         raise CsvError(
             f"{path} has all CPUs of a moment in one line, as sadf -h writes them: export it"
             " without -h."
+        )
+
+
+def refuse_sadf(path: Path, names: Sequence[str]) -> None:
+    """Raise CsvError if sysstat wrote a file, and what is in it is memory or the like.
+
+    Parameters
+    ----------
+    path, names
+        As for `refuse_other`.
+    """
+    if list(names[:3]) == _OF_SADF and "%idle" not in names:
+        raise CsvError(
+            f"{path} is what sadf -d writes, and has no usage of a CPU: export that by"
+            " sadf -d -- -u -P ALL."
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from cpuwatch.readings import meaning
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import ALL_OTHERS, CPU, HOST, TIME, first, fold, listed, part_of, say
+from cpuwatch.readings.labels import labels
 from cpuwatch.readings.numbers import percentage
 from cpuwatch.readings.table import CsvError
 from cpuwatch.words import option, shorten
@@ -51,7 +52,7 @@ def without(
     options = ",".join(f"{says[what]}=NAME" for what in missing)
     if ratio and "value" in missing:
         options += ", or ratio=NAME if it goes from 0 to 1"
-    parts = [name for name in names if meaning.part(name) and "{" not in name]
+    parts = [name for name in names if labels(name) is None and _is_part(name)]
     of_idle = [name for name in names if meaning.says_idle(name)]
     where = "its first line" if line is None else f"line {line}"
     more = ""
@@ -59,8 +60,10 @@ def without(
         every = len(of_idle) == len(names) - 1 > 1
         more = f"; {listed(of_idle, 3)} seem to be what was idle, which is said by --columns"
         more += " 'idle=*'" if every else f" {say(names, 'idle', names.index(of_idle[0]))}"
-    elif parts:
+    elif parts and "value" in missing:
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
+    elif "value" in missing and (things := _other_things(names, naming)):
+        more = f"; {listed(things, 3)} say that they are no CPU's usage: export that"
     elif list(missing) == ["value"] and (its := _only_value(names, naming)) is not None:
         more = f"; '{shorten(names[its])}' seems to be it: --columns {say(names, 'usage', its)}"
         more += f", or {say(names, 'ratio', its)} if it goes from 0 to 1" if ratio else ""
@@ -73,6 +76,19 @@ def without(
         f"{path} has {lacks} in {where}, which is {listed(names)}: name {names_it}, or say"
         f" which it is by --columns {options}{more}."
     )
+
+
+def _is_part(name: str) -> bool:
+    return meaning.part(name.partition("{")[0]) is not None
+
+
+def _other_things(names: Sequence[str], naming: Sequence[int]) -> list[str]:
+    """The columns that are of something else than a CPU's usage, if none may be that of one."""
+    others = [name for at, name in enumerate(names) if at not in {*naming, first(names, TIME)}]
+    found = [name for name in others if meaning.says_cpu(name) or meaning.other_series(name)]
+    usage = [name for name in found if not meaning.other_thing(name)]
+    hosts = [name for name in others if name not in found and any(map(str.isdigit, name))]
+    return [] if usage or hosts or 3 * len(found) <= len(others) else found
 
 
 def _each(names: Sequence[str], naming: Sequence[int], ratio: bool) -> str:
@@ -91,6 +107,8 @@ def _only_value(names: Sequence[str], naming: Sequence[int]) -> int | None:
         (at,) = others
         return None if meaning.part(names[at]) or meaning.other_thing(names[at]) else at
     found = [at for at, name in enumerate(names) if meaning.says_cpu(name) and "{" not in name]
+    if any(meaning.other_thing(names[at]) for at in found):
+        return None
     return found[0] if len(found) == 1 and len(names) > 2 else None
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 PARTS = frozenset(
     (
         "user", "system", "nice", "iowait", "wait", "steal", "irq", "softirq", "interrupt", "guest",
-        "guest_nice", "kernel", "usr", "sys", "privileged", "stolen",
+        "guest_nice", "kernel", "usr", "sys", "privileged", "stolen", "wai", "hiq", "siq", "stl",
     )
 )  # fmt: skip
 
@@ -32,11 +32,25 @@ _OTHERS = frozenset(
 )  # fmt: skip
 _AT_END = _OTHERS - {"net", "load", "space", "storage", "network"}
 
+#: The same in one word, as sysstat has it.
+_OTHER_IN_ONE = re.compile(r"(?:kb)?(mem|swp)(?:used|free|avail|cad)")
+
+#: Words for what is measured of a CPU, and is not its usage, but perhaps if it is in percent.
+_OF_NO_USAGE = frozenset(
+    (
+        "temperature", "temp", "celsius", "frequency", "freq", "hertz", "hz", "mhz", "ghz", "speed",
+        "count", "cores", "millicores", "nanocores", "limit", "limits", "request", "requests",
+        "quota", "capacity", "credit", "credits", "ready", "throttled", "throttling", "jiffies",
+        "ticks", "watts", "power", "voltage", "fan",
+    )
+)  # fmt: skip
+_OF_PERCENT = frozenset(("percent", "percentage", "pct", "perc"))
+
 #: Words that the name of a metric has, and that of a host hardly.
 _OF_METRICS = frozenset(
     (
         "usage", "used", "util", "utilization", "utilisation", "percent", "percentage", "pct",
-        "perc", "free", "available", "size", "average", "avg",
+        "perc", "free", "available", "size", "average", "avg", "bytes",
     )
 )  # fmt: skip
 
@@ -45,6 +59,7 @@ _GLUED = r"(?:cpu|core|pct|percent|perc|time|usage)*"
 _IDLE = re.compile(rf"{_GLUED}(idle|idl){_GLUED}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BETWEEN = re.compile(r"[^a-z]+")
+_FROM = ("system", "cpu")
 
 
 def words_of(name: str) -> list[str]:
@@ -82,10 +97,13 @@ def is_of_metric(name: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def other_thing(name: str) -> str | None:
-    """The word of a metric's name that is something else than a CPU; None if there is none."""
+    """The word of a metric's name that is something else than a CPU's usage, or None."""
+    words = words_of(name)
     if says_cpu(name):
-        return None
-    return next((word for word in words_of(name) if word in _OTHERS), None)
+        is_percent = "%" in name or bool(_OF_PERCENT & set(words))
+        return None if is_percent else next((one for one in words if one in _OF_NO_USAGE), None)
+    in_one = next(filter(None, map(_OTHER_IN_ONE.fullmatch, words)), None)
+    return in_one[1] if in_one else next((one for one in words if one in _OTHERS), None)
 
 
 @lru_cache(maxsize=65_536)
@@ -93,7 +111,7 @@ def other_series(name: str) -> str | None:
     """The same of a series' name, such as `Memory usage` or `web01 mem`; hosts have many words."""
     if says_cpu(name):
         return None
-    if _OF_METRICS & set(words_of(name)):
+    if _OF_METRICS & set(words_of(name)) or _OTHER_IN_ONE.search(name):
         return other_thing(name)
     last = _last_word(name)
     return last if last in _AT_END else None
@@ -103,15 +121,15 @@ def other_series(name: str) -> str | None:
 def part(name: str) -> str | None:
     """The word of a metric's name that is a part of what a CPU did; None if there is none."""
     words = words_of(name)
-    if words[:2] == ["system", "cpu"]:
-        words = words[1:]  # where the metric is from, and not what it measures
-    return next((word for word in words if word in PARTS), None)
+    # In `system.cpu` that is where the metric is from, and not what it measures.
+    pairs = zip(words, [*words[1:], ""], strict=False)
+    return next((word for word, after in pairs if word in PARTS and (word, after) != _FROM), None)
 
 
 @lru_cache(maxsize=65_536)
 def part_at_end(name: str) -> str | None:
     """The same of a series' name that ends with it, as in `web01 user`; hosts have many words."""
-    last = _last_word(name)
+    last = _last_word(name.partition("{")[0])
     return last if last in PARTS else None
 
 
