@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.readings import beginnings, columns, first_line, titles
+from cpuwatch.readings import alike, beginnings, columns, first_line, titles
 from cpuwatch.readings.columns import HOST, fold, listed
 from cpuwatch.readings.numbers import Style, has_comma, percentage
 from cpuwatch.readings.other import holds_numbers
@@ -73,7 +73,8 @@ def load_and_tell(path: Path) -> tuple[dict[str, float], list[str]]:
         found[host] = _percentage(value, style, path, number)
         if 0 < found[host] < 1 and not value.endswith("%"):
             small.append(host)
-    return found, [*_ways(path, header), *_doubts(path, style, found, small)]
+    doubts = [*_doubts(path, style, found, small), *alike.told(found)]
+    return found, [*_ways(path, header), *doubts]
 
 
 def _ways(path: Path, header: _Header) -> Iterator[str]:

@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 
-from cpuwatch.readings import busy, clocks, doubts, rivals, unsure
+from cpuwatch.readings import alike, busy, clocks, doubts, rivals, unsure
 from cpuwatch.readings.another import refuse_header
 from cpuwatch.readings.asked import Asked
 from cpuwatch.readings.columns import listed
@@ -68,6 +68,7 @@ class Reader:
         self.remarks += doubts.refuse_ratio(layout, found, said, idle)
         self.remarks += doubts.refuse_merged(layout, found)
         rivals.refuse_split(layout, found, said)
+        self.remarks += alike.told(found.hosts)
         self.remarks += self._ways()
 
     def readings(self) -> Iterator[tuple[str, str, float, int]]:
