@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 from cpuwatch.readings.columns import LABELS, TIME, fold, say
@@ -44,7 +45,8 @@ def local(layout: Layout, found: Survey) -> list[str]:
 def _apart(layout: Layout, found: Survey, at: int) -> int:
     """How many milliseconds the times that are read are ahead of others, if all of them are."""
     apart = set()
-    for _, _, fields, _ in islice(layout.rows(), _SAMPLE):
+    # A copy, as a layout counts the rows that it leaves out.
+    for _, _, fields, _ in islice(replace(layout).rows(), _SAMPLE):
         if isinstance(fields, RejectedError):
             continue
         own, its = found.clock.ms(fields[layout.roles.time].strip()), _sure_ms(fields[at].strip())

@@ -77,6 +77,16 @@ def test_a_change_of_the_clock_hides_nothing(tmp_path: Path) -> None:
     assert moments(found) == [1792888200000, 1792891800000]
 
 
+def test_rows_that_are_not_wanted_are_counted_once(tmp_path: Path) -> None:
+    rows = [
+        f"2026-01-05 09:{at:02}:00,{1_767_603_600 + 60 * at},{host}"
+        for at in range(60)
+        for host in ("a", "b")
+    ]
+    found = read(tmp_path, "time,epoch,host", *rows, where={"host": "a"})
+    assert "60 others are left out." in found.use.remarks
+
+
 @pytest.mark.parametrize("name", ["ns", "ms", "millisecond", "Microseconds", "usec"])
 def test_a_part_of_a_second_in_a_column_of_its_own_is_no_host(tmp_path: Path, name: str) -> None:
     rows = "1767603600,web01,0", "1767603600,web01,500", "1767603601,web01,0"
