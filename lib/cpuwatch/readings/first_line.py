@@ -82,6 +82,11 @@ def refuse_other(path: Path, names: Sequence[str]) -> None:
     value = next((name for name in names if _is_of_a_row(name)), None)
     if value is not None:
         raise headless(path, value)
+    if any(name.count('"') % 2 for name in names):
+        raise CsvError(
+            f"{path} has a quote in its first line that is not closed there: write each column's"
+            " name without a line end."
+        )
     refuse_mark(path, names)
 
 

@@ -28,6 +28,9 @@ _KEPT = 10_000
 #: What the CPU is called of a row that is of all of them.
 _ALL_CPUS = "all"
 
+#: So spreadsheets show a time that has milliseconds, and so they save it.
+_OF_A_SPREADSHEET = re.compile(r"[0-5][0-9]:[0-5][0-9][.,][0-9]")
+
 #: What differs in the reasons of one kind.
 _VALUES = re.compile(r"'.*'|[0-9][0-9.,]*", re.DOTALL)
 
@@ -134,6 +137,11 @@ class Reader:
             why = f"is {self._clock.refusal}"
             if zone is not None:
                 why = f"names the zone {shorten(zone)}, and an offset is wanted, such as +01:00"
+            elif _OF_A_SPREADSHEET.fullmatch(text):
+                why = (
+                    "has minutes and seconds alone, as a spreadsheet shows times: format that"
+                    " column there as YYYY-MM-DD HH:MM:SS"
+                )
             raise RejectedError(f"{shorten(column)} {shown(text)} {why}")
         if not FIRST_TIME <= occurred_at < END_OF_TIME:
             raise RejectedError(f"{shorten(column)} {shown(text)} is not between 1970 and 2200")

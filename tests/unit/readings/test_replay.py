@@ -49,6 +49,16 @@ def reasons(found: Found) -> list[tuple[int, str]]:
     return list(zip(found.rejected["line"], found.rejected["reason"], strict=True))
 
 
+def test_a_name_in_the_header_with_a_line_end_is_told(tmp_path: Path) -> None:
+    message = refused(tmp_path, 'time,host,"CPU\nusage"\n1767603600,web01,5\n')
+    assert "a quote in its first line that is not closed there" in message
+
+
+def test_a_time_that_a_spreadsheet_shows_in_part_is_told(tmp_path: Path) -> None:
+    message = refused(tmp_path, "time,host,usage\n00:00.0,web01,5\n01:00.5,web01,6\n")
+    assert "minutes and seconds alone" in message and "format that column" in message
+
+
 def test_readings_are_sorted_by_time_and_ties_keep_the_order_of_the_file(tmp_path: Path) -> None:
     found = read(tmp_path, "hostname,cpu,usage,time\nb,c1,2,20\nz,c1,1,10\na,c2,3,10\n")
     assert found.readings.to_dict("list") == {
