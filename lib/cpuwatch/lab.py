@@ -60,7 +60,8 @@ _SUFFIX = ".jupyterlab-settings"
 #: Where our extension of the server is switched on.
 _CONFIG = Path(__file__).parent / "labconfig"
 
-_FIRST_PORT = 8888
+#: The first of the ports that are tried in turn, and how many there are.
+FIRST_PORT = 8888
 _PORTS = 100
 
 #: How long JupyterLab may take to answer, in seconds, on a slow and busy laptop.
@@ -349,7 +350,7 @@ def has_browser() -> bool:
 
 
 def _port(wanted: int | None) -> int:
-    for port in [wanted] if wanted is not None else range(_FIRST_PORT, _FIRST_PORT + _PORTS):
+    for port in [wanted] if wanted is not None else range(FIRST_PORT, FIRST_PORT + _PORTS):
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -360,7 +361,7 @@ def _port(wanted: int | None) -> int:
     raise CpuwatchError(
         f"Port {wanted} is taken: name another with --port, or leave --port out."
         if wanted is not None
-        else f"No port from {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free: name one with"
+        else f"No port from {FIRST_PORT} to {FIRST_PORT + _PORTS - 1} is free: name one with"
         " --port."
     )
 

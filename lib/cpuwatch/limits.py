@@ -68,7 +68,7 @@ LIMITS = (
 MEMORY = 2 * 1024**3
 
 #: Where Linux keeps the limits of groups of processes, and where it says which are ours.
-_CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 NO_MEMORY = (
     "There is not enough memory: close some programs and try again; the services need about 2 GB."
@@ -131,7 +131,7 @@ def memory_left() -> int:
     """How many bytes of memory can still be had: of this machine, or of this container's share."""
     import psutil  # most commands do without
 
-    return min([int(psutil.virtual_memory().available), *_shares(_CGROUPS, _OWN_CGROUPS)])
+    return min([int(psutil.virtual_memory().available), *_shares(CGROUPS, OWN_CGROUPS)])
 
 
 def _shares(top: Path, own: Path) -> Iterator[int]:

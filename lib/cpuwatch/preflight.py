@@ -33,8 +33,8 @@ _MEMORY, _DISK = 2, 3
 MADE = 2026
 
 #: The names under which `make` looks for a Python, and what it asks of each, as in the Makefile.
-_PYTHONS = ("python3", "python3.12", "python3.11", "python3.10", "python")
-_FITS = (
+PYTHONS = ("python3", "python3.12", "python3.11", "python3.10", "python")
+FITS = (
     "import venv, ensurepip; import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))"
 )
 
@@ -43,7 +43,7 @@ _PATIENCE = 30
 
 #: Kinds of system by their letters. A fault has the same letter, where there is one. What is
 #: not known is an X in a code, a number, too.
-_SYSTEMS = {
+SYSTEMS = {
     "L": "Linux",
     "M": "macOS on Apple silicon",
     "A": "Linux on arm64",
@@ -150,12 +150,12 @@ def read(code: str) -> "list[str]":
         )
     system, version, *numbers, wrong = found.groups()
     unknown = [one for one in wrong if one not in FAULTS] if wrong != "OK" else []
-    if system not in _SYSTEMS or unknown:
+    if system not in SYSTEMS or unknown:
         raise ValueError("It has letters that this version does not know: 'git pull' brings it.")
     python = f"{version[0]}.{int(version[1:])}" if version != "X" else "?"
     cpus, memory_, disk = ("?" if one == "X" else one for one in numbers)
     machine = (
-        f"{_SYSTEMS[system]}, Python {python}, {cpus} CPUs, {memory_} GB of memory free,"
+        f"{SYSTEMS[system]}, Python {python}, {cpus} CPUs, {memory_} GB of memory free,"
         f" {disk} GB of disk free."
     )
     letters = "" if wrong == "OK" else wrong
@@ -188,18 +188,7 @@ def read_all(text: str) -> "tuple[list[str], bool]":
 def faults(folder: Path) -> str:
     """The letters of what is wrong, for a checkout in this folder."""
     wrong = ""
-    for question in (
-        _of_system,
-        _of_python,
-        _of_tools,
-        _of_memory,
-        _of_disk,
-        _of_folder,
-        _of_network,
-        _of_files,
-        _of_clock,
-        _of_browser,
-    ):
+    for question in QUESTIONS:
         try:
             found = question(folder)
         except Exception as error:  # whatever it is, there is a code to send back
@@ -217,7 +206,7 @@ def code(folder: Path, wrong: str) -> str:
         ".".join(
             [
                 _MARK,
-                _fact(_system) + _fact(lambda: "{}{:02}".format(*_python(folder)[1])),
+                _fact(system_letter) + _fact(lambda: "{}{:02}".format(*python_of(folder)[1])),
                 _fact(lambda: os.cpu_count() or 1) + "C",
                 _fact(lambda: memory() // _GB) + "M",
                 _fact(lambda: shutil.disk_usage(str(folder)).free // _GB) + "D",
@@ -234,7 +223,7 @@ def _fact(question: "Callable[[], object]") -> str:
         return "X"
 
 
-def _answer(*command: str) -> "tuple[bool, str]":
+def answer(*command: str) -> "tuple[bool, str]":
     """Whether a program ends well, and what it says."""
     try:
         done = subprocess.run(
@@ -251,19 +240,20 @@ def _answer(*command: str) -> "tuple[bool, str]":
 
 
 def _of_system(_: Path) -> str:
-    system = _system()
+    system = system_letter()
     glibc = system not in ("L", "A") or _has_glibc()
     return ("" if system in ("L", "M") else system) + ("" if glibc else "G")
 
 
-def _system() -> str:
+def system_letter() -> str:
+    """Which kind of system this is, as in SYSTEMS."""
     machine, kernel = platform.machine().lower(), platform.release().lower()
     if sys.platform in ("win32", "cygwin"):
         return "W"
     if sys.platform == "darwin":
         if machine == "arm64":
             return "M"
-        return "R" if _answer("/usr/sbin/sysctl", "-n", "hw.optional.arm64")[1] == "1" else "I"
+        return "R" if answer("/usr/sbin/sysctl", "-n", "hw.optional.arm64")[1] == "1" else "I"
     if "microsoft" in kernel and "wsl2" not in kernel:
         return "S"
     if sys.platform != "linux" or sys.maxsize < 1 << 32:
@@ -285,18 +275,18 @@ def fits(version: "tuple[int, int]") -> bool:
 
 
 def _of_python(folder: Path) -> str:
-    return _python(folder)[0]
+    return python_of(folder)[0]
 
 
-def _python(folder: Path) -> "tuple[str, tuple[int, int]]":
+def python_of(folder: Path) -> "tuple[str, tuple[int, int]]":
     """What is wrong with the Python that `make` would take, and its version.
 
     Where `make` would take none, it is the version of one that only lacks a part, or of any.
     """
     tell = "import sys; print('%d.%d' % sys.version_info[:2]); sys.stdout.flush(); "
     run = []
-    for name in (str(folder / ".venv" / "bin" / "python"), *_PYTHONS):
-        fit, said = _answer(name, "-I", "-c", tell + _FITS)
+    for name in (str(folder / ".venv" / "bin" / "python"), *PYTHONS):
+        fit, said = answer(name, "-I", "-c", tell + FITS)
         found = re.search(r"^(\d+)\.(\d+)$", said, re.MULTILINE)
         if found is None:
             continue
@@ -312,7 +302,7 @@ def _python(folder: Path) -> "tuple[str, tuple[int, int]]":
 
 def _of_tools(_: Path) -> str:
     # Asked, not only looked for: a Mac has both names, which run nothing without Apple's tools.
-    return "" if all(_answer(tool, "--version")[0] for tool in ("make", "git")) else "T"
+    return "" if all(answer(tool, "--version")[0] for tool in ("make", "git")) else "T"
 
 
 def _of_memory(_: Path) -> str:
@@ -348,7 +338,7 @@ def _of_programs(place: Path) -> str:
     program = place / "program"
     program.write_text("#!/bin/sh\nexit 0\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return "" if _answer(str(program))[0] else "X"
+    return "" if answer(str(program))[0] else "X"
 
 
 def _of_locks(place: Path) -> str:
@@ -396,6 +386,21 @@ def _of_browser(_: Path) -> str:
     except webbrowser.Error:
         return "B"
     return ""
+
+
+#: What is asked, in order: each answers with the letters of what is wrong.
+QUESTIONS = (
+    _of_system,
+    _of_python,
+    _of_tools,
+    _of_memory,
+    _of_disk,
+    _of_folder,
+    _of_network,
+    _of_files,
+    _of_clock,
+    _of_browser,
+)
 
 
 def main(texts: "Sequence[str]" = ()) -> None:

@@ -67,7 +67,7 @@ def test_the_dev_container_has_a_python_that_is_supported(container: dict[str, A
 def test_the_dev_container_labels_the_ports_that_things_listen_on(
     container: dict[str, Any],
 ) -> None:
-    first = str(lab.start.__globals__["_FIRST_PORT"])
+    first = str(lab.FIRST_PORT)
     pages = {str(flinkpage.PORTS["flink_page"]), str(slack.PORTS["slack"])}
     assert set(container["portsAttributes"]) == {first, *pages}
     assert [str(port) for port in container["forwardPorts"]] == [first]

@@ -172,8 +172,8 @@ def test_a_container_s_share_of_memory_counts(
             (folder / name).write_text(content)
     if own is not None:
         (tmp_path / "own").write_text(own)
-    monkeypatch.setattr(limits, "_CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(limits, "_OWN_CGROUPS", tmp_path / "own")
+    monkeypatch.setattr(limits, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(limits, "OWN_CGROUPS", tmp_path / "own")
     of_all = psutil.virtual_memory()._replace(available=5000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: of_all)
     assert limits.memory_left() == (5000 if left is None else left)

@@ -167,18 +167,30 @@ def test_a_folder_that_cannot_be_written_has_its_letter(
     assert not list(folder.glob(".preflight-*"))
 
 
-QUESTIONS = [name for name in vars(preflight) if name.startswith("_of_")]
+def fail(*_: object) -> str:
+    raise RuntimeError("ä")
 
 
-@pytest.mark.parametrize("question", [*QUESTIONS, "_system", "_python", "memory", "_answer"])
+def fails_at(number: int) -> dict[str, object]:
+    before, after = preflight.QUESTIONS[:number], preflight.QUESTIONS[number + 1 :]
+    return {"QUESTIONS": (*before, fail, *after)}
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        *map(fails_at, range(len(preflight.QUESTIONS))),
+        *({name: fail} for name in ("system_letter", "python_of", "memory", "answer")),
+    ],
+)
 def test_a_question_that_fails_still_gives_a_code_with_a_letter(
-    question: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    failing: dict[str, object],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(*_: object) -> str:
-        raise RuntimeError("ä")
-
-    fail.__name__ = question
-    monkeypatch.setattr(preflight, question, fail)
+    for name, value in failing.items():
+        monkeypatch.setattr(preflight, name, value)
     wrong = preflight.faults(folder)
     assert "Q" in wrong
     assert "RuntimeError('\\xe4')" in capsys.readouterr().out
@@ -191,7 +203,7 @@ def test_what_is_not_known_is_said_to_be_so(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("os.cpu_count", lambda: 1 / 0)
     monkeypatch.setattr("shutil.disk_usage", lambda _: 1 / 0)
     monkeypatch.setattr(preflight, "memory", lambda: 1 / 0)
-    monkeypatch.setattr(preflight, "_python", lambda _: 1 / 0)
+    monkeypatch.setattr(preflight, "python_of", lambda _: 1 / 0)
     code = preflight.code(folder, "Q")
     assert code.startswith("CW2.XX.XC.XM.XD.Q.")
     assert preflight.read(code)[0] == (
@@ -227,15 +239,15 @@ def test_each_kind_of_system_has_its_letter_and_its_sentence(
     monkeypatch.setattr("sys.platform", platform)
     monkeypatch.setattr("platform.machine", lambda: machine)
     monkeypatch.setattr("platform.release", lambda: release)
-    monkeypatch.setattr(preflight, "_has_glibc", lambda: True)
-    answer = preflight._answer
+    monkeypatch.setattr("os.confstr", lambda _: "glibc 2.36")
+    answer = preflight.answer
 
     def silicon(*command: str) -> tuple[bool, str]:
         if "hw.optional.arm64" in command:
             return (True, "1") if letter == "R" else (False, "")
         return answer(*command)
 
-    monkeypatch.setattr(preflight, "_answer", silicon)
+    monkeypatch.setattr(preflight, "answer", silicon)
     assert preflight.faults(folder) == letter
     machine_, *said = preflight.read(preflight.code(folder, letter))
     assert machine_.startswith(f"{name}, Python 3.11, ")
@@ -263,7 +275,7 @@ def test_a_linux_without_a_new_glibc_has_a_letter(
             raise ValueError("unrecognized configuration name")
         return said
 
-    monkeypatch.setattr(preflight, "_system", lambda: "L")
+    monkeypatch.setattr(preflight, "system_letter", lambda: "L")
     monkeypatch.setattr("os.confstr", confstr)
     assert preflight.faults(folder) == "G"
     monkeypatch.setattr("os.confstr", lambda _: "glibc 2.28")
@@ -400,9 +412,9 @@ def test_a_python_is_found_as_make_finds_it(
 def test_the_makefile_asks_the_same_names_the_same() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert makefile.count("for one in python") == 1
-    assert f"for one in {' '.join(preflight._PYTHONS)};" in makefile
+    assert f"for one in {' '.join(preflight.PYTHONS)};" in makefile
     parts = dict(re.findall(r"^([A-Z_]*FITS) := (.*)$", makefile, re.MULTILINE))
-    assert parts["FITS"].replace("$(VERSION_FITS)", parts["VERSION_FITS"]) == preflight._FITS
+    assert parts["FITS"].replace("$(VERSION_FITS)", parts["VERSION_FITS"]) == preflight.FITS
 
 
 @pytest.fixture
@@ -463,7 +475,7 @@ def test_make_preflight_takes_the_python_that_make_would_take(
 numbers = st.integers(0, 4000).map(str) | st.just("X")
 codes = st.builds(
     "CW2.{}{}.{}C.{}M.{}D.{}".format,
-    st.sampled_from(list(preflight._SYSTEMS)),
+    st.sampled_from(list(preflight.SYSTEMS)),
     st.sampled_from(["306", "311", "312", "313", "X"]),
     numbers,
     numbers,
@@ -568,11 +580,9 @@ def test_the_guide_has_the_example_and_all_letters() -> None:
     guide = (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
     assert f"`{GOOD}`" in guide
     assert [one for one in preflight.FAULTS if f"`{one}` " not in guide] == []
-    assert set(preflight._SYSTEMS) - set(preflight.FAULTS) == {"L", "M", "X"} - set(
-        preflight.FAULTS
-    )
+    assert set(preflight.SYSTEMS) - set(preflight.FAULTS) == {"L", "M", "X"} - set(preflight.FAULTS)
 
 
 def test_sentences_can_be_printed_anywhere() -> None:
-    for sentence in (*preflight.FAULTS.values(), *preflight._SYSTEMS.values()):
+    for sentence in (*preflight.FAULTS.values(), *preflight.SYSTEMS.values()):
         assert sentence.isascii()
