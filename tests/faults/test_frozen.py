@@ -119,7 +119,7 @@ def test_an_endless_producer_ends_also_while_kafka_hangs(
     stack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topics.create(topics.READINGS)
-    monkeypatch.setattr("cpuwatch.topics.producer._LAST_PATIENCE", 3.0)
+    monkeypatch.setattr("cpuwatch.topics.producer.LAST_PATIENCE", 3.0)
     stop = threading.Event()
     failed: list[BaseException] = []
 

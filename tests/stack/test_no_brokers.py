@@ -143,7 +143,7 @@ def test_producers_go_on_when_there_are_brokers_again(proxy: Proxy) -> None:
         # Each asks again and again by itself.
         proxy.stage = "no leaders"
         for sender in senders:
-            sender._producer.list_topics(topic, timeout=10)
+            sender.producer.list_topics(topic, timeout=10)
         proxy.stage = "no brokers"
         for sender in senders:
             sender.send({"number": 2})

@@ -82,7 +82,8 @@ class Channel:
         self._id: str | None = None
         self._sign = sign
         self._told = False
-        self._client = client(token, address, timeout)
+        #: Slack's own.
+        self.client = client(token, address, timeout)
 
     def deliver(self, notice: Notice) -> None:
         """Post the notice, or update its message, until Slack says ok.
@@ -114,7 +115,7 @@ class Channel:
         }
         if notice.ts is not None:
             try:
-                answer = call(self._client.chat_update, channel=self._channel_id(), ts=notice.ts,
+                answer = call(self.client.chat_update, channel=self._channel_id(), ts=notice.ts,
                                **content)  # fmt: skip
                 self.updated += 1
             except RefusedError as refused:
@@ -123,7 +124,7 @@ class Channel:
                 notice.ts = None
         if notice.ts is None:
             try:
-                answer = call(self._client.chat_postMessage, channel=self._id or self.name,
+                answer = call(self.client.chat_postMessage, channel=self._id or self.name,
                                mrkdwn=False, unfurl_links=False, unfurl_media=False,
                                **content)  # fmt: skip
             except UnreachableError as error:
@@ -168,7 +169,7 @@ class Channel:
         messages: list[dict[str, Any]] = []
         cursor = None
         for _ in range(pages):
-            answer = call(self._client.conversations_history, channel=self._channel_id(),
+            answer = call(self.client.conversations_history, channel=self._channel_id(),
                            include_all_metadata=True, limit=_PAGE, cursor=cursor)  # fmt: skip
             messages += answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
@@ -183,7 +184,7 @@ class Channel:
             self._id = name
         cursor = None
         while self._id is None:
-            answer = call(self._client.conversations_list, limit=_PAGE, cursor=cursor,
+            answer = call(self.client.conversations_list, limit=_PAGE, cursor=cursor,
                            types="public_channel")  # fmt: skip
             for channel in answer["channels"]:
                 if channel["name"] == name:

@@ -32,7 +32,7 @@ from cpuwatch.words import iso
 GROUP = "cpu_notifier"
 
 #: How many records are rolled up before the channel is told.
-_BATCH = 500
+BATCH = 500
 
 #: How long to wait for the other cpus of a host, in seconds: Flink commits them together.
 _LINGER = 0.3
@@ -44,7 +44,7 @@ _REMEMBERED = 1000
 _MOST_KEPT = 500_000
 
 #: Kafka may be silent for so long, in seconds, where somebody waits for the topic's end.
-_SILENCE = 60.0
+SILENCE = 60.0
 
 #: How often to look whether the topic is still the same one, in seconds.
 _LOOK = 2.0
@@ -110,10 +110,10 @@ class Notifier:
             while not self._stop.is_set() and (waiting or not once):
                 batch = self._batch(waiting)
                 if batch:
-                    self._deliver(batch)
+                    self.deliver(batch)
                     self._heard = time.monotonic()  # Slack may have taken its time
-                if waiting and once and time.monotonic() - self._heard > _SILENCE:
-                    why = f"{self.topic} gave nothing for {_SILENCE:.0f} seconds"
+                if waiting and once and time.monotonic() - self._heard > SILENCE:
+                    why = f"{self.topic} gave nothing for {SILENCE:.0f} seconds"
                     raise topics.unreachable(f"{why}, {self._error}" if self._error else why)
                 if time.monotonic() - looked > _LOOK:
                     looked = time.monotonic()
@@ -159,8 +159,8 @@ class Notifier:
         """What there is, after a moment's wait for what belongs together."""
         found: list[Message] = []
         until = time.monotonic() + _LINGER
-        while len(found) < _BATCH and not self._stop.is_set():
-            for message in self._consumer.consume(_BATCH - len(found), 0.1):
+        while len(found) < BATCH and not self._stop.is_set():
+            for message in self._consumer.consume(BATCH - len(found), 0.1):
                 error = message.error()
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:
                     self._error = error.str()  # the client goes on trying
@@ -184,7 +184,8 @@ class Notifier:
 
     # --- Delivering ------------------------------------------------------------------------
 
-    def _deliver(self, batch: list[Message]) -> None:
+    def deliver(self, batch: list[Message]) -> None:
+        """Tell the channel what these records change, and commit them."""
         changed: dict[str, Notice] = {}
         # A host's cpus may have been averaged by several workers, of which one is ahead.
         records = [(topics.decode(message.value()) or {}, message) for message in batch]
@@ -192,7 +193,7 @@ class Notifier:
             try:
                 notice = self._rolled.apply(record)
             except ValueError as error:
-                self._keep_undelivered(str(error), {"text": _beginning(message.value())})
+                self.keep_undelivered(str(error), {"text": _beginning(message.value())})
                 continue
             changed[notice.id] = notice
         self.records += len(batch)
@@ -208,7 +209,7 @@ class Notifier:
             self.channel.deliver(notice)
         except RefusedError as refused:
             kept = notice.as_dict(_MOST_KEPT)
-            self._keep_undelivered(refused.code, {"remedy": refused.remedy, **kept})
+            self.keep_undelivered(refused.code, {"remedy": refused.remedy, **kept})
             self._tell(f"{notice.hostname}: {refused}")
             return
         cpus = len(notice.episodes)
@@ -220,7 +221,8 @@ class Notifier:
             self._tell(f"updated: {what}")
         self._save()
 
-    def _keep_undelivered(self, reason: str, more: dict[str, object]) -> None:
+    def keep_undelivered(self, reason: str, more: dict[str, object]) -> None:
+        """Put what cannot be delivered into its topic, with the reason."""
         self.undelivered += 1
         topics.create(topics.UNDELIVERED)
         now = iso(datetime.now(timezone.utc), "seconds")

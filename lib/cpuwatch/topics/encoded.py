@@ -12,7 +12,7 @@ import orjson
 CHUNK = 1000
 
 #: The beginnings of so many series are kept, so that each is made once.
-_SERIES = 100_000
+SERIES = 100_000
 
 
 def encoded(
@@ -60,7 +60,7 @@ class _Series(dict[tuple[str, str], tuple[bytes, bytes]]):
         self._names = hostname, cpu
 
     def __missing__(self, series: tuple[str, str]) -> tuple[bytes, bytes]:
-        if len(self) >= _SERIES:
+        if len(self) >= SERIES:
             self.clear()
         begun = orjson.dumps(dict(zip(self._names, series, strict=True)))[:-1]
         self[series] = begun, orjson.dumps({self._names[0]: series[0]})

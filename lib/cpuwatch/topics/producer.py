@@ -52,7 +52,7 @@ _LOOKED_EVERY = 500
 _COUNTED = 100_000
 
 #: How long an endless producer that is told to stop waits for what it sent, in seconds.
-_LAST_PATIENCE = 30.0
+LAST_PATIENCE = 30.0
 
 
 class Sender:
@@ -82,7 +82,8 @@ class Sender:
         self._answered = time.monotonic()
         self._failures: list[str] = []
         failed = self._failures.append  # not one of our methods: who holds us could not let go
-        self._producer = PatientProducer(
+        #: Kafka's own client.
+        self.producer = PatientProducer(
             **{
                 "message.timeout.ms": 0 if patience is None else int(patience * 1000),
                 # What was delivered is counted by what waits no longer: a call of ours for each
@@ -95,7 +96,7 @@ class Sender:
         # A client that is connected, and then hears of a topic, looks for its partitions within a
         # second; asked for, it does at once. If Kafka is silent it goes on looking by itself.
         with suppress(KafkaException):
-            self._producer.list_topics(naming.full(topic), timeout=_AT_ONCE)
+            self.producer.list_topics(naming.full(topic), timeout=_AT_ONCE)
 
     def __enter__(self) -> Sender:
         return self
@@ -107,10 +108,10 @@ class Sender:
         """Take the connection down; what was not flushed is given up."""
         with signals.held():  # an interrupt in its end would be lost, or come out as another error
             self._at_the_end = self.delivered
-            self._producer.purge()
-            self._producer.poll(0)  # what was given up is told: then nothing of it is kept
-            going = [self._producer]
-            del self._producer
+            self.producer.purge()
+            self.producer.poll(0)  # what was given up is told: then nothing of it is kept
+            going = [self.producer]
+            del self.producer
             aside.unattended(going.clear)  # its connection goes with it
 
     def send(self, value: dict[str, Any], key: dict[str, Any] | None = None) -> None:
@@ -130,15 +131,15 @@ class Sender:
             before, accepted = self._accepted
             if len(accepted) > _COUNTED:
                 before, accepted = self._accepted = before + len(accepted), []
-            if not len(self._producer):
+            if not len(self.producer):
                 self._answered = time.monotonic()  # nothing was asked before
             first = len(accepted)
             while (done := len(accepted) - first) < len(values):
                 given = repeat(topic), values[done:], keys[done:]
                 try:
-                    accepted.extend(map(self._producer.produce, *given))
+                    accepted.extend(map(self.producer.produce, *given))
                 except BufferError:
-                    self._producer.poll(0.1)  # full: let some go first
+                    self.producer.poll(0.1)  # full: let some go first
                 except KafkaException as error:
                     if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
                         raise
@@ -161,9 +162,9 @@ class Sender:
 
     def _look(self) -> int:
         """See what has been answered meanwhile; how many records still wait for it."""
-        self._producer.poll(0)
+        self.producer.poll(0)
         self._looked = self._sent
-        waiting = len(self._producer)
+        waiting = len(self.producer)
         if self._sent - waiting > self._answers or not waiting:
             self._answers = self._sent - waiting
             self._answered = time.monotonic()
@@ -208,11 +209,11 @@ class Sender:
         """
         deadline = None if patience is None else time.monotonic() + patience
         given_up = ""
-        while self._producer.flush(0.1):
+        while self.producer.flush(0.1):
             if deadline is not None and time.monotonic() > deadline:
                 given_up = f"no answer for {self.silence:.0f} s"
-                self._producer.purge()
-                self._producer.flush(1.0)  # each of them says that it was given up
+                self.producer.purge()
+                self.producer.flush(1.0)  # each of them says that it was given up
                 break
         if self._failures:
             count, reason = len(self._failures), given_up or self._failures[0]
@@ -442,7 +443,7 @@ def send(
         if values:
             go()
         # After Ctrl-C nobody waits for ever; what was sent before has its time to arrive.
-        return sender.flush(_LAST_PATIENCE if source.endless else None)
+        return sender.flush(LAST_PATIENCE if source.endless else None)
 
 
 def _at_ease(listener: Callable[[Any], None]) -> Callable[[Any], None]:

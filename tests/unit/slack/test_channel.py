@@ -37,7 +37,7 @@ def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         found = channel.connect()
         assert (found.address, found.name) == (channel.REAL, CHANNEL_ID)
         found.address = slack.address
-        found._client = slack_client(slack.secrets.token, slack.address, 10)
+        found.client = slack_client(slack.secrets.token, slack.address, 10)
         return found
 
     yield connected

@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import KafkaError
 from slack_parts import Hurried, Record, Told, opened
 
-from cpuwatch import files, signals
+from cpuwatch import files, signals, topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.slack import notifier, service, staying
 from cpuwatch.slack.notifier import Notifier
@@ -28,18 +28,29 @@ def full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def one_record_in_each(monkeypatch: pytest.MonkeyPatch, *partitions: int) -> None:
+    """The topic has these partitions, and nobody makes it anew."""
+    monkeypatch.setattr(topics, "create", lambda _: None)
+    monkeypatch.setattr(topics, "states", lambda _: {})
+    monkeypatch.setattr(topics, "partitions_of", lambda _: partitions)
+    monkeypatch.setattr(PatientConsumer, "get_watermark_offsets", lambda *_, timeout: (0, 1))
+    monkeypatch.setattr(PatientConsumer, "assign", lambda *_: None)
+
+
 @pytest.mark.usefixtures("no_kafka")
 def test_a_full_disk_is_told_of_once_and_stops_no_alert(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     committed: list[Any] = []
-    monkeypatch.setattr(Notifier, "_commit", lambda _, batch: committed.append(batch))
+    monkeypatch.setattr(
+        PatientConsumer, "commit", lambda _, offsets, asynchronous: committed.append(offsets)
+    )
     channel, said, file = Told(), list[str](), tmp_path / "slack" / "notified.json"
     at_work = Notifier(channel, memory=file, tell=said.append)
 
     def deliver(*hosts: str) -> None:
         for host in hosts:
-            at_work._deliver([Record(opened(host))])
+            at_work.deliver([Record(opened(host))])
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "write", full)
@@ -63,9 +74,8 @@ def test_who_waits_for_the_topics_end_hears_that_kafka_is_gone(
     monkeypatch.setattr(
         PatientConsumer, "consume", lambda *_: given.pop() if given else stop.wait(0.01) or gone
     )
-    monkeypatch.setattr(Notifier, "_begin", lambda _: {0, 1})
-    monkeypatch.setattr(Notifier, "_changed", lambda _: False)
-    monkeypatch.setattr(notifier, "_SILENCE", 1.0)
+    one_record_in_each(monkeypatch, 0, 1)
+    monkeypatch.setattr(notifier, "SILENCE", 1.0)
     channel = Told()
     in_vain = threading.Timer(30, stop.set)
     in_vain.start()
@@ -82,10 +92,9 @@ def test_who_waits_for_the_topics_end_hears_that_kafka_is_gone(
 def test_a_slow_slack_is_no_silence_of_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     given = [[Record({}, KafkaError(KafkaError._PARTITION_EOF))], [Record(opened("doc"))]]
     monkeypatch.setattr(PatientConsumer, "consume", lambda *_: given.pop() if given else [])
-    monkeypatch.setattr(Notifier, "_begin", lambda _: {0})
-    monkeypatch.setattr(Notifier, "_changed", lambda _: False)
-    monkeypatch.setattr(notifier, "_BATCH", 1)
-    monkeypatch.setattr(notifier, "_SILENCE", 1.0)
+    one_record_in_each(monkeypatch, 0)
+    monkeypatch.setattr(notifier, "BATCH", 1)
+    monkeypatch.setattr(notifier, "SILENCE", 1.0)
     channel = Told()
     slow = channel.deliver
     channel.deliver = lambda one: (time.sleep(1.5), slow(one))  # type: ignore[method-assign]

@@ -91,12 +91,12 @@ def test_no_record_raises_anything_else(fields: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("no_kafka")
 def test_an_odd_record_is_kept_apart_and_the_next_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[str] = []
-    monkeypatch.setattr(Notifier, "_keep_undelivered", lambda _, reason, __: kept.append(reason))
+    monkeypatch.setattr(Notifier, "keep_undelivered", lambda _, reason, __: kept.append(reason))
     channel = Told()
     given = [{**opened("doc"), field: value} for field in FIELDS[:4] for value in (DEEP, 7)]
     given += [{**opened("doc"), "as_of": DEEP}, opened("happy")]
     at_work = Notifier(channel)
-    at_work._deliver([Record(one) for one in given])
+    at_work.deliver([Record(one) for one in given])
     assert [one.hostname for one in channel.notices] == ["happy"]
     assert len(kept) == len(given) - 1
 

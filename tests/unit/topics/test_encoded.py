@@ -63,6 +63,6 @@ def test_what_is_no_number_is_still_itself() -> None:
 
 def test_of_many_series_some_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their beginnings are kept for speed, and not without end."""
-    monkeypatch.setattr(module, "_SERIES", 3)
+    monkeypatch.setattr(module, "SERIES", 3)
     rows = [(f"host-{number % 7}", "cpu1", 1.0, number) for number in range(50)]
     assert made(rows) == one_by_one(rows)
