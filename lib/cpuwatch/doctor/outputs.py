@@ -79,7 +79,7 @@ def _moment(milliseconds: float) -> str:
 def empty(what: str, job: pipeline.Job, now: Job, inputs: list[Sample]) -> Iterator[Finding]:
     """Why nothing came out of a job that has read all."""
     text = noted.texts(now).get(job.name) or sql.taught(job.name)
-    window = _window(now, text)
+    window = windows_of(now, text)
     if window is not None:
         yield _open_window(what, now, window, inputs)
         return
@@ -122,7 +122,7 @@ def _highest(inputs: list[Sample]) -> str:
 
 
 @dataclass(frozen=True)
-class _Window:
+class Windows:
     """What windows a statement has.
 
     Attributes
@@ -171,7 +171,7 @@ class _Window:
         return begin, times[-1] + self.length
 
 
-def _window(now: Job, text: str) -> _Window | None:
+def windows_of(now: Job, text: str) -> Windows | None:
     """The windows of a job's statement, or of one of its views; None if there are none."""
     for one in (text, *noted.texts(now).values()):
         found = _WINDOWS.search(sql.bare(one))
@@ -180,11 +180,11 @@ def _window(now: Job, text: str) -> _Window | None:
             lengths = [1000 * length for length in sql.intervals(found[2])] or [0]
             # These take the step first; what stands behind the length shifts all windows.
             which = min(1, len(lengths) - 1) if kind in ("HOP", "CUMULATE") else 0
-            return _Window(kind, lengths[0], lengths[which])
+            return Windows(kind, lengths[0], lengths[which])
     return None
 
 
-def _open_window(what: str, now: Job, window: _Window, inputs: list[Sample]) -> Finding:
+def _open_window(what: str, now: Job, window: Windows, inputs: list[Sample]) -> Finding:
     """The first window that is not closed, and what would close it."""
     delay, mark = _delay(now), watermarks.least(now)
     times = sorted(one["occurred_at"] for part in inputs for one in part if _is_reading(one))
@@ -210,7 +210,7 @@ def _open_window(what: str, now: Job, window: _Window, inputs: list[Sample]) -> 
 def held_back(what: str, now: Job) -> Iterator[Finding]:
     """Whether one partition holds the watermark back, and with it every window."""
     text = noted.texts(now).get(now.name) or _taught(now.name)
-    window = _window(now, text)
+    window = windows_of(now, text)
     if window is None:
         return
     marks = watermarks.by_partition(now)

@@ -27,7 +27,7 @@ def each(facts: Facts) -> Iterator[Finding]:
         if status.answers and not frozen:
             yield Finding(service.title, True, "answers")
         elif status.where == "outside":
-            yield _outside(facts, service, status)
+            yield outside(facts, service, status)
         else:
             yield _embedded(facts, service, status)
 
@@ -74,7 +74,8 @@ def killed(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _outside(facts: Facts, service: Service, status: control.Status) -> Finding:
+def outside(facts: Facts, service: Service, status: control.Status) -> Finding:
+    """A service that somebody else runs, and that does not let us in: why, and what to do."""
     reason = service.refusal(facts.config)
     if service.name == "slack":
         return trouble(

@@ -30,10 +30,10 @@ Place = tuple[str, int]
 
 def walk(facts: Facts) -> Iterator[Finding]:
     """Walk the data's way, as far as it was begun; everybody on it has to answer."""
-    yield from _Way(facts).walk()
+    yield from Way(facts).walk()
 
 
-class _Way:
+class Way:
     """The way, and what flows on it now."""
 
     def __init__(self, facts: Facts) -> None:
@@ -60,6 +60,7 @@ class _Way:
         return {topic for job in self.jobs for topic in _topics_of(job)}
 
     def walk(self) -> Iterator[Finding]:
+        """What is with each topic and each job, from the readings on."""
         if not self.missing and topics.READINGS not in self.samples:
             yield remark(
                 "Data",
@@ -69,7 +70,7 @@ class _Way:
             return
         yield from self._topics()
         for job in self.jobs:
-            yield from self._station(job)
+            yield from self.station(job)
 
     def _topics(self) -> Iterator[Finding]:
         for name in self.missing:
@@ -92,7 +93,7 @@ class _Way:
         elif readings is not None:
             yield from outputs.readings(readings)
 
-    def _station(self, job: pipeline.Job) -> Iterator[Finding]:
+    def station(self, job: pipeline.Job) -> Iterator[Finding]:
         """What is with one job: whether it runs, what it has read, what came out."""
         what, output = f"Way {job.name}", _output(job)
         out = self.samples.get(output)

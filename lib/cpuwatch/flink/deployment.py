@@ -127,13 +127,13 @@ def replace(
         The jobs that were stopped because they read what it replaces.
     """
     naming.new(name)
-    plan = _check(environment, statement)
+    plan = check(environment, statement)
     used = {table: tables.options(environment, table) for table in plan.reads}
     tables.check_topics(used)
     sinks = {table: tables.options(environment, table) for table in plan.writes}
     reads = {topic for one in used.values() for topic in tables.topics_in(one)}
     outputs = [one["topic"] for one in sinks.values() if "topic" in one]
-    workers = _workers(environment, name, used.values())
+    workers = workers_for(environment, name, used.values())
     guards.refuse_shared(name, sinks)
     place = _place(from_savepoint)
     if from_savepoint is None:
@@ -186,7 +186,7 @@ def _await_room(workers: int, name: str, outputs: list[str], spare: bool) -> Non
     await_slots(workers, sum(map(slots, leaving)))
 
 
-def _workers(environment: TableEnvironment, name: str, used: Iterable[Mapping[str, str]]) -> int:
+def workers_for(environment: TableEnvironment, name: str, used: Iterable[Mapping[str, str]]) -> int:
     """How many workers a job has: at most as many as a topic that it reads has partitions.
 
     One without a partition would read nothing, and hold the watermark back for ever.
@@ -220,35 +220,35 @@ def _place(savepoint: Savepoint | str | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What a statement does."""
 
     reads: list[str]
     writes: list[str]
 
 
-def _check(environment: TableEnvironment, statement: str | TablePipeline) -> _Plan:
+def check(environment: TableEnvironment, statement: str | TablePipeline) -> Plan:
     """Let Flink check a job's statement, and see which tables it reads and writes."""
 
-    def plan() -> _Plan:
+    def plan() -> Plan:
         if not isinstance(statement, str):
             target = statement._j_table_pipeline.getSinkIdentifier().get().getObjectName()
             plan = f"{statement.explain()}\n{streamed(environment)}"
-            return _Plan(tables.in_plan(plan), [target])
+            return Plan(tables.in_plan(plan), [target])
         text = clean(statement)
-        inserts = _inserts(sql.bare(text))
+        inserts = written_tables(sql.bare(text))
         # All stays in its line and column, so that Flink's mistakes are told where they are.
         explained = f"EXPLAIN\n{_EXECUTE.sub(lambda found: found[1] + ' ' * 7, text)}"
         with Rows(environment.execute_sql(explained)) as rows:
             if not inserts:
                 raise CpuwatchError(_NO_JOB)  # its own mistakes came first
             reads = tables.in_plan("\n".join(str(text) for _, (text,) in rows.take()))
-        return _Plan(reads, [_own_table(environment, parts) for parts in inserts])
+        return Plan(reads, [own_table(environment, parts) for parts in inserts])
 
     return ask(plan, statement, place=lambda line, column: (max(line - 1, 0), column))
 
 
-def _inserts(text: str) -> list[list[str]]:
+def written_tables(text: str) -> list[list[str]]:
     """The tables that a statement without comments writes: of one INSERT, or of a set of them.
 
     Of each the parts of its name, of which the last is the table's own.
@@ -267,7 +267,7 @@ def _parts(name: str) -> list[str]:
     ]
 
 
-def _own_table(environment: TableEnvironment, parts: list[str]) -> str:
+def own_table(environment: TableEnvironment, parts: list[str]) -> str:
     """The name of a table that a job writes, without the catalogue's and the database's."""
     if len(parts) == 1:
         return parts[0]

@@ -93,7 +93,7 @@ def connect(fresh: bool = False, quiet: bool = False) -> TableEnvironment:
     os.environ.pop("PYFLINK_GATEWAY_PORT", None)  # it would lead to another one's Java
 
     def create() -> TableEnvironment:
-        _prepare()
+        prepare()
         environment = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
         options = environment.get_config()
         for name, value in {
@@ -154,7 +154,7 @@ def streams(environment: TableEnvironment) -> StreamTableEnvironment:
     """
 
     def create() -> StreamTableEnvironment:
-        _prepare()
+        prepare()
         options = environment.get_config().get_configuration().to_dict()
         configuration = Configuration()
         for name, value in options.items():
@@ -254,7 +254,7 @@ def ask(
     text = statement if isinstance(statement, str) else None
 
     def prepared() -> Result:
-        _prepare()
+        prepare()
         return work()
 
     try:
@@ -263,7 +263,7 @@ def ask(
         raise CpuwatchError(explain.refused(error, text, place)) from error
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """See to it that the Java thread that is going to answer us can plan.
 
     Flink's planner keeps something for each thread, set when an environment is made in that

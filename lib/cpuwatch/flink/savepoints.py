@@ -98,7 +98,7 @@ def stop(job: Job | str, savepoint: bool = True) -> Savepoint | None:
     awaiting.wait(one, lambda state: state in ENDED, f"{one.name} to end", _PATIENCE)
     topics.await_committed(*noted.writes(one))
     for other in old:
-        _dispose(other)
+        dispose(other)
     line.end()
     return Savepoint(one.name, place)
 
@@ -235,10 +235,11 @@ def forget() -> None:
     """Delete all savepoints that were noted."""
     for found in resumable.savepoints().values():
         for one in found:
-            _dispose(one["place"])
+            dispose(one["place"])
 
 
-def _dispose(place: str) -> None:
+def dispose(place: str) -> None:
+    """Have the cluster delete a savepoint."""
     try:
         rest.ask("/savepoint-disposal", "POST", {"savepoint-path": place})
     except web.HTTPError:

@@ -50,7 +50,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
         If that does not happen in time: it says what is missing.
     """
     line = Line(f"{job.name}: {bar(1.0)}, all read and committed", quiet)
-    reading = _Reading(job)
+    reading = Reading(job)
     reaches = noted.read_by(job)
     now = job
     while now.state not in ENDED:
@@ -67,7 +67,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
     return now
 
 
-class _Reading:
+class Reading:
     """How far a job has read, partition by partition, by Flink's own metrics."""
 
     def __init__(self, job: Job) -> None:
@@ -86,13 +86,13 @@ class _Reading:
                 return state in ("FINISHED", "CANCELED")
             # Asked for first: whatever happens from here on shows itself in it.
             self._since = cluster.changed(self._job)
-            return state == "RUNNING" and self._is_new() and self._is_done()
+            return state == "RUNNING" and self._is_new() and self.is_done()
 
         def show(_: Job) -> None:
             line.show(f"{self._job.name}: {bar(self._share())}, reading")
 
         what = f"{self._job.name} to read all its input"
-        return awaiting.wait(self._job, has_read, what, timeout, show, self._missing)
+        return awaiting.wait(self._job, has_read, what, timeout, show, self.missing)
 
     def is_committed(self, timeout: float, line: Line) -> bool:
         """Have what it has read committed: whether it is still the one that has read it."""
@@ -118,7 +118,8 @@ class _Reading:
         begun_anew = found["timestamps"]["RESTARTING"] > 0
         return not begun_anew or age > 1000 * (self._delay + _MARGIN)
 
-    def _is_done(self) -> bool:
+    def is_done(self) -> bool:
+        """Whether it has read all that there was when this was first asked."""
         read = metrics.offsets(self._job)
         if not read:
             return False  # it has not begun, or its metrics are not there yet
@@ -141,7 +142,8 @@ class _Reading:
         done = sum(min(self._read.get(p, -1), last) + 1 for p, last in self._last.items())
         return done / total if total else 0.0
 
-    def _missing(self) -> str | None:
+    def missing(self) -> str | None:
+        """What it has not read, as a sentence; None if that is nothing, or not known."""
         if not self._read:
             return None
         names = ", ".join(sorted({topic for topic, _ in self._read}))

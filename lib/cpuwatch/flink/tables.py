@@ -84,12 +84,12 @@ def create_table(environment: TableEnvironment, statement: str) -> pd.DataFrame:
         environment.execute_sql(f"DROP TABLE {trial}")
         environment.execute_sql(f"DROP TABLE IF EXISTS {real}")
         environment.execute_sql(text)
-        _let_watermark_follow(environment, name)
+        let_watermark_follow(environment, name)
         with Rows(environment.execute_sql(f"DESCRIBE {real}")) as rows:
             return [row for _, row in rows.take()]
 
     described = ask(create, statement, place=_without_trial(text[:end]))
-    _remember(environment, name, statement)
+    remember(environment, name, statement)
     table = pd.DataFrame(
         [
             {
@@ -153,7 +153,7 @@ def create_view(environment: TableEnvironment, name: str, query: str) -> None:
         environment.execute_sql(clean(text))
 
     ask(create, query)
-    _remember(environment, name, text)
+    remember(environment, name, text)
 
 
 class Imported:
@@ -227,16 +227,16 @@ def create(environment: TableEnvironment, name: str, text: str | None = None) ->
     execute(environment, f"DROP {kind} IF EXISTS `{name}`")
     execute(environment, text)
     if not view:
-        ask(lambda: _let_watermark_follow(environment, name))
-    _remember(environment, name, text)
+        ask(lambda: let_watermark_follow(environment, name))
+    remember(environment, name, text)
 
 
-def _let_watermark_follow(environment: TableEnvironment, name: str) -> None:
+def let_watermark_follow(environment: TableEnvironment, name: str) -> None:
     """Let a table's watermark move with each record, if its statement does not say when.
 
     Flink moves it now and then otherwise, and what a job has written would depend on when.
     """
-    found = _resolved(environment, name)
+    found = resolved(environment, name)
     used = options(environment, name)
     if (
         used.get("connector") == "kafka"
@@ -246,7 +246,8 @@ def _let_watermark_follow(environment: TableEnvironment, name: str) -> None:
         environment.execute_sql(f"ALTER TABLE `{name}` SET ('{_EMIT}' = 'on-event')")
 
 
-def _remember(environment: TableEnvironment, name: str, text: str) -> None:
+def remember(environment: TableEnvironment, name: str, text: str) -> None:
+    """Keep the statement of a table or a view: it is noted with the jobs that use it."""
     _TEXTS.setdefault(environment, {})[name] = text.strip()
 
 
@@ -319,7 +320,7 @@ def options(environment: TableEnvironment, table: str) -> dict[str, str]:
     CpuwatchError
         If it is on a topic of somebody else's: a plain statement may say anything.
     """
-    found = _resolved(environment, table)
+    found = resolved(environment, table)
     if found is None or table in environment.list_views():
         return {}
     used: dict[str, str] = java.plain(found.getResolvedTable().getOptions())
@@ -363,14 +364,14 @@ def may_chain(tables: Iterable[Mapping[str, str]]) -> bool:
 
 def fields(environment: TableEnvironment, table: str) -> dict[str, str]:
     """The columns that a table's records have as fields, with their types; empty for a view."""
-    found = _resolved(environment, table)
+    found = resolved(environment, table)
     if found is None:
         return {}
     columns = found.getResolvedSchema().getColumns()
     return {one.getName(): str(one.getDataType()) for one in columns if one.isPhysical()}
 
 
-def _resolved(environment: TableEnvironment, name: str) -> Any:
+def resolved(environment: TableEnvironment, name: str) -> Any:
     """What Flink's catalogue manager has of a table or view, temporary or not; None if nothing."""
     manager = environment._j_tenv.getCatalogManager()
     return manager.getTable(identifier(environment, name)).orElse(None)
@@ -430,7 +431,7 @@ def as_group(environment: TableEnvironment, names: Iterable[str], group: str) ->
             used = options(environment, name)
             if used.get("connector") not in ("kafka", "upsert-kafka") or _GROUP in used:
                 continue
-            if not _resolved(environment, name).isTemporary():  # Flink alters none of these
+            if not resolved(environment, name).isTemporary():  # Flink alters none of these
                 ours.append(name)
                 set_options(environment, name, {_GROUP: group})
         yield

@@ -18,7 +18,7 @@ from cpuwatch.stack.person import Person
 _MARK = "cpuwatch: used by "
 
 #: What this process has claimed: prefixes, and the PostgreSQL where.
-_CLAIMED: set[tuple[str, str]] = set()
+CLAIMED: set[tuple[str, str]] = set()
 
 
 def claim(config: Settings, take_over: bool = False) -> None:
@@ -80,9 +80,9 @@ def once(config: Settings) -> None:
     if config.prefix is None:
         return
     which = (config.prefix, config.postgres_place)
-    if which not in _CLAIMED:
+    if which not in CLAIMED:
         claim(config)
-        _CLAIMED.add(which)
+        CLAIMED.add(which)
 
 
 def leave(config: Settings) -> None:
@@ -113,7 +113,7 @@ def leave(config: Settings) -> None:
             f"PostgreSQL does not drop the schema {config.prefix} ({refused.reason(error)}):"
             " whoever made it for you can."
         ) from None
-    _CLAIMED.discard((str(config.prefix), config.postgres_place))
+    CLAIMED.discard((str(config.prefix), config.postgres_place))
     shutil.rmtree(config.notes, ignore_errors=True)
 
 

@@ -46,10 +46,10 @@ SERVICES = (kafka.SERVICE, postgres.SERVICE, flink.SERVICE, flinkpage.SERVICE, s
 _PATIENCE = 120.0
 
 #: How long a running supervisor may need to bring a killed service back.
-_RECOVERY = 60.0
+RECOVERY = 60.0
 
 #: How long a process that was killed may stay on the list of processes, in seconds.
-_LAST_MOMENTS = 3.0
+LAST_MOMENTS = 3.0
 
 #: How often ports are chosen anew, where somebody outside our lock takes one.
 _ATTEMPTS = 5
@@ -111,7 +111,7 @@ def up(
         the prefix.
     """
     config = settings()
-    with files.owner_only(), _locked(config):
+    with files.owner_only(), locked(config):
         write_passwords(config)
         supervisor = Supervisor(config.state)
         visits.end(config.state)
@@ -122,19 +122,19 @@ def up(
         for service in SERVICES:
             outside = config.outside(service.name)
             if outside and service.needed and not service.answers(config):
-                raise CpuwatchError(_outside_silent(config, service))
-        has_to_start = _has_to_start(config, supervisor, wanted)
+                raise CpuwatchError(outside_silent(config, service))
+        has_to_start = must_start(config, supervisor, wanted)
         if not has_to_start:
             if not config.client_folder.exists():
-                _prepare_clients(config, wanted, tell, show)
-            has_to_start = not _revive(config, supervisor, wanted, tell)
+                prepare_clients(config, wanted, tell, show)
+            has_to_start = not revive(config, supervisor, wanted, tell)
         if has_to_start:
-            _start(config, supervisor, wanted, tell, show)
+            start_anew(config, supervisor, wanted, tell, show)
         claims.claim(config, take_over)
         return status()
 
 
-def _outside_silent(config: Settings, service: Service) -> str:
+def outside_silent(config: Settings, service: Service) -> str:
     """That a service which somebody else runs lets us not in, why, and what to do."""
     reason = service.refusal(config) or ""
     step = service.step(config, reason) or failures.theirs(service.name)
@@ -143,7 +143,8 @@ def _outside_silent(config: Settings, service: Service) -> str:
 
 
 @contextmanager
-def _locked(config: Settings) -> Iterator[None]:
+def locked(config: Settings) -> Iterator[None]:
+    """Have the state folder for oneself."""
     make_state(config)
     with files.only_one(config.state / place.LOCK):
         place.make(config.state)  # somebody may have wiped it while we waited
@@ -311,7 +312,7 @@ def write_passwords(config: Settings) -> None:
     postgres.write_key(config)
 
 
-def _has_to_start(config: Settings, supervisor: Supervisor, wanted: list[Service]) -> bool:
+def must_start(config: Settings, supervisor: Supervisor, wanted: list[Service]) -> bool:
     """Whether nothing runs that is to be left alone."""
     expected = {program for service in wanted for program in service.programs}
     # Without the record of ports somebody has deleted the state folder under what runs.
@@ -327,7 +328,7 @@ def _programs(supervisor: Supervisor) -> dict[str, dict[str, Any]] | None:
 
     One that was killed stays on the list of processes for a moment, and says nothing either.
     """
-    deadline = time.monotonic() + _LAST_MOMENTS
+    deadline = time.monotonic() + LAST_MOMENTS
     while True:
         programs = supervisor.programs()
         if programs:
@@ -339,7 +340,7 @@ def _programs(supervisor: Supervisor) -> dict[str, dict[str, Any]] | None:
         time.sleep(0.05)
 
 
-def _revive(config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell) -> bool:
+def revive(config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell) -> bool:
     """Start what has died, leave alone what lives, and wait until all answer.
 
     Returns
@@ -347,9 +348,9 @@ def _revive(config: Settings, supervisor: Supervisor, wanted: list[Service], tel
     bool
         Whether supervisor is still there, who has to look after all that.
     """
-    deadline = time.monotonic() + _RECOVERY
+    deadline = time.monotonic() + RECOVERY
     told = False
-    while missing := _silent(config, wanted):
+    while missing := silent(config, wanted):
         programs = _programs(supervisor)
         if programs is None:
             return False
@@ -390,9 +391,10 @@ def _what_is_silent(
     return f"{said}. What runs was left as it is. {steps}"
 
 
-def _start(
+def start_anew(
     config: Settings, supervisor: Supervisor, wanted: list[Service], tell: Tell, show: bool
 ) -> None:
+    """End what an earlier supervisor left, start what is wanted, and wait until all answer."""
     limits.make_room()
     supervisor.stop()  # whatever an earlier one left
     heavy = any(service.needed for service in wanted)  # the stand-in alone takes little
@@ -401,7 +403,7 @@ def _start(
             f"Attention: {free / 1024**3:.1f} GB of memory are available, and the services need"
             " about 2 GB: close some programs, or they may be killed"
         )
-    found, shared = _prepare_clients(config, wanted, tell, show)
+    found, shared = prepare_clients(config, wanted, tell, show)
     for service in wanted:
         if service.name in shared:
             classes.link(config.state / service.name, shared[service.name])
@@ -439,7 +441,7 @@ def _start(
     )
 
 
-def _prepare_clients(
+def prepare_clients(
     config: Settings, wanted: list[Service], tell: Tell, show: bool
 ) -> tuple[dict[str, list[Path]], dict[str, Path | None]]:
     """Fetch the jars, and write what kernels need to submit jobs.
@@ -478,7 +480,7 @@ def prepare(
         usual = ports.elsewhere(usual)
     recorded = {} if elsewhere else config.embedded().get("ports", {})
     chosen = ports.choose(usual, recorded, neighbours.their_ports(config, supervisor))
-    _record(config, chosen)
+    record_ports(config, chosen)
     neighbours.introduce(config, supervisor)
     marker = supervisor.marker
     programs: list[Program] = []
@@ -488,7 +490,8 @@ def prepare(
     supervisor.write(programs)
 
 
-def _record(config: Settings, chosen: dict[str, int]) -> None:
+def record_ports(config: Settings, chosen: dict[str, int]) -> None:
+    """Write down on which ports the embedded services listen."""
     files.write(config.services_file, json.dumps({"ports": chosen}, indent=2) + "\n")
 
 
@@ -502,7 +505,7 @@ def _wait(
     missing = list(wanted)
 
     def all_answer_or_cannot() -> bool:
-        missing[:] = _silent(config, missing)
+        missing[:] = silent(config, missing)
         return not missing or any(watch.saw() for watch in in_vain)
 
     def sentence() -> str:
@@ -528,7 +531,8 @@ def _wait(
     return not missing
 
 
-def _silent(config: Settings, services: list[Service]) -> list[Service]:
+def silent(config: Settings, services: list[Service]) -> list[Service]:
+    """Those of these services that do not answer."""
     return [service for service in services if not service.answers(config)]
 
 

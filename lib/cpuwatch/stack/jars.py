@@ -118,7 +118,7 @@ def fetch(
     with files.only_one(folder / ".lock"):
         missing = [jar for jar in jars if not _good(folder / jar.filename, jar)]
         if missing:
-            _download(missing, folder, show)
+            download(missing, folder, show)
     found: dict[str, list[Path]] = {}
     for jar in jars:
         found.setdefault(jar.part, []).append(folder / jar.filename)
@@ -161,7 +161,8 @@ def _good(path: Path, jar: Jar) -> bool:
     return path.is_file() and path.stat().st_size == jar.size and sha256(path) == jar.sha256
 
 
-def _download(jars: list[Jar], folder: Path, show: bool) -> None:
+def download(jars: list[Jar], folder: Path, show: bool) -> None:
+    """Fetch jars from a Maven repository into a folder, each as the lock names it."""
     # jgo writes straight into its repository. A folder that is thrown away keeps
     # what a dropped connection or a killed process leaves out of the cache.
     for left_over in folder.glob("download-*"):

@@ -14,7 +14,7 @@ from pathlib import Path
 from cpuwatch.settings import Settings
 
 #: Linux' lists of connections; other systems tell only root whose another user's are.
-_LISTS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+LISTS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 #: How the lists say that somebody listens.
 _LISTENS = "0A"
@@ -43,7 +43,7 @@ def may_be_ours(config: Settings, port: int) -> bool:
 
     Where the system does not say whose it is: whether anything of this stack runs.
     """
-    users = _users(port)
+    users = users_at(port)
     if users is None:
         # The stand-in's process runs through here, too, and has no use for it.
         from cpuwatch.stack.supervisor import Supervisor
@@ -54,11 +54,11 @@ def may_be_ours(config: Settings, port: int) -> bool:
     return users <= {os.geteuid(), 0}
 
 
-def _users(port: int) -> set[int] | None:
+def users_at(port: int) -> set[int] | None:
     """Whose the programs are that may answer there; None if the system does not say."""
     found: dict[str, set[int]] = {}
     try:
-        lists = [place for place in _LISTS if place.exists()]  # a system may have no IPv6
+        lists = [place for place in LISTS if place.exists()]  # a system may have no IPv6
         for _, local, _, state, _, _, _, user, *_ in chain.from_iterable(map(_lines, lists)):
             address, _, number = local.partition(":")
             if state == _LISTENS and int(number, 16) == port:

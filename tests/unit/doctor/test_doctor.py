@@ -54,9 +54,9 @@ def test_a_clock_that_has_forgotten_the_day_is_named(monkeypatch: pytest.MonkeyP
 
 
 def test_a_package_of_another_version_is_named_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = machine._version
+    there = machine.version
     monkeypatch.setattr(
-        machine, "_version", lambda name: "1.0" if name == "apache-flink" else there(name)
+        machine, "version", lambda name: "1.0" if name == "apache-flink" else there(name)
     )
     one = found(machine.packages)
     assert not one.well and "apache-flink 1.0, not 2." in one.says
@@ -121,13 +121,13 @@ def test_what_is_said_to_have_no_effect_has_none(
 ) -> None:
     kept = re.search(r"^KEPT := (.*?)^THEIRS", (ROOT / "Makefile").read_text(), re.DOTALL | re.M)
     assert kept is not None
-    for name in machine._FOR_OTHERS:
+    for name in machine.FOR_OTHERS:
         monkeypatch.setenv(name, "hush")
         tool, _, its = name.partition("_")
         if tool in ("PIP", "UV"):
             assert its not in re.findall(r"[A-Z_]+", kept[1])
     given = kernels.environment(tmp_path)
-    for name in machine._FOR_OTHERS:
+    for name in machine.FOR_OTHERS:
         assert name.startswith(("PIP", "UV")) or given.get(name) != "hush"
 
 
@@ -186,7 +186,7 @@ def test_a_damaged_jar_is_named_and_fetched_anew(
         jar.write_bytes(content)
     one = found(machine.downloads)
     assert not one.well and "thing-1.jar" in one.says
-    monkeypatch.setattr(jars, "_download", lambda missing, *_: jar.write_bytes(b"good"))
+    monkeypatch.setattr(jars, "download", lambda missing, *_: jar.write_bytes(b"good"))
     assert doctor.mend([one]) == ["Jars: fetched anew: thing-1.jar"]
     assert found(machine.downloads).well
 
@@ -197,7 +197,7 @@ def test_a_remedy_that_fails_says_why(cache: Path, monkeypatch: pytest.MonkeyPat
     def fail(*_: object) -> None:
         raise OSError("no network")
 
-    monkeypatch.setattr(jars, "_download", fail)
+    monkeypatch.setattr(jars, "download", fail)
     said = doctor.mend([found(machine.downloads)])
     assert said == ["Jars: this could not be mended: no network"]
 

@@ -17,34 +17,35 @@ MINE = replace(pipeline.JOBS[0], may_be_silent=True)
 
 
 @pytest.fixture
-def walked(monkeypatch: pytest.MonkeyPatch) -> way._Way:
+def walked(monkeypatch: pytest.MonkeyPatch) -> way.Way:
     """A way on which there are readings, and nothing comes out."""
     monkeypatch.setattr(outputs, "held_back", lambda *_: [])
     monkeypatch.setattr(outputs, "empty", lambda what, *_: [trouble(what, "no row matches", "")])
     monkeypatch.setattr(resumable, "why_not", lambda _: "it was not stopped")
-    found = way._Way.__new__(way._Way)
+    found = way.Way.__new__(way.Way)
     found.running = {}
     found.dry, found.lags = {}, {}
     found.samples = {topics.READINGS: Sample(topics.READINGS, {0: [{"usage": 5}]})}
     return found
 
 
-def said(walked: way._Way, job: pipeline.Job, runs: bool) -> Finding:
+def said(walked: way.Way, job: pipeline.Job, runs: bool) -> Finding:
     """What is said of a job that runs, or did."""
-    now = Job("1", job.name, "RUNNING")
-    (found,) = walked._flow(job, now, None) if runs else walked._not_running(job, None)
+    if runs:
+        walked.running = {job.name: Job("1", job.name, "RUNNING")}
+    (found,) = walked.station(job)
     return found
 
 
 @pytest.mark.parametrize("runs", [True, False])
-def test_a_job_that_may_be_silent_is_no_trouble(walked: way._Way, runs: bool) -> None:
+def test_a_job_that_may_be_silent_is_no_trouble(walked: way.Way, runs: bool) -> None:
     found = said(walked, MINE, runs)
     assert found.well or found.remark, found
     assert walked.dry == {}
 
 
 @pytest.mark.parametrize("runs", [True, False])
-def test_another_is(walked: way._Way, runs: bool) -> None:
+def test_another_is(walked: way.Way, runs: bool) -> None:
     found = said(walked, pipeline.JOBS[0], runs)
     assert not found.well and not found.remark
     assert found.says.startswith("the first place where nothing comes out")

@@ -12,7 +12,7 @@ import pytest
 from cpuwatch import pipeline, sql
 from cpuwatch.doctor import outputs
 from cpuwatch.doctor.findings import Finding
-from cpuwatch.doctor.outputs import _Window
+from cpuwatch.doctor.outputs import Windows
 from cpuwatch.doctor.samples import Sample
 from cpuwatch.flink import noted, watermarks
 from cpuwatch.flink.cluster import Job
@@ -100,7 +100,7 @@ def test_windows_in_a_view_are_windows_too(say: Any) -> None:
 def test_the_length_is_found_among_the_intervals(say: Any, kind: str, lengths: str) -> None:
     text = own(kind, lengths) + " HAVING window_start > CURRENT_TIMESTAMP - INTERVAL '1' DAY"
     say(text)
-    found = outputs._window(NOW, text)
+    found = outputs.windows_of(NOW, text)
     assert found is not None and (found.kind, found.length) == (kind, 300_000)
 
 
@@ -146,4 +146,4 @@ def test_the_first_open_window_is_the_first_of_all(kind: str) -> None:
         still = [one for one in there if one[1] - 1 > mark]
         if still:
             first = min(still, key=lambda one: one[1])
-            assert _Window(kind, step, length).first_open(times, mark) == first
+            assert Windows(kind, step, length).first_open(times, mark) == first

@@ -34,7 +34,7 @@ def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
     ],
 )
 def test_comments_change_nothing(planner: Planner, statement: str, writes: list[str]) -> None:
-    plan = deployment._check(planner, statement)
+    plan = deployment.check(planner, statement)
     assert (plan.reads, plan.writes) == (["cpu_in"], writes)
     (explained,) = planner.given
     # All is in its line and column, one line further down.
@@ -45,22 +45,22 @@ def test_comments_change_nothing(planner: Planner, statement: str, writes: list[
 def test_what_is_no_job_is_refused(planner: Planner) -> None:
     for statement in ("SELECT 1", "-- INSERT INTO mine SELECT 1\nSELECT 1"):
         with pytest.raises(CpuwatchError, match="That statement starts no job"):
-            deployment._check(planner, statement)
+            deployment.check(planner, statement)
 
 
 def test_a_mistake_is_told_where_it_is_in_what_was_written(planner: Planner) -> None:
     planner.refuses("EXPLAIN", "From line 6, column 33: Column 'usge' not found in any table")
     with pytest.raises(CpuwatchError, match=r"'usge'.* It is in line 5, column 33"):
-        deployment._check(planner, f"-- a\n-- b\n-- c\n{INSERT}")
+        deployment.check(planner, f"-- a\n-- b\n-- c\n{INSERT}")
     planner.refuses("EXPLAIN", "From line 0, column 0: Column 'usge' not found in any table")
     with pytest.raises(CpuwatchError, match=r"columns\.$"):
-        deployment._check(planner, INSERT)
+        deployment.check(planner, INSERT)
 
 
 def test_the_advice_looks_at_the_line_that_flink_means(planner: Planner) -> None:
     planner.refuses("EXPLAIN", 'Encountered "SECOND" at line 4, column 43.\nWas expecting one of:')
     with pytest.raises(CpuwatchError, match=r"write INTERVAL '30' SECOND\. It is in line 3, col"):
-        deployment._check(
+        deployment.check(
             planner,
             "-- a\nINSERT INTO mine SELECT hostname FROM cpu_in\nWHERE time_ltz > CURRENT_TIMESTAMP"
             " - '30' SECOND",

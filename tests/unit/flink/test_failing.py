@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import awaiting, cluster, failing, metrics, rest, settle
 from cpuwatch.flink.failing import WELL, Failing
@@ -173,9 +174,12 @@ def test_who_waits_in_vain_for_one_that_fails_hears_of_its_failure(say: Say) -> 
 def test_one_that_has_read_all_does_not_lack_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "delay", lambda: 0.5)
     monkeypatch.setattr(rest, "ask", lambda _: {"refresh-interval": 500})
-    reading = settle._Reading(JOB)
-    reading._read = {("a", 0): 4, ("b", 0): 4}
-    reading._last = {("a", 0): 4, ("b", 0): 4}
-    assert reading._missing() is None
-    reading._last = {("a", 0): 4, ("b", 0): 8}
-    assert "It has read 5 of 9 records of partition 0 of b" in (reading._missing() or "")
+    monkeypatch.setattr(metrics, "offsets", lambda _: {("a", 0): 4, ("b", 0): 4})
+    ends = {"a": {0: 4}, "b": {0: 4}}
+    monkeypatch.setattr(topics, "last_offsets", lambda name: ends[name])
+    reading = settle.Reading(JOB)
+    assert reading.is_done() and reading.missing() is None
+    ends["b"] = {0: 8}
+    reading = settle.Reading(JOB)
+    assert not reading.is_done()
+    assert "It has read 5 of 9 records of partition 0 of b" in (reading.missing() or "")

@@ -130,18 +130,18 @@ class Here:
 def test_the_table_that_is_written_is_known_however_it_is_named(name: str, table: str) -> None:
     environment: Any = Here()
     insert = f"INSERT INTO {name} SELECT a.b FROM a"
-    (parts,) = deployment._inserts(insert)
-    assert deployment._own_table(environment, parts) == table
+    (parts,) = deployment.written_tables(insert)
+    assert deployment.own_table(environment, parts) == table
     both = f"EXECUTE STATEMENT SET BEGIN {insert}; {insert}; END"
-    assert deployment._inserts(both) == [parts, parts]
+    assert deployment.written_tables(both) == [parts, parts]
 
 
 @pytest.mark.parametrize("name", ["other.out", "c.default_database.out"])
 def test_one_of_another_database_is_refused(name: str) -> None:
     environment: Any = Here()
-    (parts,) = deployment._inserts(f"INSERT INTO {name} SELECT 1")
+    (parts,) = deployment.written_tables(f"INSERT INTO {name} SELECT 1")
     with pytest.raises(CpuwatchError, match="is in another database than the notebook's"):
-        deployment._own_table(environment, parts)
+        deployment.own_table(environment, parts)
 
 
 # --- Nothing has changed --------------------------------------------------------------------
@@ -151,9 +151,9 @@ def test_one_of_another_database_is_refused(name: str) -> None:
 def done(there: list[cluster.Job], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was done to the cluster and to topics, by a job that writes `out`."""
     seen: list[str] = []
-    monkeypatch.setattr(deployment, "_check", lambda *_: deployment._Plan([], ["out"]))
+    monkeypatch.setattr(deployment, "check", lambda *_: deployment.Plan([], ["out"]))
     monkeypatch.setattr(tables, "options", lambda *_: {"topic": "out"})
-    monkeypatch.setattr(deployment, "_workers", lambda *_: 2)
+    monkeypatch.setattr(deployment, "workers_for", lambda *_: 2)
     monkeypatch.setattr(deployment, "readers", lambda _: [])
     monkeypatch.setattr(slots, "MOMENT", 0.2)
     monkeypatch.setattr(slots, "is_shared", lambda: False)

@@ -49,6 +49,6 @@ def test_what_is_noted_of_a_table_is_also_what_it_is_made_like(
 
     environment = Environment()
     for name in ("cpu_in", "cpu_arriving", "cpu_ahead"):
-        tables._remember(environment, name, sql.taught(name))
+        tables.remember(environment, name, sql.taught(name))
     found = tables.with_bases(environment, ["cpu_ahead", "cpu_thresholds"])
     assert found == ["cpu_in", "cpu_arriving", "cpu_ahead", "cpu_thresholds"]

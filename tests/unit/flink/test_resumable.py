@@ -96,8 +96,8 @@ def test_one_that_has_done_more_since_does_not(
         savepoints.stop("my_job", savepoint=False)
     else:
         monkeypatch.setattr(deployment, "cancel", leave)
-        monkeypatch.setattr(deployment, "_check", lambda *_: deployment._Plan([], []))
-        monkeypatch.setattr(deployment, "_workers", lambda *_: 1)
+        monkeypatch.setattr(deployment, "check", lambda *_: deployment.Plan([], []))
+        monkeypatch.setattr(deployment, "workers_for", lambda *_: 1)
         monkeypatch.setattr(deployment, "is_full", lambda _: False)
         begin = deployment.replace if how == "begun afresh" else deployment.submit
         with pytest.raises(GoneOnError):

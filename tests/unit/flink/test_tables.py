@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from flink_parts import Planner, rows_of
 
@@ -17,7 +18,7 @@ def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
     monkeypatch.setattr(
         tables, "Rows", rows_of("hostname", "VARCHAR(2147483647)", True, None, None, None)
     )
-    monkeypatch.setattr(tables, "_let_watermark_follow", lambda *_: None)
+    monkeypatch.setattr(tables, "let_watermark_follow", lambda *_: None)
     return Planner(monkeypatch)
 
 
@@ -106,7 +107,8 @@ def test_a_column_is_empty_only_if_no_topic_of_its_table_has_it(
     records = {"a": [Message('{"host": "doc"}')], "b": [Message('{"cpu": "1"}')]}
     monkeypatch.setattr(topics, "messages", lambda topic: (one for one in records[topic]))
     columns = {"host": "STRING", "cpu": "STRING", "usage": "DOUBLE"}
-    assert list(remarks._missing("both", ["a", "b"], columns)) == [
+    both = {"connector": "kafka", "format": "json", "topic": "a;b"}
+    assert remarks.empty_columns(pd.DataFrame(), {"both": both}, {"both": columns}) == [
         "Note: the column usage of both stays empty, since the records of a and b have no such"
         " field. They have: cpu, host."
     ]

@@ -66,7 +66,7 @@ def database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Databa
     """Somebody with the prefix anna, on services that others run."""
     made = Database()
     monkeypatch.setattr(postgres, "knock", made.knock)
-    monkeypatch.setattr(claims, "_CLAIMED", set())
+    monkeypatch.setattr(claims, "CLAIMED", set())
     monkeypatch.setattr(socket, "gethostname", lambda: "debian")
     for name, value in {
         "CPUWATCH_STATE": str(tmp_path / "state"),
@@ -105,7 +105,7 @@ ACTS: dict[str, Callable[[], object]] = {
     "stop --forget": lambda: flink.stop("cpu_agg", savepoint=False),
     "stop with a savepoint": lambda: flink.stop("cpu_agg"),
     "cancel": lambda: cluster.cancel("cpu_agg"),
-    "forget savepoints": lambda: savepoints._dispose("file:/theirs"),
+    "forget savepoints": lambda: savepoints.dispose("file:/theirs"),
     "submit": lambda: flink.deployment.submit(None, "cpu_agg", "INSERT INTO a SELECT 1"),  # type: ignore[arg-type]
     "send": lambda: topics.Sender("cpu"),
 }
@@ -197,12 +197,12 @@ def test_a_full_one_is_no_one_to_start(
 ) -> None:
     database.refuses = FULL.replace("sorry, too many clients already", said)
     service = postgres.SERVICE
-    told = control._outside_silent(settings(), service)
+    told = control.outside_silent(settings(), service)
     assert f"PostgreSQL at postgresql://me@127.0.0.1:9/room takes no more connections ({said})" in (
         told
     )
     assert told.endswith("; if it stays so, ask whoever runs it for more (max_connections).")
-    finding = services._outside(
+    finding = services.outside(
         Facts(),
         service,
         control.Status("postgres", "PostgreSQL", "outside", "db:9", False, []),

@@ -185,12 +185,12 @@ def test_little_memory_is_told_where_more_than_the_stand_in_is_started(
         raise CpuwatchError("far enough")
 
     monkeypatch.setattr(limits, "memory_left", lambda: 10**9)
-    monkeypatch.setattr(control, "_prepare_clients", stop)
+    monkeypatch.setattr(control, "prepare_clients", stop)
     monkeypatch.setattr(Supervisor, "stop", lambda _: None)
     services = [service for service in control.SERVICES if service.name in wanted]
     told: list[str] = []
     with pytest.raises(CpuwatchError, match="far enough"):
-        control._start(config, Supervisor(config.state), services, told.append, False)
+        control.start_anew(config, Supervisor(config.state), services, told.append, False)
     assert [one[:9] for one in told] == ["Attention"] * warns
 
 
@@ -225,11 +225,11 @@ def test_what_runs_is_started_anew_only_where_nobody_looks_after_it_or_somebody_
 ) -> None:
     monkeypatch.setattr(Supervisor, "process", lambda _: supervisor)
     monkeypatch.setattr(Supervisor, "programs", lambda _: programs)
-    monkeypatch.setattr(control, "_LAST_MOMENTS", 0.0)
+    monkeypatch.setattr(control, "LAST_MOMENTS", 0.0)
     control.make_state(config)
     if recorded:
         config.services_file.write_text("{}")
-    assert control._has_to_start(config, Supervisor(config.state), list(wanted)) is starts
+    assert control.must_start(config, Supervisor(config.state), list(wanted)) is starts
 
 
 def test_a_supervisor_that_dies_just_now_is_none(
@@ -240,7 +240,7 @@ def test_a_supervisor_that_dies_just_now_is_none(
     found = iter(["dying"] * 5)
     monkeypatch.setattr(Supervisor, "process", lambda _: next(found, None))
     monkeypatch.setattr(Supervisor, "programs", lambda _: {})
-    assert control._has_to_start(config, Supervisor(config.state), list(control.SERVICES))
+    assert control.must_start(config, Supervisor(config.state), list(control.SERVICES))
 
 
 def test_a_supervisor_that_dies_while_up_waits_is_started_anew(
@@ -250,9 +250,9 @@ def test_a_supervisor_that_dies_while_up_waits_is_started_anew(
     monkeypatch.setattr(Supervisor, "process", lambda _: "supervisor" if alive else None)
     monkeypatch.setattr(Supervisor, "programs", lambda _: ALL if alive and alive.pop() else {})
     monkeypatch.setattr(Supervisor, "restart", lambda *_: None)
-    monkeypatch.setattr(control, "_silent", lambda config, services: services)
+    monkeypatch.setattr(control, "silent", lambda config, services: services)
     started: list[bool] = []
-    monkeypatch.setattr(control, "_start", lambda *_: started.append(True))
+    monkeypatch.setattr(control, "start_anew", lambda *_: started.append(True))
     control.make_state(config)
     config.services_file.write_text("{}")
     config.client_folder.mkdir()

@@ -79,13 +79,13 @@ def config(
 def record(config: Settings, port: int) -> None:
     control.make_state(config)
     ports = dict.fromkeys(("slack", "flink_page", "postgres"), port)
-    control._record(config, ports)
+    control.record_ports(config, ports)
 
 
 def test_another_users_program_is_shown_no_token(
     config: Settings, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listeners, "_users", lambda _: {OTHER})
+    monkeypatch.setattr(listeners, "users_at", lambda _: {OTHER})
     assert not slack.SERVICE.answers(config)
     assert not flinkpage.SERVICE.answers(config)
     assert not standin.is_running()
@@ -160,7 +160,7 @@ def test_who_listens_is_read_from_the_systems_lists(
     for place, size in [("tcp", 8), ("tcp6", 32)]:
         lines = [LINE.format(*one) for one in found if len(one[0]) == size]
         (tmp_path / place).write_text(HEAD + "".join(lines))
-    monkeypatch.setattr(listeners, "_LISTS", (tmp_path / "tcp", tmp_path / "tcp6"))
+    monkeypatch.setattr(listeners, "LISTS", (tmp_path / "tcp", tmp_path / "tcp6"))
     assert listeners.may_be_ours(config, 80) is ours
 
 
@@ -175,7 +175,7 @@ def test_without_such_lists_a_stack_that_does_not_run_is_not_asked(
 ) -> None:
     if listed is not None:
         (tmp_path / "tcp").write_text(listed)
-    monkeypatch.setattr(listeners, "_LISTS", (tmp_path / "tcp",))
+    monkeypatch.setattr(listeners, "LISTS", (tmp_path / "tcp",))
     # Also where supervisor hangs, or was killed.
     monkeypatch.setattr(Supervisor, "strays", lambda _: ["one"] if runs else [])
     assert listeners.may_be_ours(config, 80) is runs

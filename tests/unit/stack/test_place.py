@@ -20,7 +20,7 @@ from cpuwatch.stack.supervisor import Supervisor
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(control, "_start", lambda *_: None)  # nothing here needs a service
+    monkeypatch.setattr(control, "start_anew", lambda *_: None)  # nothing here needs a service
     settings.cache_clear()
     yield tmp_path / "state"
     settings.cache_clear()
@@ -124,7 +124,7 @@ def test_a_first_start_that_was_interrupted_anywhere_is_taken_up(
     def killed(*_: object, **__: object) -> None:
         raise Killed
 
-    for owner, name in [(Path, "touch"), (control, "write_passwords"), (control, "_start")]:
+    for owner, name in [(Path, "touch"), (control, "write_passwords"), (control, "start_anew")]:
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, killed)
             with pytest.raises(Killed):
@@ -158,7 +158,7 @@ def test_who_waits_for_a_wipe_marks_the_folder_anew(
         return wait(path)
 
     monkeypatch.setattr(files, "only_one", wiped_meanwhile)
-    with control._locked(settings()):
+    with control.locked(settings()):
         assert (state / place.MARK).exists()
 
 

@@ -41,10 +41,10 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
         "stop": made.stop,
     }.items():
         monkeypatch.setattr(Supervisor, name, value)
-    monkeypatch.setattr(control, "_has_to_start", lambda *_: not made.run)
-    monkeypatch.setattr(control, "_revive", lambda *_: True)
-    monkeypatch.setattr(control, "_prepare_clients", lambda *_: None)
-    monkeypatch.setattr(control, "_start", made.start)
+    monkeypatch.setattr(control, "must_start", lambda *_: not made.run)
+    monkeypatch.setattr(control, "revive", lambda *_: True)
+    monkeypatch.setattr(control, "prepare_clients", lambda *_: None)
+    monkeypatch.setattr(control, "start_anew", made.start)
     settings.cache_clear()
     yield made
     settings.cache_clear()
@@ -126,7 +126,7 @@ def test_what_was_started_by_half_is_stopped(
         services.start()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(control, "_start", interrupted)
+    monkeypatch.setattr(control, "start_anew", interrupted)
     with pytest.raises(KeyboardInterrupt), stack(quiet=True):
         pass
     assert not services.run
