@@ -178,15 +178,15 @@ def test_an_interrupt_ends_those_that_are_still_made(
     java.chmod(0o755)
     monkeypatch.setattr(classes, "JAVA", java)
     began = []
-    wait = classes._Making.wait
+    wait = classes.Making.wait
 
     def interrupted(self: Any) -> None:
-        began.append(self._process)
+        began.append(self.process)
         if len(began) == 2:
             raise KeyboardInterrupt
         wait(self)
 
-    monkeypatch.setattr(classes._Making, "wait", interrupted)
+    monkeypatch.setattr(classes.Making, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         classes.archives(tmp_path, {"kafka": found["kafka"], "flink": found["flink"]})
     assert [process.returncode for process in began] == [0, -signal.SIGKILL]

@@ -379,7 +379,7 @@ def test_a_state_folder_of_another_user_is_refused(tmp_path: Path) -> None:
 def test_a_socket_s_folder_that_somebody_made_beforehand_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str
 ) -> None:
-    monkeypatch.setattr("cpuwatch.stack.supervisor._SHORT", tmp_path)
+    monkeypatch.setattr("cpuwatch.stack.supervisor.SHORT_FOLDER", tmp_path)
     state = tmp_path / ("d" * 60) / ("e" * 60)
     supervisor = Supervisor(state)
     place = supervisor.socket.parent

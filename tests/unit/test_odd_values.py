@@ -119,7 +119,7 @@ def test_two_hundred_first_starts_are_prepared_and_none_fails(
     # Where the socket of a folder with a long name is.
     temporary = place / "tmp %(x)s ;#'\""
     temporary.mkdir()
-    monkeypatch.setattr(supervising, "_SHORT", temporary)
+    monkeypatch.setattr(supervising, "SHORT_FOLDER", temporary)
     for number in range(TIMES):
         state = place / "-".join([str(number), *dice.choices(NAMES, k=4)])
         first = "-_Az"[number % 4]
@@ -191,7 +191,7 @@ def assert_supervisor_runs_what_was_meant(
 ) -> None:
     """Supervisor's own parser reads its file, a shell the scripts; nothing is started."""
     supervisor = Supervisor(config.state)
-    monkeypatch.setenv(supervising._SOCKET, str(supervisor.socket))
+    monkeypatch.setenv(supervising.SOCKET_VARIABLE, str(supervisor.socket))
     monkeypatch.chdir(config.state)  # where supervisor runs
     options = ServerOptions()
     options.realize(["-n", "-c", str(supervisor.configuration)])
@@ -365,11 +365,11 @@ def single_user(folder: Path, statements: str) -> str:
 
 def test_initdb_runs_from_a_folder_with_a_name_for_a_shell(place: Path) -> None:
     # As in a checkout below such a folder: its programs are called through a shell.
-    binaries = place / 'a $HOME "q" `id`' / "site-packages" / postgres._PACKAGE.name / "x" / "bin"
+    binaries = place / 'a $HOME "q" `id`' / "site-packages" / postgres.PACKAGE.name / "x" / "bin"
     binaries.parent.parent.mkdir(parents=True)
-    shutil.copytree(postgres._PACKAGE / postgres._INSTALL, binaries.parent, symlinks=True)
-    libraries = postgres._PACKAGE.name + ".libs"
-    (binaries.parents[2] / libraries).symlink_to(postgres._PACKAGE.with_name(libraries))
+    shutil.copytree(postgres.PACKAGE / postgres.INSTALL, binaries.parent, symlinks=True)
+    libraries = postgres.PACKAGE.name + ".libs"
+    (binaries.parents[2] / libraries).symlink_to(postgres.PACKAGE.with_name(libraries))
     user = postgres.unprivileged_user() if os.geteuid() == 0 else None
     folder = place / "database $HOME"
     folder.mkdir()

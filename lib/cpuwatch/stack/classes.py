@@ -96,7 +96,7 @@ def _folder(cache: Path, part: str, jars: list[Path]) -> Path:
     return cache / "classes" / f"{part}-{digest.hexdigest()[:12]}"
 
 
-class _Making:
+class Making:
     """One archive in the making, in a folder of its own: a half one is never in its place."""
 
     def __init__(self, folder: Path) -> None:
@@ -113,14 +113,14 @@ class _Making:
             f"-XX:SharedArchiveFile={self._here / ARCHIVE}", "-cp", jars,
         ]  # fmt: skip
         with (self._here / _LOG).open("wb") as log:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 env=environment(),
             )  # fmt: skip
 
     def wait(self) -> None:
         """Wait for its end, and put the archive where it belongs, or why there is none."""
-        code = self._process.wait()
+        code = self.process.wait()
         made = self._here / ARCHIVE
         if code == 0 and made.exists():
             made.replace(self._folder / ARCHIVE)
@@ -130,18 +130,18 @@ class _Making:
 
     def stop(self) -> None:
         """End it, if it has not ended, and forget what it has made so far."""
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
         shutil.rmtree(self._here, ignore_errors=True)
 
 
 def _make(folders: list[Path]) -> None:
     """Make the archives, all at once."""
-    making: list[_Making] = []
+    making: list[Making] = []
     try:
         for folder in folders:
             with signals.held():  # an interrupt in between would leave one that nobody ends
-                making.append(_Making(folder))
+                making.append(Making(folder))
         for one in making:
             one.wait()
     except BaseException:

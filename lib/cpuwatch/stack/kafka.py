@@ -35,7 +35,8 @@ PORTS = {"kafka": 9092, "kafka_controller": 9093}
 #: A laptop's broker.
 HEAP = ("-Xms64m", "-Xmx256m")
 
-_PROPERTIES = """\
+#: The broker's own file, without its ports and places.
+PROPERTIES = """\
 # Written by cpuwatch up.
 process.roles=broker,controller
 node.id=1
@@ -108,7 +109,7 @@ def prepare(folder: Path, ports: dict[str, int], jars: list[Path], marker: str) 
         If the storage cannot be formatted.
     """
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    (folder / "server.properties").write_text(_PROPERTIES.format(**ports), encoding="ascii")
+    (folder / "server.properties").write_text(PROPERTIES.format(**ports), encoding="ascii")
     (folder / "log4j2.properties").write_text(_LOG4J, encoding="ascii")
     links.make(folder / "lib", jars)
     java = [

@@ -48,14 +48,15 @@ def _package() -> Path:
     return Path(spec.origin).parent
 
 
-_PACKAGE = _package()
-_INSTALL = "pginstall18"
+#: The package that brings PostgreSQL, and where in it that is.
+PACKAGE = _package()
+INSTALL = "pginstall18"
 
 #: In a copy of it: which one it is, once it is whole.
 _DONE = "complete"
 
 # A teaching database holds seven rows: keep it small. No unix socket, TCP on loopback alone.
-_OPTIONS = {
+OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "dynamic_shared_memory_type": "mmap",  # below the data folder, not in /dev/shm
@@ -96,7 +97,7 @@ def prepare(folder: Path, ports: dict[str, int], pgpass: Path) -> list[Program]:
     if not (data / "PG_VERSION").exists():
         create(folder, data, binaries, user, password(pgpass))
     command = [str(binaries / "postgres"), "-D", str(data), "-p", str(ports["postgres"])]
-    for name, value in _OPTIONS.items():
+    for name, value in OPTIONS.items():
         command += ["-c", f"{name}={value}"]
     # INT is PostgreSQL's "fast" shutdown; TERM would wait for clients to leave.
     return [Program("postgres", command, {"TZ": "UTC"}, user, "INT", order=10, script=folder.name)]
@@ -162,7 +163,7 @@ def set_outside_passwords(pgpass: Path, wanted: dict[str, str]) -> None:
 
 
 def _check_reachable(folder: Path, user: str) -> None:
-    if not _can(user, "x", folder):
+    if not can(user, "x", folder):
         raise CpuwatchError(
             f"PostgreSQL refuses to run as root, and the user that it runs as instead ('{user}')"
             f" may not enter {folder}. Set CPUWATCH_STATE to a folder that others may enter,"
@@ -170,7 +171,8 @@ def _check_reachable(folder: Path, user: str) -> None:
         )
 
 
-def _can(user: str, what: str, path: Path) -> bool:
+def can(user: str, what: str, path: Path) -> bool:
+    """Whether a user may read (r), write (w) or run (x) what is there."""
     # Asked of the kernel, as that user: permissions are more than mode bits.
     test = subprocess.run(["test", f"-{what}", str(path)], user=user, group=group_of(user),
                           extra_groups=[], check=False)  # fmt: skip
@@ -184,22 +186,22 @@ def group_of(user: str) -> int:
 
 def binaries_for(folder: Path, user: str | None) -> Path:
     """The folder of PostgreSQL's programs, where that user can run them."""
-    place = _PACKAGE / _INSTALL / "bin"
-    if user is None or _can(user, "x", place / "postgres"):
+    place = PACKAGE / INSTALL / "bin"
+    if user is None or can(user, "x", place / "postgres"):
         return place
     # The package lies where that user may not go, for example below root's home:
     # give it a copy, with the libraries that it looks for three folders up.
     copy = folder / "package"
-    wanted = copy / _PACKAGE.name / _INSTALL / "bin"
-    version = str(_PACKAGE.stat().st_mtime_ns)
+    wanted = copy / PACKAGE.name / INSTALL / "bin"
+    version = str(PACKAGE.stat().st_mtime_ns)
     done = copy / _DONE
     if not done.is_file() or done.read_text() != version:
         # Made where that user cannot come: in a folder of its own each name may lead elsewhere.
         new = folder.with_name(f"{folder.name}.new")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        shutil.copytree(_PACKAGE / _INSTALL, new / _PACKAGE.name / _INSTALL)
-        libraries = _PACKAGE.with_name(_PACKAGE.name + ".libs")
+        shutil.copytree(PACKAGE / INSTALL, new / PACKAGE.name / INSTALL)
+        libraries = PACKAGE.with_name(PACKAGE.name + ".libs")
         if libraries.exists():
             shutil.copytree(libraries, new / libraries.name)
         (new / _DONE).write_text(version)
@@ -266,7 +268,7 @@ def _plainly_named(binaries: Path) -> Iterator[Path]:
         yield binaries
         return
     with tempfile.TemporaryDirectory(prefix="cpuwatch-", dir="/tmp") as place:
-        copy = Path(place) / _PACKAGE.name / _INSTALL
+        copy = Path(place) / PACKAGE.name / INSTALL
         (copy / "bin").mkdir(parents=True)
         for folder in (copy / "bin", copy, copy.parent, Path(place)):
             folder.chmod(0o755)  # whatever the umask: PostgreSQL's user may be another
@@ -276,7 +278,7 @@ def _plainly_named(binaries: Path) -> Iterator[Path]:
         for folder in binaries.parent.iterdir():
             if folder.name != "bin":
                 (copy / folder.name).symlink_to(folder)
-        libraries = _PACKAGE.name + ".libs"
+        libraries = PACKAGE.name + ".libs"
         (Path(place) / libraries).symlink_to(binaries.parents[2] / libraries)
         yield copy / "bin"
 

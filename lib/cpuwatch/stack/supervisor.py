@@ -31,7 +31,7 @@ _LONGEST_SOCKET = 85
 
 #: Where the socket is then. Not where TMPDIR says: a shell that has another one, or none, has to
 #: find it, too.
-_SHORT = Path("/tmp")
+SHORT_FOLDER = Path("/tmp")
 
 #: What the services need of our environment. All else may be a secret of somebody's, or an
 #: option that Java, Flink, PostgreSQL, Python or a shell would take for its own.
@@ -48,7 +48,7 @@ _QUICKLY = 3.0
 _PROGRAMS = {"supervisor.supervisord", "cpuwatch.stack.supervised"}
 
 #: In supervisor's own environment, since what its file refers to by a name is taken as it is.
-_SOCKET = "SUPERVISOR_SOCKET"
+SOCKET_VARIABLE = "SUPERVISOR_SOCKET"
 
 
 class _Transport(SupervisorTransport):  # type: ignore[misc]
@@ -104,7 +104,7 @@ class Supervisor:
         """Supervisor's unix socket."""
         path = self.folder / "supervisor.sock"
         if len(os.fsencode(path)) > _LONGEST_SOCKET:
-            path = _SHORT / f"cpuwatch-{self.id}" / "s"
+            path = SHORT_FOLDER / f"cpuwatch-{self.id}" / "s"
         return path
 
     def write(self, programs: list[Program]) -> None:
@@ -117,7 +117,7 @@ class Supervisor:
             files.folder(self.state / name)
         self._make_socket_folder()
         parser = configparser.RawConfigParser()
-        parser["unix_http_server"] = {"file": f"%(ENV_{_SOCKET})s", "chmod": "0600"}
+        parser["unix_http_server"] = {"file": f"%(ENV_{SOCKET_VARIABLE})s", "chmod": "0600"}
         parser["supervisord"] = {
             "logfile": "logs/supervisor.log",
             "logfile_maxbytes": "1MB",
@@ -150,7 +150,7 @@ class Supervisor:
         self.socket.unlink(missing_ok=True)
         environment = {
             name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)
-        } | {_SOCKET: str(self.socket)}
+        } | {SOCKET_VARIABLE: str(self.socket)}
         log = (self.state / "logs" / "supervisor.out").open("w")
         with log:
             process = subprocess.Popen(
@@ -251,10 +251,10 @@ class Supervisor:
         elif process is not None:
             with suppress(psutil.Error):
                 process.terminate()  # it does not answer, or not yet
-        if process is not None and not _ends(process, patience):
+        if process is not None and not ends(process, patience):
             with suppress(psutil.Error):
                 process.kill()
-            _ends(process, 5)
+            ends(process, 5)
         self.end_strays()
         self._pid_file.unlink(missing_ok=True)
         self.forget_socket()
@@ -346,7 +346,7 @@ def _section(program: Program) -> dict[str, str]:
     return section
 
 
-def _ends(process: psutil.Process, seconds: float) -> bool:
+def ends(process: psutil.Process, seconds: float) -> bool:
     """Whether a process ends within so many seconds.
 
     One that a notebook's kernel started stays on the list of processes, as a zombie, until the

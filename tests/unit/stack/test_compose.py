@@ -58,7 +58,7 @@ def test_kafka_is_the_one_of_the_lock() -> None:
 
 
 def test_postgresql_has_the_same_major_version() -> None:
-    binary = postgres._PACKAGE / postgres._INSTALL / "bin" / "postgres"
+    binary = postgres.PACKAGE / postgres.INSTALL / "bin" / "postgres"
     text = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
     major = re.search(r"(\d+)\.", text)
     assert major and SERVICES["postgres"]["image"] == f"postgres:{major[1]}"
@@ -129,7 +129,7 @@ def test_flink_is_where_the_settings_say(example: Settings) -> None:
 def test_the_broker_is_set_like_the_embedded_one() -> None:
     places = {"listeners", "advertised.listeners", "controller.quorum.voters", "log.dirs"}
     only_here = {"listener.security.protocol.map", "inter.broker.listener.name"}
-    lines = kafka._PROPERTIES.splitlines()
+    lines = kafka.PROPERTIES.splitlines()
     embedded = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
     found = compose_file.kafka_properties()
     assert {name: found[name] for name in embedded if name not in places} == {
@@ -178,7 +178,7 @@ def test_postgresql_sorts_and_tells_time_like_the_embedded_one() -> None:
     assert service["environment"]["POSTGRES_INITDB_ARGS"] == "--encoding=UTF8 --locale=C"
     given = {part for part in service["command"] if "=" in part}
     shared = ("timezone", "log_timezone")
-    assert given == {f"{name}={postgres._OPTIONS[name]}" for name in shared}
+    assert given == {f"{name}={postgres.OPTIONS[name]}" for name in shared}
 
 
 def test_data_lies_in_named_volumes() -> None:

@@ -63,13 +63,13 @@ def test_its_script_is_given_away_and_nothing_else(state: Path, precious: Path) 
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small one, which lies where PostgreSQL's user may not go."""
     made = tmp_path / "site-packages" / "server"
-    programs = made / postgres._INSTALL / "bin"
+    programs = made / postgres.INSTALL / "bin"
     programs.mkdir(parents=True)
     (programs / "postgres").write_text("#!/bin/sh\n")
     (programs / "postgres").chmod(0o755)
     (made.with_name("server.libs")).mkdir()
-    monkeypatch.setattr(postgres, "_PACKAGE", made)
-    monkeypatch.setattr(postgres, "_can", lambda *_: False)
+    monkeypatch.setattr(postgres, "PACKAGE", made)
+    monkeypatch.setattr(postgres, "can", lambda *_: False)
     return made
 
 
@@ -83,7 +83,7 @@ def test_a_copy_of_its_programs_is_made_where_that_user_cannot_come(
         (folder / trap).symlink_to(precious / "shadow" if "complete" in trap else precious)
     programs = postgres.binaries_for(folder, "nobody")
     assert untouched(precious)
-    assert programs == folder / "package" / "server" / postgres._INSTALL / "bin"
+    assert programs == folder / "package" / "server" / postgres.INSTALL / "bin"
     copied = [folder / "package", *(folder / "package").rglob("*")]
     assert {path.owner() for path in copied} == {"nobody"} and len(copied) == 7
     assert all(path.lstat().st_mode & 0o077 == 0 for path in copied)

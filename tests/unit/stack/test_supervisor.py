@@ -103,5 +103,5 @@ def test_what_may_not_be_ended_stops_nobody(
     monkeypatch.setattr(psutil, "wait_procs", lambda found, timeout: ([], found))
     monkeypatch.setattr(supervisor, "process", lambda: process)
     monkeypatch.setattr(supervisor, "strays", lambda: [process])
-    monkeypatch.setattr("cpuwatch.stack.supervisor._ends", lambda *_: False)
+    monkeypatch.setattr("cpuwatch.stack.supervisor.ends", lambda *_: False)
     supervisor.stop()
