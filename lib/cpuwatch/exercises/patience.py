@@ -26,7 +26,7 @@ MOST = 15.0
 _AGAIN = 0.5
 
 #: Between two questions to the cluster, in seconds.
-_PAUSE = 0.5
+PAUSE = 0.5
 
 
 class _OverTimeError(BaseException):
@@ -100,7 +100,7 @@ class Headway:
     def __call__(self, job: Job) -> None:
         """Look at its job; raises NotYetError if it is to end."""
         now = time.monotonic()
-        if now - self._asked < _PAUSE:
+        if now - self._asked < PAUSE:
             return
         self._asked = now
         seen = _progress(job)

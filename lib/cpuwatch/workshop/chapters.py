@@ -152,7 +152,7 @@ class CatchUp:
         self._tell("Another notebook begins a chapter just now: waiting until that is done")
 
     def _restore(self) -> None:
-        restore = {pipeline.READINGS: self._readings, pipeline.THRESHOLDS: self._thresholds}
+        restore = {pipeline.READINGS: self.restore_readings, pipeline.THRESHOLDS: self._thresholds}
         for thing in pipeline.left_before(self._chapter):
             restore[thing]()
         self._jobs(pipeline.jobs_before(self._chapter))
@@ -242,7 +242,7 @@ class CatchUp:
 
     # --- What else chapters leave ---------------------------------------------------------------
 
-    def _readings(self) -> None:
+    def restore_readings(self) -> None:
         """See to it that the topic of readings holds the fleet, and nothing else."""
         topic = topics.READINGS
         more = self._keep or pipeline.may_hold_more(self._chapter)

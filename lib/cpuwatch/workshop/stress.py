@@ -17,7 +17,7 @@ _LONGEST = 300.0
 # It ends when its time is over, or when who started it is gone. The lowest priority lets all
 # else go first: Kafka and Flink do not notice. Who started it is told to it: once it could ask for
 # that, it might be gone.
-_WORK = """
+WORK = """
 import os, sys, time
 end, parent = time.monotonic() + float(sys.argv[1]), int(sys.argv[2])
 os.nice(19)
@@ -54,7 +54,7 @@ class Stress:
             )
         if not 1 <= cpus <= there:
             raise CpuwatchError(f"{cpus} CPUs cannot be kept busy: this machine has {there}.")
-        command = [sys.executable, "-I", "-S", "-c", _WORK, str(seconds), str(os.getpid())]
+        command = [sys.executable, "-I", "-S", "-c", WORK, str(seconds), str(os.getpid())]
         self._processes: list[subprocess.Popen[bytes]] = []
         try:
             for number in range(cpus):

@@ -28,7 +28,7 @@ JOB = Job("1", "preview", "RUNNING")
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "PATIENCE", 0.2)
     monkeypatch.setattr(patience, "MOST", 0.6)
-    monkeypatch.setattr(patience, "_PAUSE", 0.0)
+    monkeypatch.setattr(patience, "PAUSE", 0.0)
 
 
 def loop() -> None:

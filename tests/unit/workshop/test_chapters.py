@@ -84,7 +84,7 @@ def restore_readings(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> tuple[boo
     ):
         monkeypatch.setattr(module, name, value)
     done = chapters.CatchUp("02", False, lambda _: None)
-    done._readings()
+    done.restore_readings()
     assert done.did == ["the readings were sent"]
     return bool(notes), done.remarks
 

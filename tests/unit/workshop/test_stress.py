@@ -58,7 +58,7 @@ def test_it_ends_with_who_asked_for_it(tmp_path: Path) -> None:
 def test_it_does_not_begin_for_who_is_gone_already() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait(30)
-    command = [sys.executable, "-I", "-S", "-c", stress._WORK, "120", str(gone.pid)]
+    command = [sys.executable, "-I", "-S", "-c", stress.WORK, "120", str(gone.pid)]
     assert subprocess.run(command, check=False, timeout=30).returncode == 0
 
 
