@@ -96,7 +96,7 @@ def _gather_wheels(parts: Path) -> None:
     entries = [one for one in re.split(r"\n(?=[a-z0-9])", lock) if not one.startswith("#")]
     wanted = ["wheel", "--quiet", "--require-hashes", "--wheel-dir", str(parts / "wheels")]
     problem = "The wheels cannot be had"
-    _pip(*wanted, "--requirement", str(ROOT / "requirements.lock"), problem=problem)
+    pip(*wanted, "--requirement", str(ROOT / "requirements.lock"), problem=problem)
     listed = []
     # Another machine's Python may be some patches older or newer than this one.
     versions = [f"{here()['python']}.{patch}" for patch in range(50)]
@@ -110,8 +110,8 @@ def _gather_wheels(parts: Path) -> None:
         if any(marker.evaluate({"python_full_version": version}) for version in versions):
             alone = parts / "alone.lock"
             alone.write_text(entry.replace(f" ; {condition}", "") + "\n", "utf-8")
-            _pip(*wanted, "--no-deps", "--ignore-requires-python", "--requirement", str(alone),
-                 problem=problem)  # fmt: skip
+            pip(*wanted, "--no-deps", "--ignore-requires-python", "--requirement", str(alone),
+                problem=problem)  # fmt: skip
             alone.unlink()
     (parts / REQUIREMENTS).write_text("\n".join(listed) + "\n", "utf-8")
 
@@ -164,10 +164,10 @@ def install(source: Path) -> None:
             if not (parts / name).is_file() or _sum(parts / name) != expected:
                 raise BundleError(f"{source} is damaged: {name} is not what it was. Copy it again.")
         _say("Installing from the bundle, without any network")
-        _pip("install", "--quiet", "--no-index", "--no-deps", "--no-user",
-             "--find-links", str(parts / "wheels"), "--requirement", str(parts / REQUIREMENTS),
-             problem="The wheels cannot be installed")  # fmt: skip
-        _take_jars(parts / "jars")
+        pip("install", "--quiet", "--no-index", "--no-deps", "--no-user",
+            "--find-links", str(parts / "wheels"), "--requirement", str(parts / REQUIREMENTS),
+            problem="The wheels cannot be installed")  # fmt: skip
+        take_jars(parts / "jars")
 
 
 def _contents(parts: Path, source: Path) -> dict[str, dict[str, str]]:
@@ -211,7 +211,7 @@ def _unpack(packed: tarfile.TarFile, one: tarfile.TarInfo, folder: Path) -> None
         shutil.copyfileobj(content, file)
 
 
-def _take_jars(folder: Path) -> None:
+def take_jars(folder: Path) -> None:
     """Put jars where the stack looks for them; it checks each against data/jars.lock."""
     # Installed just now, so not before in this process.
     code = "import sys; from cpuwatch.stack import jars; jars.take(sys.argv[1])"
@@ -219,7 +219,7 @@ def _take_jars(folder: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, check=True)
 
 
-def _pip(*arguments: str, problem: str) -> None:
+def pip(*arguments: str, problem: str) -> None:
     call = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", *arguments]
     if subprocess.run(call, check=False).returncode != 0:
         raise BundleError(f"{problem}: pip says why in the lines above.")

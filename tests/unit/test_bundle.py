@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import tarfile
@@ -34,7 +35,8 @@ def parts(tmp_path: Path, bundle: ModuleType) -> Path:
 
 
 def _contents(folder: Path, bundle: ModuleType, made_for: dict[str, str]) -> None:
-    sums = {"wheels/a-1-py3-none-any.whl": bundle._sum(next((folder / "wheels").iterdir()))}
+    (wheel,) = (folder / "wheels").iterdir()
+    sums = {f"wheels/{wheel.name}": hashlib.sha256(wheel.read_bytes()).hexdigest()}
     (folder / bundle.CONTENTS).write_text(json.dumps({"for": made_for, "sha256": sums}))
 
 
@@ -81,8 +83,8 @@ def test_half_an_archive_is_refused(
     (tmp_path / ".venv").mkdir()
     monkeypatch.setattr(bundle, "ROOT", tmp_path)
     installed = []
-    monkeypatch.setattr(bundle, "_pip", lambda *_, **__: installed.append(size))
-    monkeypatch.setattr(bundle, "_take_jars", lambda _: None)
+    monkeypatch.setattr(bundle, "pip", lambda *_, **__: installed.append(size))
+    monkeypatch.setattr(bundle, "take_jars", lambda _: None)
     archive = tmp_path / "whole.tar"
     with tarfile.open(archive, "w") as packed:
         packed.add(parts.parent, parts.parent.name)

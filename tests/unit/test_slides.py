@@ -109,7 +109,7 @@ def test_all_text_and_all_code_is_on_slides_in_its_order(book: Path) -> None:
     for cell, following in pairwise([*nbformat.read(book, 4).cells, None]):
         if cell.cell_type == "code":
             tags = set(cell.metadata.get("tags", []))
-            if "workshop.quiz(" in cell.source or tags & blocks._GUESSES:
+            if "workshop.quiz(" in cell.source or tags & blocks.GUESSES:
                 continue
             for one in cell.source.strip("\n").split("\n"):
                 line = listed.index(one, line) + 1
@@ -371,9 +371,9 @@ def test_a_diagram_has_its_boxes_apart_and_its_arrows_forward() -> None:
     source = (
         "graph LR\n A[one] --> B([two_of_many_more])\n A --> C[(three)]\n P[(four)] --> D\n B --> D"
     )
-    chart = diagram._read(source)
-    layers = diagram._layers(chart)
-    diagram._place(chart, layers)
+    chart = diagram.read(source)
+    layers = diagram.in_layers(chart)
+    diagram.place(chart, layers)
     assert {key: node.layer for key, node in chart.nodes.items()} == {
         "A": 0, "B": 1, "C": 1, "P": 1, "D": 2,
     }  # fmt: skip
@@ -408,7 +408,7 @@ def _light(colour: str) -> float:
 
 
 def test_each_colour_of_code_is_seen_from_the_last_row() -> None:
-    ground = re.search(r"pre\.code \{ background: #(\w{6})", page._CSS)
+    ground = re.search(r"pre\.code \{ background: #(\w{6})", page.CSS)
     assert ground
     used = {style["color"] for _, style in colours.Colours if style["color"]}
     assert len(used) >= 5

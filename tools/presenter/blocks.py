@@ -121,7 +121,8 @@ class Source:
     diagrams: int = 0
 
 
-_GUESSES = {one.name for chapter in exercises.CHAPTERS.values() for one in chapter.predictions}
+#: The names of the exercises that ask for a guess.
+GUESSES = {one.name for chapter in exercises.CHAPTERS.values() for one in chapter.predictions}
 _EXERCISES = {one.name for one in exercises.exercises()}
 
 
@@ -174,7 +175,7 @@ def _harmless(
 
 
 def _text_units(cell: Any, source: Source) -> list[Unit]:
-    kind = "guess" if _GUESSES & set(cell.metadata.get("tags", [])) else "text"
+    kind = "guess" if GUESSES & set(cell.metadata.get("tags", [])) else "text"
     made = [Unit(kind)]
     for child in _children(_tree(source, cell.source, cell.get("attachments"))):
         level = re.fullmatch("h([123])", child.name)
@@ -359,7 +360,7 @@ def _remark(text: str) -> Block:
 
 def _code_units(cell: Any, source: Source) -> list[Unit]:
     tags = set(cell.metadata.get("tags", []))
-    if tags & _GUESSES:
+    if tags & GUESSES:
         return []  # the question is on a slide; the room says its guess
     if "workshop.quiz(" in cell.source:
         return [Unit("quiz", blocks=[one]) for one in _quiz(cell)]

@@ -70,11 +70,11 @@ def draw(source: str, name: str) -> tuple[str, float]:
     UnknownDiagramError
         If it is no flow chart from left to right, or has what this does not draw.
     """
-    chart = _read(source)
-    layers = _layers(chart)
+    chart = read(source)
+    layers = in_layers(chart)
     columns = [max(node.width for node in layer) for layer in layers]
     lefts = [0.0, *itertools.accumulate(column + _GAP_X for column in columns)]
-    _place(chart, layers)
+    place(chart, layers)
     top = min(node.y - node.height / 2 for node in chart.nodes.values()) - 4
     bottom = max(node.y + node.height / 2 for node in chart.nodes.values()) + 4
     width, height = lefts[-1] - _GAP_X + 8, bottom - top
@@ -98,7 +98,7 @@ def draw(source: str, name: str) -> tuple[str, float]:
     return "".join(parts) + "</svg>", height / width
 
 
-def _read(source: str) -> _Chart:
+def read(source: str) -> _Chart:
     lines = [line.strip() for line in source.strip().splitlines() if line.strip()]
     if not lines or not re.fullmatch(r"(graph|flowchart)\s+LR;?", lines[0]):
         raise UnknownDiagramError(lines[0] if lines else "an empty diagram")
@@ -152,7 +152,7 @@ def _wrapped(text: str) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def _layers(chart: _Chart) -> list[list[_Node]]:
+def in_layers(chart: _Chart) -> list[list[_Node]]:
     """Columns: each node is right of those that lead to it, and close to those it leads to."""
     for _ in chart.nodes:
         for one, other in chart.edges:
@@ -172,7 +172,7 @@ def _layers(chart: _Chart) -> list[list[_Node]]:
     return [column for column in columns if column]
 
 
-def _place(chart: _Chart, layers: list[list[_Node]]) -> None:
+def place(chart: _Chart, layers: list[list[_Node]]) -> None:
     """Each node as high as its neighbours are on average, and none over another."""
     beside: dict[int, list[_Node]] = {id(node): [] for node in chart.nodes.values()}
     for one, other in chart.edges:

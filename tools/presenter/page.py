@@ -14,7 +14,8 @@ from presenter.cut import Slide
 
 _HERE = Path(__file__).parent
 _SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
-_CSS = (_HERE / "page.css").read_text(encoding="utf-8") + colours.CSS
+#: How the slides look.
+CSS = (_HERE / "page.css").read_text(encoding="utf-8") + colours.CSS
 
 #: What the browser may do with such a page: load nothing, and run this one script.
 _POLICY = (
@@ -117,6 +118,6 @@ def _page(title: str, body: str) -> str:
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width">\n<link rel="icon" href="data:,">\n'
-        f"<title>{escape(clean.text_of(title))}</title>\n<style>{_CSS}</style>\n<body>\n{body}\n"
+        f"<title>{escape(clean.text_of(title))}</title>\n<style>{CSS}</style>\n<body>\n{body}\n"
         "</body>\n</html>\n"
     )
