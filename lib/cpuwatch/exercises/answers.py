@@ -72,7 +72,8 @@ def rows(answer: Any, place: str = "Flink") -> pd.DataFrame:
         raise NotYetError("The answer is empty: write yours in place of what stands there.")
     try:
         if isinstance(answer, Table):
-            return _previewed(f"SELECT * FROM {answer}", answer._t_env)
+            # A Table of PyFlink's does not say otherwise of which environment it is.
+            return _previewed(f"SELECT * FROM {answer}", answer._t_env)  # noqa: SLF001
         if isinstance(answer, (Select, TextClause)):
             return _of_database(answer)
         if isinstance(answer, str):

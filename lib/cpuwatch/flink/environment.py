@@ -275,8 +275,9 @@ def prepare() -> None:
     gateway.keep_temporary_folder()
     # Python's garbage collector would tell Java of each object that has gone, at any moment
     # and from any thread, and make more connections. What it tells is worth some kilobytes.
-    ours._gateway_client.garbage_collect_object = lambda *_: None
-    java.make_patient(ours._gateway_client)
+    client = ours._gateway_client  # noqa: SLF001 - Py4J gives its client in no other way
+    client.garbage_collect_object = lambda *_: None
+    java.make_patient(client)
     thread = ours.jvm.java.lang.Thread.currentThread().getId()
     if thread not in _PREPARED:
         TableEnvironment.create(EnvironmentSettings.in_streaming_mode())

@@ -47,4 +47,5 @@ def _show(shell: Any, kind: type, value: BaseException, tb: Any, tb_offset: Any 
         text += "\nThe whole trace: workshop.trace()"
     # JupyterLab would break a long line in the middle of a word.
     lines = [part for line in text.splitlines() for part in textwrap.wrap(line, LINE)]
-    shell._showtraceback(kind, text, ["\n".join(lines)])
+    # IPython has no public way to show a trace of one's own.
+    shell._showtraceback(kind, text, ["\n".join(lines)])  # noqa: SLF001
