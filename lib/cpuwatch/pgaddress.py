@@ -26,7 +26,7 @@ _FORM = "write it as postgresql://user:password@host:port/database"
 #: What an address says before its "?".
 _SAID = {"host", "hostaddr", "port", "user", "dbname", "password"}
 
-_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 #: Options that name files.
 _FILES = ("sslrootcert", "sslcert", "sslkey")
@@ -104,16 +104,16 @@ def _refuse_options(query: Mapping[str, str | tuple[str, ...]]) -> None:
             )
         if not isinstance(value, str):
             raise ValueError(f"its option '{name}' stands there twice")
-    mode = query.get("sslmode", _MODES[-1])
-    if mode not in _MODES:
-        raise ValueError(f"its sslmode is none of {', '.join(_MODES)}")
+    mode = query.get("sslmode", MODES[-1])
+    if mode not in MODES:
+        raise ValueError(f"its sslmode is none of {', '.join(MODES)}")
     if "sslpassword" in query:
         raise ValueError(
             "a password of a key would be shown in SQL; 'openssl pkey -in own.key -out plain.key'"
             " takes it off"
         )
     if query.get("sslrootcert") == _SYSTEM:
-        if mode != _MODES[-1]:
+        if mode != MODES[-1]:
             raise ValueError("sslrootcert=system goes with sslmode=verify-full alone")
         if _authorities() is None:
             raise ValueError(
@@ -149,7 +149,7 @@ def for_libpq(query: Mapping[str, str | tuple[str, ...]]) -> dict[str, str]:
     """Its options, for psycopg2."""
     found = {name: _path(str(one)) if name in _FILES else str(one) for name, one in query.items()}
     if found.get("sslrootcert") == _SYSTEM:
-        found |= {"sslrootcert": _authorities() or _SYSTEM, "sslmode": _MODES[-1]}
+        found |= {"sslrootcert": _authorities() or _SYSTEM, "sslmode": MODES[-1]}
     return found
 
 
@@ -171,7 +171,7 @@ def for_java(query: Mapping[str, str | tuple[str, ...]], key: str | None) -> dic
         )
     if found.get("sslrootcert") == _SYSTEM:
         del found["sslrootcert"]
-        found |= {"sslmode": _MODES[-1], "sslfactory": _JAVAS_OWN}
+        found |= {"sslmode": MODES[-1], "sslfactory": _JAVAS_OWN}
     if "sslkey" in found and key is not None:
         found["sslkey"] = key
     return found

@@ -122,7 +122,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path]
     with java(own, tmp_path_factory.mktemp("java")) as machine:
 
         def load(path: Path) -> Any:
-            name = f"{access._SHADED}org.apache.kafka.common.security.ssl.DefaultSslEngineFactory"
+            name = f"{access.SHADED}org.apache.kafka.common.security.ssl.DefaultSslEngineFactory"
             made = getattr(machine.jvm, name)()
             made.configure(
                 {

@@ -94,7 +94,7 @@ def test_one_that_one_of_both_could_not_use_is_refused(
 @pytest.mark.parametrize(
     ("options", "java_has"),
     [
-        *[(f"sslmode={mode}", {"sslmode": mode}) for mode in pgaddress._MODES],
+        *[(f"sslmode={mode}", {"sslmode": mode}) for mode in pgaddress.MODES],
         ("channel_binding=require", {"channelBinding": "require"}),
         ("application_name=x%20y", {"ApplicationName": "x y"}),
         ("connect_timeout=7", {"connectTimeout": "7"}),

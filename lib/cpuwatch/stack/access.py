@@ -22,7 +22,7 @@ KEYSTORE = "kafka-client.pem"
 JAAS = "kafka.jaas"
 
 #: In the jar of Flink's connector Kafka's classes have other names.
-_SHADED = "org.apache.flink.kafka.shaded."
+SHADED = "org.apache.flink.kafka.shaded."
 
 _LOGIN = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -121,7 +121,7 @@ def _jaas(config: Settings) -> str:
     password = config.kafka_sasl_password
     kind = config.kafka_sasl_mechanism.partition("-")[0]
     return (
-        f"KafkaClient {{\n  {_SHADED}{_LOGIN[kind]} required\n"
+        f"KafkaClient {{\n  {SHADED}{_LOGIN[kind]} required\n"
         f"    username={_quoted(config.kafka_sasl_username or '')}\n"
         f"    password={_quoted(password.get_secret_value() if password else '')};\n}};\n"
     )

@@ -47,8 +47,8 @@ JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntryp
 TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 
 #: Where Flink's jar has ZooKeeper's classes.
-_SHADED = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper"
-ZOOKEEPER = f"{_SHADED}.server.ZooKeeperServerMain"
+SHADED = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper"
+ZOOKEEPER = f"{SHADED}.server.ZooKeeperServerMain"
 
 #: ZooKeeper removes the place of an election once nobody stands for it, and who had lost sight of
 #: it for a moment never stands again (CURATOR-724). So it looks for such places after 24 days.
@@ -288,7 +288,7 @@ def prepare(
     (folder / "conf" / "zoo.cfg").write_text(f"# Written by cpuwatch up.\n{text}", encoding="ascii")
     to_zookeeper = [
         "-Dzookeeper.client.secure=true",
-        f"-Dzookeeper.clientCnxnSocket={_SHADED}.ClientCnxnSocketNetty",
+        f"-Dzookeeper.clientCnxnSocket={SHADED}.ClientCnxnSocketNetty",
         *(f"-Dzookeeper.{name}={value}" for name, value in keys.zookeeper_options(here).items()),
     ]
     to_each_other = [_OWN_CONNECTIONS, *to_zookeeper]
@@ -354,7 +354,7 @@ def zookeeper(port: int, key: str) -> dict[str, str]:
         "dataDir": "zookeeper",
         "secureClientPort": str(port),
         "secureClientPortAddress": "127.0.0.1",
-        "serverCnxnFactory": f"{_SHADED}.server.NettyServerCnxnFactory",
+        "serverCnxnFactory": f"{SHADED}.server.NettyServerCnxnFactory",
         **keys.zookeeper_options(key),
         "ssl.clientAuth": "need",
         "admin.enableServer": "false",

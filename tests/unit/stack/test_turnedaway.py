@@ -118,7 +118,7 @@ def test_what_a_real_listener_is_told_by(
         context.load_cert_chain(*Authority(tmp_path).vouch("broker"))
     with listener(context) as address:
         outside(address, SECURITY_PROTOCOL=protocol)
-        told = control._outside_silent(settings(), kafka.SERVICE)
+        told = control.outside_silent(settings(), kafka.SERVICE)
     assert told.startswith(f"Kafka at {address} does not answer (") and step in told
     assert "bootstrap" not in told and " after " not in told
 
