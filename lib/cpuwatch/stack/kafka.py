@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 _NO_CAUSE = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
 
 #: How long others' Kafka may take to let us in, in seconds.
-_PATIENCE = 4
+PATIENCE = 4
 
 #: Where the embedded one listens by default, always on 127.0.0.1.
 PORTS = {"kafka": 9092, "kafka_controller": 9093}
@@ -213,11 +213,11 @@ def refusal(config: Settings) -> str | None:
     options = {
         "bootstrap.servers": config.kafka_address,
         "log_level": 0,
-        "socket.timeout.ms": 1000 * _PATIENCE,
+        "socket.timeout.ms": 1000 * PATIENCE,
         **access.client_options(config),
     }
     try:
-        ask(options, lambda client: client.list_topics(timeout=_PATIENCE))
+        ask(options, lambda client: client.list_topics(timeout=PATIENCE))
     except KafkaException as error:
         return turnedaway.reason(str(error.args[0].str()))
     return None

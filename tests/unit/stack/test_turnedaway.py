@@ -21,7 +21,7 @@ from cpuwatch.stack import control, kafka, refused, turnedaway
 @pytest.fixture
 def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
     monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(kafka, "_PATIENCE", 1)
+    monkeypatch.setattr(kafka, "PATIENCE", 1)
 
     def choose(address: str = "broker.example:9092", **variables: str) -> None:
         monkeypatch.setenv("CPUWATCH_KAFKA", address)
