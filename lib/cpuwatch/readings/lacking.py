@@ -19,6 +19,9 @@ _RECOMMENDED = {
     "value": ("usage", "value", "cpu_usage"),
 }
 
+#: What PRTG puts behind a column's name, for the same as a number.
+_RAW = "(RAW)"
+
 
 def without(
     path: Path,
@@ -64,6 +67,9 @@ def without(
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
     elif "value" in missing and (things := _other_things(names, naming)):
         more = f"; {listed(things, 3)} say that they are no CPU's usage: export that"
+    elif list(missing) == ["value"] and (raw := _raw(names)) is not None:
+        more = "; each is there once more, with (RAW), as a number: --columns "
+        more += option(f"{part_of(names, 'time', raw[0])},{part_of(names, 'usage', raw[1])}")
     elif list(missing) == ["value"] and (its := _only_value(names, naming)) is not None:
         more = f"; '{shorten(names[its])}' seems to be it: --columns {say(names, 'usage', its)}"
         more += f", or {say(names, 'ratio', its)} if it goes from 0 to 1" if ratio else ""
@@ -89,6 +95,13 @@ def _other_things(names: Sequence[str], naming: Sequence[int]) -> list[str]:
     usage = [name for name in found if not meaning.other_thing(name)]
     hosts = [name for name in others if name not in found and any(map(str.isdigit, name))]
     return [] if usage or hosts or 3 * len(found) <= len(others) else found
+
+
+def _raw(names: Sequence[str]) -> tuple[int, int] | None:
+    """Where PRTG has the time, and the first of its values, as numbers beside what it shows."""
+    its = [at for at, name in enumerate(names) if at and name == f"{names[at - 1]}{_RAW}"]
+    time = first(names, TIME)
+    return (its[0], its[1]) if len(its) > 1 and time is not None and its[0] == time + 1 else None
 
 
 def _each(names: Sequence[str], naming: Sequence[int], ratio: bool) -> str:

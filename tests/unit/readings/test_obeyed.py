@@ -314,6 +314,9 @@ OF_THE_PAGE: dict[str, dict[str, dict[str, float]]] = {
         "--columns 'day_first=time'": {"web01 cpu1": 22.5, "db01 cpu1": 97},
         "--columns 'month_first=time'": {"web01 cpu1": 22.5, "db01 cpu1": 97},
     },
+    "each is there once more, with (RAW), as a number": {
+        "--columns 'time=Date Time(RAW),usage=Total(RAW)'": {"mine cpu1": 45.12},
+    },
     "decimal comma": {
         "--columns 'cpu=note'": {"web01 5": 80, "web01 7": 82},
         "--columns 'ignore=note'": {"web01 cpu1": 81},
