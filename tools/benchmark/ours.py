@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -41,20 +42,39 @@ def send(readings: pd.DataFrame, topic: str) -> int:
     return topics.produce(readings, topic)
 
 
-def job(name: str, topic: str, count: int) -> tuple[Done, str]:
-    """Run a job of the pipeline on a topic, to its end; what it took, and the topic it wrote."""
+def start(name: str, topic: str, run: Run) -> tuple[flink.Job, str]:
+    """Submit a job of the pipeline that ends with a topic, and the topic that it writes."""
     one = pipeline.job(name)
     assert one is not None, name
-    run = Run(f"bench-{next(_NUMBERS)}")
     environment = flink.connect(fresh=True, quiet=True)
     for table in pipeline.tables([one]):
         create(environment, table)
     keep_apart(environment, run)
-    environment.execute_sql(f"ALTER TABLE `cpu_in` SET ('topic' = '{topic}')")
+    for table in one.reads:
+        if sql.topic(table):
+            environment.execute_sql(f"ALTER TABLE `{table}` SET ('topic' = '{topic}')")
     out = run.topic(sql.topic(one.writes) or "")
     topics.create(out, whole=True)
     chained = may_chain(options(environment, table) for table in one.reads)
-    started = flink.submit(environment, run.job(name), sql.taught(name), chained)
+    return flink.submit(environment, run.job(name), sql.taught(name), chained), out
+
+
+def together(names: Sequence[str], topic: str) -> float:
+    """The seconds that several jobs take that are submitted one after the other."""
+    run = Run(f"bench-{next(_NUMBERS)}")
+    started = [start(name, topic, run) for name in names]
+    times = []
+    for one, _ in started:
+        flink.wait_until_finished(one, timeout=3600)
+        found = rest.ask(f"/jobs/{one.id}")
+        times.append((found["start-time"], found["end-time"]))
+    topics.delete(*(out for _, out in started))
+    return (max(end for _, end in times) - min(begin for begin, _ in times)) / 1000
+
+
+def job(name: str, topic: str, count: int) -> tuple[Done, str]:
+    """Run a job of the pipeline on a topic, to its end; what it took, and the topic it wrote."""
+    started, out = start(name, topic, Run(f"bench-{next(_NUMBERS)}"))
     looks: list[tuple[float, int]] = []
     ended = threading.Event()
 

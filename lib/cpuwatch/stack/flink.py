@@ -286,12 +286,7 @@ def prepare(
     lines = zookeeper(ports["flink_zookeeper"], here).items()
     text = "".join(f"{name}={value}\n" for name, value in lines)
     (folder / "conf" / "zoo.cfg").write_text(f"# Written by cpuwatch up.\n{text}", encoding="ascii")
-    to_zookeeper = [
-        "-Dzookeeper.client.secure=true",
-        f"-Dzookeeper.clientCnxnSocket={SHADED}.ClientCnxnSocketNetty",
-        *(f"-Dzookeeper.{name}={value}" for name, value in keys.zookeeper_options(here).items()),
-    ]
-    to_each_other = [_OWN_CONNECTIONS, *to_zookeeper]
+    to_each_other = [_OWN_CONNECTIONS, *to_zookeeper(here)]
     environment = {**UTF8, "JAVA_HOME": str(JAVA_HOME), "PGPASSFILE": str(pgpass)}
 
     def program(name: str, order: int, heap: int, *more: str, main: list[str]) -> Program:
@@ -338,6 +333,21 @@ def _tidying(name: str) -> list[str]:
         return ["find", own, *everything, "-delete"]
     place, empty = _NO_ROOM[name]
     return ["find", own, place, "(", *everything, "-o", *empty, ")", "-delete"]
+
+
+def to_zookeeper(key: str) -> list[str]:
+    """The options for a Java that asks ZooKeeper.
+
+    Parameters
+    ----------
+    key
+        The folder of the stack's key, as it is called from where that Java runs.
+    """
+    return [
+        "-Dzookeeper.client.secure=true",
+        f"-Dzookeeper.clientCnxnSocket={SHADED}.ClientCnxnSocketNetty",
+        *(f"-Dzookeeper.{name}={value}" for name, value in keys.zookeeper_options(key).items()),
+    ]
 
 
 def zookeeper(port: int, key: str) -> dict[str, str]:
