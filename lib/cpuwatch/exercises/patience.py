@@ -87,8 +87,8 @@ def _alarm() -> Iterator[None]:
 class Headway:
     """Ends a query that comes no further, and one that takes far too long though it does.
 
-    Neither planning nor the wait for a place counts. As long as it reads on, or a step of it
-    begins or ends, a slow machine may be all that is wrong.
+    Neither planning nor the wait for a place counts. As long as it reads on, a step of it begins or
+    ends, or rows arrive, a slow machine may be all that is wrong.
     """
 
     def __init__(self) -> None:
@@ -97,15 +97,16 @@ class Headway:
         self._since = 0.0
         self._seen: object = None
 
-    def __call__(self, job: Job) -> None:
-        """Look at its job; raises NotYetError if it is to end."""
+    def __call__(self, job: Job, brought: int) -> None:
+        """Look at its job and at what it has brought; raises NotYetError if it is to end."""
         now = time.monotonic()
         if now - self._asked < PAUSE:
             return
         self._asked = now
-        seen = _progress(job)
-        if seen is None:
+        progress = _progress(job)
+        if progress is None:
             return
+        seen = progress, brought
         if seen != self._seen:
             self._seen, self._since = seen, now
         self._began = now if self._began is None else self._began

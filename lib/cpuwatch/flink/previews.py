@@ -65,7 +65,7 @@ def preview(
     timeout: float = 60.0,
     changes: bool = False,
     quiet: bool = False,
-    meanwhile: Callable[[Job], object] = lambda _: None,
+    meanwhile: Callable[[Job, int], object] = lambda _job, _brought: None,
 ) -> pd.DataFrame:
     """Show the first rows of what a query makes of the records that its topics hold now.
 
@@ -86,7 +86,8 @@ def preview(
     quiet
         Whether to show neither progress nor remarks.
     meanwhile
-        Called now and then with its job, once there is one; what it raises ends the preview.
+        Called now and then, once there is a job, with it and how many rows it has brought so far;
+        what it raises ends the preview.
 
     Returns
     -------
@@ -178,6 +179,7 @@ class _Preview:
         self._changes = changes
         self._columns: list[_Column] = []
         self._rows: list[tuple[Any, ...]] = []
+        self._brought = 0  # rows, also those that are not kept
         self._job: Job | None = None
         self._over = False
         self._plan_as_job = ""
@@ -318,6 +320,7 @@ class _Preview:
                 found = result.take(wanted)
                 if self._over:
                     return
+                self._brought += len(found)
                 for kind, row in found:
                     if self._changes:
                         self._rows.append((_SHORT[kind], *row))
@@ -341,6 +344,7 @@ class _Preview:
             while found := result.take():
                 if self._over:
                     return
+                self._brought += len(found)
                 yield from found
                 if len(found) < AT_ONCE:
                     return
@@ -352,10 +356,10 @@ class _Preview:
 
     # --- While it runs, in the main thread ------------------------------------------------------
 
-    def check(self, meanwhile: Callable[[Job], object]) -> None:
+    def check(self, meanwhile: Callable[[Job, int], object]) -> None:
         """Raise if the job fails, or `meanwhile` does."""
         if self._job is not None and not self._over:
-            meanwhile(self._job)
+            meanwhile(self._job, self._brought)
             now = status(self._job)
             if now.state in ("RESTARTING", "FAILING", "FAILED"):
                 why = failure(self._job)

@@ -6,7 +6,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Any
 
@@ -120,8 +120,12 @@ def test_an_interrupt_is_not_hidden() -> None:
             exercises.judge(name, press)
 
 
-def look(monkeypatch: pytest.MonkeyPatch, steps: Iterator[tuple[list[str], int]]) -> float:
-    """Look at a job's steps and records until its query is ended: how long that took."""
+def look(
+    monkeypatch: pytest.MonkeyPatch,
+    steps: Iterator[tuple[list[str], int]],
+    brought: Iterable[int] = (),
+) -> float:
+    """Look at a job's steps, records and rows until its query is ended: how long that took."""
     now = (["CREATED"], 0)
 
     def answer(_: str) -> dict[str, Any]:
@@ -131,20 +135,25 @@ def look(monkeypatch: pytest.MonkeyPatch, steps: Iterator[tuple[list[str], int]]
 
     monkeypatch.setattr(rest, "ask", answer)
     monkeypatch.setattr(metrics, "records_read", lambda _: now[1])
-    watch, begun = patience.Headway(), time.monotonic()
+    watch, rows, begun = patience.Headway(), iter(brought), time.monotonic()
     with pytest.raises(NotYetError, match=r"^The query took longer than .* rows=30000"):
-        while time.monotonic() - begun < 5:
-            watch(JOB)
+        while time.monotonic() - begun < 30:
+            watch(JOB, next(rows, 0))
             time.sleep(0.01)
     return time.monotonic() - begun
 
 
 def test_a_query_that_comes_no_further_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 0.2 <= look(monkeypatch, iter([(["RUNNING", "CREATED"], 7)])) < 0.5
+    monkeypatch.setattr(patience, "MOST", 60)
+    assert 0.2 <= look(monkeypatch, iter([(["RUNNING", "CREATED"], 7)])) < 30
 
 
 def test_one_that_reads_on_has_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 0.6 <= look(monkeypatch, ((["RUNNING"], number) for number in count())) < 1.0
+    assert look(monkeypatch, ((["RUNNING"], number) for number in count())) >= 0.6
+
+
+def test_one_whose_rows_arrive_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert look(monkeypatch, iter([(["FINISHED", "RUNNING"], 7)]), count()) >= 0.6
 
 
 def test_what_waits_for_a_place_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +168,7 @@ def test_a_cluster_that_does_not_answer_ends_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(rest, "ask", silent)
     watch = patience.Headway()
     for _ in range(30):
-        watch(JOB)
+        watch(JOB, 0)
         time.sleep(0.01)
 
 
