@@ -52,17 +52,22 @@ def refuse_authorities(path: Path) -> None:
         # Not by `cryptography`, which is stricter than need be about lists that systems have.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
-        raise ValueError(
-            f"{path} cannot be read by OpenSSL ({error.reason or error}): write it anew, as plain"
-            " text"
-        ) from None
+        raise ValueError(_by_openssl(path, error)) from None
 
 
 def refuse_certificate(path: Path) -> None:
-    """Raise ValueError unless a certificate of ours stands in a file, which counts today."""
+    """Raise ValueError unless a certificate of ours stands in a file."""
     content = _content(path)
     _refuse_store(path, content)
-    first = _certificates(path, content)[0]
+    _certificates(path, content)
+
+
+def refuse_outdated(path: Path) -> None:
+    """Raise ValueError unless a certificate of ours counts today.
+
+    Whoever goes on with what runs, or stops it, is not asked.
+    """
+    first = _certificates(path, _content(path))[0]
     now = datetime.datetime.now(datetime.timezone.utc)
     if (end := first.not_valid_after_utc) < now:
         raise ValueError(f"the certificate in {path} ended on {end:%Y-%m-%d}: get a new one")
@@ -91,10 +96,15 @@ def refuse_key(certificate: Path | None, key: Path | None) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key)
     except ssl.SSLError as error:  # what is around what we read
-        raise ValueError(
-            f"{key or certificate} cannot be read by OpenSSL ({error.reason or error}): write it"
-            " anew, as plain text"
-        ) from None
+        raise ValueError(_by_openssl(key or certificate, error)) from None
+
+
+def _by_openssl(path: Path, error: ssl.SSLError) -> str:
+    reason = error.reason or ""
+    if reason.endswith(("_TOO_SMALL", "_TOO_WEAK")):
+        return f"OpenSSL takes what is in {path} for too weak ({reason}): ask for a longer key"
+    shown = f" ({reason})" if reason else ""
+    return f"{path} cannot be read by OpenSSL{shown}: write it anew, as plain text"
 
 
 def own(
@@ -107,11 +117,19 @@ def own(
     ValueError
         If there is none, or they do not belong together.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     content = _content(certificate)
     _refuse_store(certificate, content)
     chain = _certificates(certificate, content)
     found = _key(certificate if key is None else key, key is None)
-    fits = [one.public_key() == found.public_key() for one in chain]
+    try:
+        fits = [one.public_key() == found.public_key() for one in chain]
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError(
+            f"a certificate in {certificate} has a key that is neither RSA nor EC, and Java's"
+            " clients read no other"
+        ) from None
     if not any(fits):
         raise ValueError(
             f"the key in {key or certificate} is not that of the certificate in {certificate}:"
@@ -164,6 +182,11 @@ def _content(path: Path) -> bytes:
         raise ValueError(f"{path} cannot be read ({error.strerror})") from None
 
 
+def _is_der(content: bytes) -> bool:
+    """Whether it is no text: in one its first byte would be the digit 0."""
+    return content.startswith(_DER) and b"-----BEGIN" not in content
+
+
 def _word(path: Path) -> str:
     return shlex.quote(str(path))
 
@@ -187,7 +210,7 @@ def _refuse_store(path: Path, content: bytes) -> None:
 
 
 def _refuse_what_is_no_certificate(path: Path, content: bytes) -> None:
-    if content.startswith(_DER):
+    if _is_der(content):
         raise ValueError(
             f"{path} is DER; 'openssl x509 -inform der -in {_word(path)} -out own.pem' makes of it"
             " the PEM that is wanted here"
@@ -205,8 +228,10 @@ def _certificates(path: Path, content: bytes) -> list[Certificate]:
     _refuse_what_is_no_certificate(path, content)
     try:
         return x509.load_pem_x509_certificates(content)
-    except ValueError as error:
-        raise ValueError(f"a certificate in {path} cannot be read ({error})") from None
+    except (ValueError, x509.InvalidVersion):
+        raise ValueError(
+            f"a certificate in {path} cannot be read: it may be cut off, or not quite PEM"
+        ) from None
 
 
 def _key(path: Path, is_for_both: bool) -> Any:
@@ -216,7 +241,7 @@ def _key(path: Path, is_for_both: bool) -> Any:
 
     content = _content(path)
     _refuse_store(path, content)
-    if content.startswith(_DER):
+    if _is_der(content):
         raise ValueError(
             f"{path} is DER; 'openssl pkey -inform der -in {_word(path)} -out own.key' makes of it"
             " the PEM that is wanted here"
@@ -227,14 +252,20 @@ def _key(path: Path, is_for_both: bool) -> Any:
             f" {_word(path)} -out own.key' asks for it, and writes the key without"
         )
     block = _KEY.search(content)
+    if block is not None and block[1] == b"OPENSSH PRIVATE KEY":
+        raise ValueError(
+            f"the key in {path} is one of OpenSSH's: name the one that was made with the"
+            " certificate"
+        )
     if block is None:
         why = "it is not set, and " if is_for_both else ""
         raise ValueError(f"{why}there is no key in PEM in {path}: name the file with it")
     try:
         found = load_pem_private_key(block[0] + b"\n", None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        reason = str(error).partition("\n")[0][:100]
-        raise ValueError(f"the key in {path} cannot be read ({reason})") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError(
+            f"the key in {path} cannot be read: it may be cut off, or not quite PEM"
+        ) from None
     if not isinstance(found, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
         raise ValueError(
             f"the key in {path} is neither RSA nor EC, and Java's clients read no other"

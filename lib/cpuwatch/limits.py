@@ -219,7 +219,7 @@ def _full_disk() -> str:
 def no_thread() -> str:
     """What to do where no further process or thread can be started."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-    own = "" if allowed == resource.RLIM_INFINITY else f" ({1} are allowed in this shell)"
+    own = "" if allowed == resource.RLIM_INFINITY else f" ({allowed} are allowed in this shell)"
     return (
         f"No further process or thread can be started{own}: close some programs, or allow more with"
         " 'ulimit -u' or, in a container, with its limit of processes, and try again."

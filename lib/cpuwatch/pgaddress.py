@@ -10,7 +10,6 @@ import re
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 # Half a second to import: only who reads an outside PostgreSQL's address needs it.
 if TYPE_CHECKING:
@@ -23,8 +22,11 @@ KEY = "postgres-client.pk8"
 
 _FORM = "write it as postgresql://user:password@host:port/database"
 
-#: What an address says before its "?".
-_SAID = {"host", "hostaddr", "port", "user", "dbname", "password"}
+#: What an address says before its "?", and what would say it from a file that libpq alone reads.
+_SAID = {"host", "hostaddr", "port", "user", "dbname", "password", "service", "passfile"}
+
+#: Several hosts with their ports, which SQLAlchemy does not take for an address.
+_SEVERAL = re.compile(r"@[\w.:\[\]-]+(?:,[\w.:\[\]-]+)+(?:[/?]|$)")
 
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
@@ -44,6 +46,8 @@ _JAVA = {
     **{name: name for name in _FILES},
 }
 _TARGETS = {
+    "any": "any",
+    "primary": "primary",
     "read-write": "primary",
     "read-only": "secondary",
     "standby": "secondary",
@@ -68,13 +72,11 @@ def refuse(text: str) -> None:
     if "://" not in text and re.match(r"\w+\s*=", text):
         raise ValueError(f"these are names and values: {_FORM}")
     try:
-        if "," in urlsplit(text).netloc.rpartition("@")[2]:
-            raise ValueError("it names several hosts: name one, that takes writes")
         url: URL | None = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         url = None
-    except ValueError as error:  # ours, or a port that is no number
-        raise ValueError(str(error) if "several" in str(error) else _FORM) from None
+    if "," in (url.host or "") if url is not None else _SEVERAL.search(text):
+        raise ValueError("it names several hosts: name one, that takes writes")
     if url is not None and (
         not url.host or re.match("/|%2f", url.host, re.IGNORECASE) or "host" in url.query
     ):
@@ -85,6 +87,7 @@ def refuse(text: str) -> None:
         url is not None
         and url.drivername.partition("+")[0] in ("postgresql", "postgres")
         and url.username and url.database
+        and (url.port is None or 0 < url.port < 65536)
         # The host stands as it is in JDBC's address, and so in SQL.
         and re.fullmatch(r"[^\s:,/'\"\\$;?#@&%]+|[0-9a-fA-F:.]+", str(url.host))
         # What stands before the '?' already, or in a file of ours.
@@ -104,6 +107,12 @@ def _refuse_options(query: Mapping[str, str | tuple[str, ...]]) -> None:
             )
         if not isinstance(value, str):
             raise ValueError(f"its option '{name}' stands there twice")
+        if name in _FILES:
+            _path(value)
+    if not re.fullmatch(r"-?[0-9]{1,9}", str(query.get("connect_timeout", 0))):
+        raise ValueError("its connect_timeout is no number of seconds")
+    if query.get("target_session_attrs", "any") not in _TARGETS:
+        raise ValueError(f"its target_session_attrs is none of {', '.join(_TARGETS)}")
     mode = query.get("sslmode", MODES[-1])
     if mode not in MODES:
         raise ValueError(f"its sslmode is none of {', '.join(MODES)}")
@@ -142,7 +151,10 @@ def _authorities() -> str | None:
 
 
 def _path(text: str) -> str:
-    return text if text == _SYSTEM else str(Path(text).expanduser().absolute())
+    try:
+        return text if text == _SYSTEM else str(Path(text).expanduser().absolute())
+    except RuntimeError:
+        raise ValueError("there is no home folder that its '~' would name") from None
 
 
 def for_libpq(query: Mapping[str, str | tuple[str, ...]]) -> dict[str, str]:
@@ -166,9 +178,7 @@ def for_java(query: Mapping[str, str | tuple[str, ...]], key: str | None) -> dic
     given = {name: _path(str(one)) if name in _FILES else str(one) for name, one in query.items()}
     found = {_JAVA[name]: one for name, one in given.items() if name in _JAVA}
     if "targetServerType" in found:
-        found["targetServerType"] = _TARGETS.get(
-            found["targetServerType"], found["targetServerType"]
-        )
+        found["targetServerType"] = _TARGETS[found["targetServerType"]]
     if found.get("sslrootcert") == _SYSTEM:
         del found["sslrootcert"]
         found |= {"sslmode": MODES[-1], "sslfactory": _JAVAS_OWN}

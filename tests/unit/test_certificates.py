@@ -196,8 +196,13 @@ REFUSED: dict[str, tuple[dict[str, bytes], str, str]] = {
     "one for the other": ({"certificate": private(RSA)}, "CERTIFICATE", "a key and no certificate"),
     "no key": ({"certificate": pem(RSA)}, "KEY", "it is not set, and there is no key in PEM"),
     "no certificate": ({"key": private(RSA)}, "KEY", "its certificate is not set"),
-    "an end": ({"certificate": pem(RSA, -1), "key": private(RSA)}, "CERTIFICATE", " ended on 2"),
-    "a beginning": ({"certificate": pem(RSA, 3), "key": private(RSA)}, "CERTIFICATE", " begins on"),
+    "a key of OpenSSH's": (
+        {
+            "certificate": pem(RSA),
+            "key": RSA.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),
+        },
+        "KEY", "one of OpenSSH's",
+    ),
     "half a file": ({"certificate": pem(RSA)[:400]}, "CERTIFICATE", "cannot be read"),
     "half a key": (
         {"certificate": pem(RSA), "key": private(RSA)[:400]}, "KEY", "there is no key in PEM",
@@ -250,6 +255,21 @@ def test_a_list_of_authorities_with_remarks_is_taken(given: Given, tmp_path: Pat
         warnings.simplefilter("error")
         config = given(ca=b"# Some authority\n" + CA + ssl.DER_cert_to_PEM_cert(odd).encode())
     assert access.client_options(config)["ssl.ca.location"] == str(tmp_path / "ca")
+
+
+@pytest.mark.parametrize(("end", "said"), [(-1, " ended on 2"), (3, " begins on 2")])
+def test_one_that_does_not_count_today_is_told_when_it_is_needed(
+    given: Given, end: int, said: str
+) -> None:
+    # What runs can be stopped: settings are read.
+    for service, use in (("KAFKA", access.prepare), ("FLINK", flinkaccess.client_options)):
+        config = given(service, certificate=pem(RSA, end), key=private(RSA))
+        with pytest.raises(CpuwatchError, match=said):
+            use(config)
+
+
+def test_text_that_begins_with_a_zero_is_no_der(given: Given) -> None:
+    given(certificate=b"0 s:CN=x\n" + pem(RSA), key=b"0 key\n" + private(RSA))
 
 
 def test_files_that_change_after_the_start_are_told(given: Given, tmp_path: Path) -> None:

@@ -45,6 +45,11 @@ def test_a_refusal_has_a_remedy(error: BaseException, remedy: str) -> None:
     assert "\n" not in said and said.endswith(".")
 
 
+def test_how_many_processes_are_allowed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (77, 77))
+    assert "(77 are allowed in this shell)" in (limits.sentence(refusal(errno.EAGAIN)) or "")
+
+
 def test_the_disk_that_is_full_is_named_where_the_error_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,11 @@ def test_a_password_with_every_sign_is_read(given: Given) -> None:
     assert given(f"postgresql://u:{quote(secret, safe='')}@h/d").postgres_password == secret
 
 
+@pytest.mark.parametrize("secret", ["p[w", "p]w", "p℀x", "several℀x", "a,b", "a,b#c", "a,b?c"])
+def test_so_is_one_that_nobody_escaped(given: Given, secret: str) -> None:
+    assert given(f"postgresql://u:{secret}@h/d").postgres_password == secret
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [
@@ -79,6 +84,12 @@ def test_a_password_with_every_sign_is_read(given: Given) -> None:
         ("postgresql://u@h/d?sslmode=require&sslmode=require", "'sslmode' stands there twice"),
         ("postgresql://u@h/d?sslrootcert=system&sslmode=require", "verify-full alone"),
         ("postgresql://u@h/d?sslkey=/k&sslpassword=hush", "takes it off"),
+        ("postgresql://u:hush@h:99999/d", "write it as postgresql://"),
+        ("postgresql://u:hush@h:0/d", "write it as postgresql://"),
+        ("postgresql://u@h/d?service=hush", "write it as postgresql://"),
+        ("postgresql://u@h/d?connect_timeout=hush", "no number of seconds"),
+        ("postgresql://u@h/d?target_session_attrs=hush", "is none of any, primary, read-write"),
+        ("postgresql://u@h/d?sslrootcert=~nobody9/x", "no home folder that its '~' would name"),
     ],
 )
 def test_one_that_one_of_both_could_not_use_is_refused(

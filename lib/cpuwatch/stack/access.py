@@ -99,6 +99,7 @@ def prepare(config: Settings) -> list[str]:
     files.folder(config.keys)
     if spoken.endswith("SSL") and config.kafka_ssl_certificate:
         try:
+            certificates.refuse_outdated(config.kafka_ssl_certificate)
             text = certificates.for_java(config.kafka_ssl_certificate, config.kafka_ssl_key)
         except ValueError as error:  # files that have changed since settings were read
             raise CpuwatchError(f"Kafka's certificate cannot be used: {error}.") from error

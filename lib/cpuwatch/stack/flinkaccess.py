@@ -154,7 +154,11 @@ def _own(config: Settings) -> dict[str, str]:
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
     _context(config)  # what does not fit is told there
-    chain, key = certificates.own(config.flink_ssl_certificate, config.flink_ssl_key)
+    try:
+        certificates.refuse_outdated(config.flink_ssl_certificate)
+        chain, key = certificates.own(config.flink_ssl_certificate, config.flink_ssl_key)
+    except ValueError as error:
+        raise CpuwatchError(f"Our certificate for Flink cannot be used: {error}.") from error
     store = config.keys / OWN
     made = pkcs12.serialize_key_and_certificates(
         b"client", key, chain[0], chain[1:], BestAvailableEncryption(keys.PASSWORD.encode())

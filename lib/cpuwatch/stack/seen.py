@@ -24,6 +24,9 @@ ANEW = (
 #: How PostgreSQL says that it knows another password than we do.
 _OTHER_PASSWORD = "password authentication failed"
 
+#: So many lines a failed start may leave in a log.
+_LAST = 60
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -137,7 +140,9 @@ def _reached(config: Settings, service: Service) -> str:
 def last_words(service: Service, config: Settings) -> str:
     """What a service's log says last, or why the machine did not let it run."""
     log = service.log(config)
-    said = log.read_text("utf-8", errors="replace").strip() if log.exists() else ""
+    # What a start says, and not what an earlier one did.
+    lines = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    said = "\n".join(lines[-_LAST:])
     if failures.refused(said):
         return failures.cause(said)[:200]
-    return said.splitlines()[-1][:200] if said else "its log is empty"
+    return lines[-1][:200] if lines else "its log is empty"
