@@ -122,3 +122,8 @@ def test_what_the_example_has_of_each_provider_can_be_read(
     named = found.get("CPUWATCH_KAFKA_SASL_USERNAME")
     assert config.kafka_sasl_username == named
     assert access.protocol(config) == ("SASL_SSL" if named else None)
+
+
+def test_flink_speaks_to_kafka_as_we_do(given: Given) -> None:
+    with pytest.raises(CpuwatchError, match=r"KAFKA_FROM_FLINK .* it says SSL, and Flink speaks"):
+        given(KAFKA="a:1", KAFKA_FROM_FLINK="SSL://b:1")

@@ -249,9 +249,18 @@ def rest_address(value: str | None) -> str | None:
     return value
 
 
-def servers(value: str | None) -> str | None:
+def servers(value: str | None, info: ValidationInfo) -> str | None:
     """Bootstrap servers, also as a provider's page shows them."""
-    return None if value is None else pasted.servers(value)[0]
+    if value is None:
+        return None
+    found, protocol = pasted.servers(value)
+    spoken = info.data.get("kafka_security_protocol", protocol)  # not there yet, or not usable
+    if info.field_name != "kafka" and protocol not in (None, spoken):
+        raise ValueError(
+            f"it says {protocol}, and Flink speaks to Kafka as we do: CPUWATCH_KAFKA says how, or"
+            " CPUWATCH_KAFKA_SECURITY_PROTOCOL"
+        )
+    return found
 
 
 def host_and_port(value: str | None) -> str | None:
