@@ -27,7 +27,7 @@ from cpuwatch import waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.naming import full, new, short, shown
 from cpuwatch.settings import settings
-from cpuwatch.topics.client import TIMEOUT, ask, place
+from cpuwatch.topics.client import TIMEOUT, ask, once_led, place
 
 #: By these a topic keeps all of its records, whatever their size and age.
 _KEEP_ALL = {"retention.bytes": "-1", "retention.ms": "-1"}
@@ -223,7 +223,7 @@ def clear(name: str) -> None:
     """
     ends = [place(name, number, end) for number, end in states(name)[name].ends.items() if end]
     if ends:
-        ask(lambda client: _done(client.delete_records(ends)))
+        ask(lambda client: once_led(lambda _: _done(client.delete_records(ends))))
 
 
 def _done(futures: Mapping[Any, Future[Any]], *unless: int) -> dict[Any, Any]:
@@ -332,8 +332,8 @@ def held(topic: str) -> int:
     def count(client: AdminClient) -> int:
         described = _described(client, [topic])
         every = IsolationLevel.READ_UNCOMMITTED
-        begins = _offsets(client, described, every, OffsetSpec.earliest())
-        ends = _offsets(client, described, every)
+        begins = offsets(client, described, every, OffsetSpec.earliest())
+        ends = offsets(client, described, every)
         return sum(end - begins[one] for one, end in ends.items() if one in begins)
 
     return ask(count)
@@ -382,7 +382,7 @@ def _ends(names: Iterable[str], level: IsolationLevel) -> dict[TopicPartition, i
     """Where each partition ends: for all readers, or for those of committed records alone."""
 
     def find(client: AdminClient) -> dict[TopicPartition, int]:
-        return _offsets(client, _described(client, names), level)
+        return offsets(client, _described(client, names), level)
 
     return ask(find) if names else {}
 
@@ -395,7 +395,7 @@ def _described(client: AdminClient, names: Iterable[str]) -> dict[str, Any]:
     )
 
 
-def _offsets(
+def offsets(
     client: AdminClient,
     described: Mapping[str, Any],
     level: IsolationLevel,
@@ -407,13 +407,17 @@ def _offsets(
         for name, one in described.items()
         for part in one.partitions
     }
-    found = client.list_offsets(wanted, isolation_level=level) if wanted else {}
-    return {where: one.result(TIMEOUT).offset for where, one in found.items()}
+
+    def find(left: float) -> dict[TopicPartition, int]:
+        found = client.list_offsets(wanted, isolation_level=level)
+        return {where: one.result(left).offset for where, one in found.items()}
+
+    return once_led(find) if wanted else {}
 
 
 def _states(client: AdminClient, names: Iterable[str]) -> dict[str, State]:
     described = _described(client, names)
     ends: dict[str, dict[int, int]] = {name: {} for name in described}
-    for one, end in _offsets(client, described, IsolationLevel.READ_UNCOMMITTED).items():
+    for one, end in offsets(client, described, IsolationLevel.READ_UNCOMMITTED).items():
         ends[one.topic][one.partition] = end
     return {shown(name): State(str(had.topic_id), ends[name]) for name, had in described.items()}

@@ -61,6 +61,35 @@ def ask(question: Callable[[AdminClient], Result]) -> Result:
         raise unreachable(f"it took longer than {TIMEOUT:.0f} s") from error
 
 
+def once_led(question: Callable[[float], Result], timeout: float = TIMEOUT) -> Result:
+    """What is asked of a partition's leader, as soon as there is one.
+
+    A Kafka that has just started may not lead its partitions yet, nor those of a topic that was
+    made a moment ago. By themselves clients ask again for what they read and write, but not for
+    offsets.
+
+    Parameters
+    ----------
+    question
+        Given the seconds that are left.
+    timeout
+        In seconds.
+
+    Raises
+    ------
+    KafkaException
+        If it fails otherwise, or there is no leader in time.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return question(max(0.1, deadline - time.monotonic()))
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
 def _untorn(method: Callable[..., Result]) -> Callable[..., Result]:
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Result:
@@ -108,22 +137,17 @@ class PatientConsumer(Consumer):  # type: ignore[misc]
     ) -> tuple[int, int]:
         """The first offset of a partition and the one after its last.
 
-        A Kafka that has just started may not lead its partitions yet. The client asks again by
-        itself for anything but this.
+        As `once_led` asks.
         """
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                left = max(0.1, deadline - time.monotonic())
-                with signals.held():
-                    found = super().get_watermark_offsets(partition, timeout=left)
-                if found is None:
-                    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-                return int(found[0]), int(found[1])
-            except KafkaException as error:
-                if error.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.1)
+
+        def find(left: float) -> tuple[int, int]:
+            with signals.held():
+                found = super(PatientConsumer, self).get_watermark_offsets(partition, timeout=left)
+            if found is None:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            return int(found[0]), int(found[1])
+
+        return once_led(find, timeout)
 
 
 class PatientProducer(Producer):  # type: ignore[misc]

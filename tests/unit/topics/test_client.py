@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 
 from cpuwatch.settings import settings
-from cpuwatch.topics import PatientConsumer
+from cpuwatch.topics import PatientConsumer, admin
 
 PART = TopicPartition("cpu", 0)
 
@@ -63,3 +66,23 @@ def test_no_offsets_are_an_error_and_other_errors_come_at_once() -> None:
     with pytest.raises(KafkaException):
         asked.get_watermark_offsets(PART)
     assert asked.answers == ((2, 7),)
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE]
+)
+def test_so_they_are_of_a_topic_that_has_just_been_made(code: int) -> None:
+    class Admin:
+        answers: ClassVar[list[int]] = [code, code, 7]
+
+        def list_offsets(self, wanted: dict[TopicPartition, object], **_: object) -> object:
+            future: Future[Any] = Future()
+            if (answer := self.answers.pop(0)) == 7:
+                future.set_result(SimpleNamespace(offset=7))
+            else:
+                future.set_exception(KafkaException(KafkaError(answer)))
+            return dict.fromkeys(wanted, future)
+
+    described = {"a": SimpleNamespace(partitions=[SimpleNamespace(id=0)])}
+    found = admin.offsets(Admin(), described, IsolationLevel.READ_COMMITTED)  # type: ignore[arg-type]
+    assert found == {TopicPartition("a", 0): 7}
