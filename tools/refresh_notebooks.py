@@ -26,9 +26,9 @@ NOTEBOOKS = ROOT / "notebooks"
 
 #: What stands under a live cell until it is run: by a word of the cell, a picture and what it says.
 STILLS = {
-    "figures.follow": ("follow.png", "the latest mean of each host, once a second"),
-    "figures.roll": ("roll.png", "how far each host is over its limit, window after window"),
-    "IFrame": ("standin.png", "the channel in the stand-in for Slack, with its messages"),
+    "figures.follow(": ("follow.png", "the latest mean of each host, once a second"),
+    "figures.roll(": ("roll.png", "how far each host is over its limit, window after window"),
+    "IFrame(": ("standin.png", "the channel in the stand-in for Slack, with its messages"),
 }
 
 
