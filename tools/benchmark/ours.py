@@ -47,11 +47,12 @@ def start(name: str, topic: str, run: Run) -> tuple[flink.Job, str]:
     one = pipeline.job(name)
     assert one is not None, name
     environment = flink.connect(fresh=True, quiet=True)
-    for table in pipeline.tables([one]):
+    tables = pipeline.tables([one])
+    for table in tables:
         create(environment, table)
     keep_apart(environment, run)
-    for table in one.reads:
-        if sql.topic(table):
+    for table in tables:
+        if options(environment, table).get("topic") == run.topic(topics.READINGS):
             environment.execute_sql(f"ALTER TABLE `{table}` SET ('topic' = '{topic}')")
     out = run.topic(sql.topic(one.writes) or "")
     topics.create(out, whole=True)
