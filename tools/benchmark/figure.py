@@ -47,7 +47,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
         Where to.
     """
     tables = {key: table for key, table in result.items() if "per_second_" in key}
-    panels = {key: _bars(table) for key, table in tables.items()}
+    panels = {key: bars for key, table in tables.items() if (bars := _bars(table))}
     if not panels:
         return
     heights = [len(bars) for bars in panels.values()]
