@@ -37,14 +37,9 @@ from cpuwatch.topics.known import (
     READINGS,
     UNDELIVERED,
 )
-from cpuwatch.topics.producer import (
-    Sender,
-    keep,
-    keep_rejected,
-    produce,
-    rejected_rows,
-    send,
-)
+from cpuwatch.topics.producer import produce, send
+from cpuwatch.topics.rejected import keep, keep_rejected, rejected_rows
+from cpuwatch.topics.sender import Sender
 from cpuwatch.topics.stream import Stream
 
 __all__ = [
