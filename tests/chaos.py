@@ -42,7 +42,7 @@ from cpuwatch.flink.tables import create
 from cpuwatch.readings import Reading, Source
 from cpuwatch.settings import settings
 from cpuwatch.slack.notices import RollUp
-from cpuwatch.stack import control
+from cpuwatch.stack import control, known
 from cpuwatch.stack.slack import NOTIFIER
 from cpuwatch.stack.supervisor import Supervisor
 from cpuwatch.topics import producer
@@ -454,12 +454,12 @@ class Chaos:
 
     @staticmethod
     def _all_answer() -> bool:
-        return all(one.answers for one in control.status())
+        return all(one.answers for one in known.status())
 
     def _state(self) -> str:
         """What there is to know of a pipeline that does not come back: its logs are soon gone."""
         state = settings().state
-        lines = [", ".join(f"{one.name} {one.answers}" for one in control.status())]
+        lines = [", ".join(f"{one.name} {one.answers}" for one in known.status())]
         for job in self._jobs:
             try:
                 counts = rest.ask(f"/jobs/{job.id}/checkpoints")["counts"]

@@ -13,7 +13,7 @@ from disks import SmallDisk, small_disk
 
 from cpuwatch import files
 from cpuwatch.settings import settings
-from cpuwatch.stack import control, ports
+from cpuwatch.stack import known, ports
 
 #: It is also about when things come: as often as an attendee's jobs show them.
 pytestmark = pytest.mark.usefixtures("usual_checkpoints")
@@ -28,7 +28,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk | None]:
         settings.cache_clear()
         # Far from the usual ones: while supervisor is dead nobody says whose they are, and
         # another lane's stack that starts just then would take them.
-        usual = {name: port for one in control.SERVICES for name, port in one.ports.items()}
+        usual = {name: port for one in known.SERVICES for name, port in one.ports.items()}
         chosen = ports.choose(ports.elsewhere(usual), {})
         files.write(files.folder(state) / "services.json", json.dumps({"ports": chosen}))
         try:

@@ -16,7 +16,7 @@ from conftest import COMMAND, processes_of
 
 from cpuwatch import readings, topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.stack import control, flink
+from cpuwatch.stack import flink, known
 
 
 def is_supervisor(process: psutil.Process) -> bool:
@@ -59,7 +59,7 @@ def test_status_answers_whatever_hangs(
         for process in frozen:
             process.send_signal(signal.SIGSTOP)
         start = time.monotonic()
-        found = {one.name: one.answers for one in control.status()}
+        found = {one.name: one.answers for one in known.status()}
         took = time.monotonic() - start
         for command in ("status", "doctor"):
             done = subprocess.run(
@@ -76,7 +76,7 @@ def test_status_answers_whatever_hangs(
     if who is is_supervisor:
         assert all(found.values())
     deadline = time.monotonic() + 60
-    while not all(one.answers for one in control.status()):
+    while not all(one.answers for one in known.status()):
         assert time.monotonic() < deadline, "it does not come back"
         time.sleep(0.2)
 

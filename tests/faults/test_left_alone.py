@@ -15,13 +15,13 @@ from conftest import cpuwatch, processes_of
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
-from cpuwatch.stack import control, flink, passwords, postgres
+from cpuwatch.stack import control, flink, known, passwords, postgres, reviving
 from cpuwatch.waiting import until
 
 
 @pytest.fixture(autouse=True)
 def no_long_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "RECOVERY", 2.0)
+    monkeypatch.setattr(reviving, "RECOVERY", 2.0)
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def test_what_runs_and_does_not_answer_is_named_and_left_alone(
     assert "What runs was left as it is." in text and next_step in text
 
     assert {process.pid for process in processes_of(stack)} == before
-    until(lambda: all(one.answers for one in control.status()), 60, "it does not come back")
+    until(lambda: all(one.answers for one in known.status()), 60, "it does not come back")
 
 
 def test_a_service_that_died_is_started_and_another_that_hangs_is_left_alone(stack: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_service_that_died_is_started_and_another_that_hangs_is_left_alone(sta
         with pytest.raises(CpuwatchError, match=r"PostgreSQL: process \d+ runs, but refuses"):
             control.up()
         until(
-            lambda: next(one for one in control.status() if one.name == "kafka").answers,
+            lambda: next(one for one in known.status() if one.name == "kafka").answers,
             60,
             "Kafka does not come back",
         )

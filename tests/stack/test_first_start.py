@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 
 from cpuwatch import thresholds
 from cpuwatch.settings import ROOT, settings
-from cpuwatch.stack import control, jars, kafka, postgres
+from cpuwatch.stack import jars, kafka, postgres, statefolder
 
 #: What has a meaning to a shell, Java, supervisor, YAML, an address or SQL, in one name.
 ODD = "Jürgen O'Brien's C#, 100%-$HOME&(x)[y]{z}=+~!;\"@?*`%(here)s"
@@ -155,7 +155,7 @@ def test_an_outside_database_with_odd_names_is_reached_by_both_clients(
     try:
         config = settings()
         assert postgres.refusal(config) is None
-        control.write_passwords(config)
+        statefolder.write_passwords(config)
         thresholds.create_schema(schema)
         database = thresholds.engine(schema)
         thresholds.create(database)

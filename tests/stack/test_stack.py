@@ -15,7 +15,7 @@ import pytest
 from conftest import COMMAND, cpuwatch, cpuwatch_json, files_in, processes_of
 
 from cpuwatch.settings import settings
-from cpuwatch.stack import control, neighbours, ports
+from cpuwatch.stack import control, known, neighbours, ports, starting, statefolder
 from cpuwatch.stack.supervisor import Supervisor
 
 SERVICES = {"kafka", "postgres", "flink"}
@@ -99,7 +99,7 @@ def test_ports_are_kept_from_day_to_day_and_taken_ones_are_stepped_round(state: 
     mine = {"CPUWATCH_STATE": str(state)}
     # Of an earlier day, and far from the usual ones: those another lane may take meanwhile.
     first = 20_000 + os.getpid() % 9_000
-    names = [name for service in control.SERVICES for name in service.ports]
+    names = [name for service in known.SERVICES for name in service.ports]
     wanted = {name: first + number for number, name in enumerate(names)}
     (state / "services.json").write_text(json.dumps({"ports": wanted}))
     before = cpuwatch_json("up", **mine)["services"]
@@ -158,7 +158,7 @@ def test_a_port_belongs_to_a_stack_until_it_is_stopped(
     state: Path, stack: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     theirs = settings().embedded()["ports"]
-    flink = [one for one in control.SERVICES if one.name == "flink"]
+    flink = [one for one in known.SERVICES if one.name == "flink"]
     if what == "was stopped":
         assert cpuwatch("down").returncode == 0
     elif what == "was killed":
@@ -171,14 +171,14 @@ def test_a_port_belongs_to_a_stack_until_it_is_stopped(
     settings.cache_clear()
     try:
         mine, supervisor = settings(), Supervisor(state)
-        control.make_state(mine)
-        control.prepare(mine, supervisor, flink, {})
-        known = neighbours.their_ports(mine, supervisor)
+        statefolder.make_state(mine)
+        starting.prepare(mine, supervisor, flink, {})
+        taken = neighbours.their_ports(mine, supervisor)
         if what == "was stopped":
-            assert not known & set(theirs.values())
+            assert not taken & set(theirs.values())
         else:
-            assert known >= set(theirs.values())
-            assert not set(mine.embedded()["ports"].values()) & known
+            assert taken >= set(theirs.values())
+            assert not set(mine.embedded()["ports"].values()) & taken
     finally:
         supervisor.forget_socket()
         monkeypatch.undo()
@@ -192,7 +192,7 @@ def _is_no_supervisor(process: psutil.Process) -> bool:
 
 
 def test_ports_that_are_chosen_are_free_and_distinct() -> None:
-    usual = {name: number for one in control.SERVICES for name, number in one.ports.items()}
+    usual = {name: number for one in known.SERVICES for name, number in one.ports.items()}
     chosen = ports.choose(usual, {"kafka": 9093})
     assert len(set(chosen.values())) == len(usual) == 11
     assert all(ports.is_free(port) for port in chosen.values())

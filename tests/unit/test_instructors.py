@@ -15,7 +15,7 @@ from book import BOOKS
 
 from cpuwatch import cli, figures, flink, slack, topics, workshop
 from cpuwatch.settings import ROOT
-from cpuwatch.stack import control
+from cpuwatch.stack import known
 
 DOCS = ROOT / "docs"
 GUIDE = (DOCS / "instructors.md").read_text(encoding="utf-8")
@@ -243,7 +243,7 @@ def judge(call: ast.Call) -> None:
     named = {str(one.arg): None for one in call.keywords}
     inspect.signature(function).bind(*given, **named)
     if function is workshop.kill:
-        programs = {program for service in control.SERVICES for program in service.programs}
+        programs = {program for service in known.SERVICES for program in service.programs}
         assert ast.literal_eval(call.args[0]) in programs
 
 

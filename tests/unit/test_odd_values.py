@@ -33,14 +33,16 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
 from cpuwatch.stack import (
     classes,
-    control,
     failures,
     flink,
     jars,
     kafka,
+    known,
     passwords,
     postgres,
     slack,
+    starting,
+    statefolder,
 )
 from cpuwatch.stack import supervisor as supervising
 from cpuwatch.stack.supervisor import Supervisor
@@ -137,10 +139,10 @@ def test_two_hundred_first_starts_are_prepared_and_none_fails(
         monkeypatch.setattr(postgres, "create", lambda *_: None)
         settings.cache_clear()
         config = settings()
-        control.make_state(config)
-        control.write_passwords(config)
+        statefolder.make_state(config)
+        statefolder.write_passwords(config)
         flink.prepare_client(config.client_folder, found["flink"])
-        control.prepare(config, Supervisor(state), list(control.SERVICES), found)
+        starting.prepare(config, Supervisor(state), list(known.SERVICES), found)
 
         ids.add(kafka.cluster_id(state / "kafka"))
         assert_java_reads_what_was_meant(gateway.jvm, config, password)
@@ -393,7 +395,7 @@ def test_an_outside_users_and_databases_name_reach_both_clients(
     said = jvm.org.postgresql.Driver.parseURL(config.jdbc_url, jvm.java.util.Properties())
     assert (said["user"], said["PGDBNAME"], said["PGHOST"]) == (part, part, "[::1]")
     assert "'" not in config.jdbc_url
-    control.write_passwords(config)
+    statefolder.write_passwords(config)
     assert stat.S_IMODE(config.pgpass.stat().st_mode) == 0o600
     assert the_driver_finds(jvm, config.pgpass, "[::1]", "5433", part, part) == part
     arguments = thresholds.engine().dialect.create_connect_args(config.postgres_url)[1]

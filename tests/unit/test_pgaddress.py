@@ -15,7 +15,7 @@ from java_parts import java
 from cpuwatch import pgaddress, thresholds
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import claims, control, jars, refused
+from cpuwatch.stack import claims, jars, refused, statefolder
 
 Given = Callable[[str], Settings]
 
@@ -161,8 +161,8 @@ def test_a_key_of_our_own_is_read_by_java_s_driver(
     certificate, key = Authority(tmp_path).vouch("anna")
     config = given(f"postgresql://u@h/d?sslmode=require&sslcert={certificate}&sslkey={key}")
     assert config.postgres_url.query["sslkey"] == str(key)
-    control.make_state(config)
-    control.write_passwords(config)
+    statefolder.make_state(config)
+    statefolder.write_passwords(config)
     assert "sslkey=..%2Fkeys%2Fpostgres-client.pk8" in config.jdbc_url
     made = config.keys / pgaddress.KEY
     assert made.stat().st_mode & 0o777 == 0o600
@@ -176,9 +176,9 @@ def test_a_key_of_our_own_is_read_by_java_s_driver(
 def test_a_file_without_a_key_is_named(given: Given, tmp_path: Path) -> None:
     Authority(tmp_path)
     config = given(f"postgresql://u@h/d?sslkey={tmp_path / 'ca.crt'}")
-    control.make_state(config)
+    statefolder.make_state(config)
     with pytest.raises(CpuwatchError, match="CPUWATCH_POSTGRES names a key that is not usable"):
-        control.write_passwords(config)
+        statefolder.write_passwords(config)
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,11 @@ def reset(
     """Forget what the chapters made: jobs, topics, table. The services run on."""
     from cpuwatch import workshop
     from cpuwatch.settings import settings
-    from cpuwatch.stack import claims, control
+    from cpuwatch.stack import claims, known
 
     if leave:
         claims.require(settings())
-    if not all(service.answers for service in control.status()):
+    if not all(service.answers for service in known.status()):
         raise CpuwatchError("The services do not all run: start them with 'cpuwatch up'.")
     with err.status("Forgetting what the chapters made"):
         gone = workshop.reset()

@@ -37,7 +37,7 @@ def produce(
     """
     from cpuwatch import readings, topics
     from cpuwatch.settings import settings
-    from cpuwatch.stack import control, failures, kafka
+    from cpuwatch.stack import failures, kafka, known
 
     if csv is not None and machine:
         raise typer.BadParameter("--csv and --machine exclude each other")
@@ -50,7 +50,7 @@ def produce(
     source = readings.open_source(csv, machine, endless, seed, count, said, wanted)
     if source.use is not None and not as_json:
         show_sentences(source.use.sentences())
-    if not next(service for service in control.status() if service.name == "kafka").answers:
+    if not next(service for service in known.status() if service.name == "kafka").answers:
         if settings().outside("kafka"):
             why = kafka.refusal(settings()) or "it did for a moment"
             raise topics.unreachable(why)

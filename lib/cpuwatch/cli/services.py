@@ -16,7 +16,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.terminal import AsJson, err, out, plain, telling
 
 if TYPE_CHECKING:
-    from cpuwatch.stack.control import Status
+    from cpuwatch.stack.known import Status
 
 
 def up(
@@ -26,13 +26,13 @@ def up(
     ] = False,
 ) -> None:
     """Start Kafka, PostgreSQL, Flink and the stand-in for Slack, those that do not run yet."""
-    from cpuwatch.stack import control
+    from cpuwatch.stack import control, known
 
     start = time.monotonic()
     with signals.not_lost(), telling(quiet=as_json) as tell:
         services = control.up(tell, not as_json, take_over)
     if as_json:
-        print(control.as_json(services))
+        print(known.as_json(services))
         return
     out.print(_services_table(services), soft_wrap=False)
     out.print(f"All is up after {time.monotonic() - start:.1f} s.")
@@ -52,11 +52,11 @@ def down(
 
 def status(as_json: AsJson = False) -> None:
     """Show each service: whose it is, where it is, whether it answers."""
-    from cpuwatch.stack import control
+    from cpuwatch.stack import known
 
-    services = control.status()
+    services = known.status()
     if as_json:
-        print(control.as_json(services))
+        print(known.as_json(services))
         return
     out.print(_services_table(services), soft_wrap=False)
     if not all(service.answers for service in services):

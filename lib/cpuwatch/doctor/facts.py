@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import control
+from cpuwatch.stack import known
 from cpuwatch.stack.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Facts:
     """What is there, as it was when the first check asked."""
 
     def __init__(self) -> None:
-        self._services = _Once(lambda: control.status())
+        self._services = _Once(lambda: known.status())
         self._programs = _Once(lambda: Supervisor(self.config.state).programs())
         self._jobs = _Once(_jobs)
 
@@ -56,7 +56,7 @@ class Facts:
         return settings()
 
     @property
-    def services(self) -> list[control.Status]:
+    def services(self) -> list[known.Status]:
         """Each service, and whether it answers."""
         return self._services()
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from cpuwatch import limits, words
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
-from cpuwatch.stack import control, refused, seen
+from cpuwatch.stack import control, known, refused, seen
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -22,7 +22,7 @@ _LATELY = timedelta(minutes=10)
 def each(facts: Facts) -> Iterator[Finding]:
     """Whether each service answers; if not, what is seen of it."""
     for status in facts.services:
-        service = next(one for one in control.SERVICES if one.name == status.name)
+        service = next(one for one in known.SERVICES if one.name == status.name)
         frozen = [pid for pid in status.pids if seen.is_stopped(pid)]
         if status.answers and not frozen:
             yield Finding(service.title, True, "answers")
@@ -74,7 +74,7 @@ def killed(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def outside(facts: Facts, service: Service, status: control.Status) -> Finding:
+def outside(facts: Facts, service: Service, status: known.Status) -> Finding:
     """A service that somebody else runs, and that does not let us in: why, and what to do."""
     reason = service.refusal(facts.config)
     if service.name == "slack":
@@ -92,7 +92,7 @@ def outside(facts: Facts, service: Service, status: control.Status) -> Finding:
     )
 
 
-def _embedded(facts: Facts, service: Service, status: control.Status) -> Finding:
+def _embedded(facts: Facts, service: Service, status: known.Status) -> Finding:
     known = any(name in facts.programs for name in service.programs)
     if not known and not status.pids and Supervisor(facts.config.state).process() is None:
         taken = seen.taken(facts.config, service)

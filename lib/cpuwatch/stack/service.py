@@ -1,4 +1,4 @@
-"""What the stack knows of a service: each one's module gives it, and `control` loops over all."""
+"""What the stack knows of a service: each one's module gives it, and `known` has them all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 
 from cpuwatch.settings import Settings
 from cpuwatch.stack.program import Program
+
+#: Hears a short sentence at each step of a start.
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from cpuwatch.pipeline import Job
 from cpuwatch.progress import LINE, Line
 from cpuwatch.readings import COLUMNS, FLEET_START, fleet
 from cpuwatch.settings import settings
-from cpuwatch.stack import control
+from cpuwatch.stack import control, known
 from cpuwatch.workshop.errors import explain_errors
 
 _UP = "Kafka, PostgreSQL and Flink are up."
@@ -140,7 +140,7 @@ class CatchUp:
 
     def run(self) -> None:
         """Look at everything, and do what is to be done."""
-        if not all(service.answers for service in control.status()):
+        if not all(service.answers for service in known.status()):
             self._tell("Starting Kafka, PostgreSQL and Flink: this takes some ten seconds")
             control.up(lambda text: self._tell(f"{text} …"), show=False)
             self.did.append("the stack was started")

@@ -15,7 +15,7 @@ from cpuwatch.flink import checkpoints, cluster, metrics, noted, savepoints
 from cpuwatch.flink.deployment import is_own, renew
 from cpuwatch.progress import LINE
 from cpuwatch.settings import settings
-from cpuwatch.stack import claims, control
+from cpuwatch.stack import claims, control, known
 
 
 def fresh_topic(name: str, partitions: int | None = None) -> None:
@@ -117,7 +117,7 @@ def services() -> pd.DataFrame:
     """The services and their state: columns service and state."""
     found = [
         (service.title, "answers" if service.answers else "does not answer")
-        for service in control.status()
+        for service in known.status()
     ]
     return pd.DataFrame(found, columns=["service", "state"])
 

@@ -18,7 +18,7 @@ from cpuwatch import doctor, kernels, limits, preflight
 from cpuwatch.doctor import Finding, alerting, machine, services
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.settings import ROOT, settings
-from cpuwatch.stack import control, failures, jars
+from cpuwatch.stack import failures, jars, statefolder
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +178,7 @@ def test_a_damaged_jar_is_named_and_fetched_anew(
 ) -> None:
     jar = cache / "thing-1.jar"
     assert found(machine.downloads).says == "all are there and whole"
-    control.make_state(settings())
+    statefolder.make_state(settings())
     settings().services_file.write_text("{}")
     if content is None:
         jar.unlink()
@@ -203,7 +203,7 @@ def test_a_remedy_that_fails_says_why(cache: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_taken_port_is_named_with_who_has_it() -> None:
-    control.make_state(settings())
+    statefolder.make_state(settings())
     with socket.create_server(("127.0.0.1", 0)) as somebody:
         port = somebody.getsockname()[1]
         settings().services_file.write_text(json.dumps({"ports": {"kafka": port}}))

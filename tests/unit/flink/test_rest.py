@@ -11,7 +11,7 @@ from cpuwatch import doctor, web
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, rest, slots
 from cpuwatch.settings import settings
-from cpuwatch.stack import control
+from cpuwatch.stack import known
 from cpuwatch.stack.supervisor import Supervisor
 
 
@@ -59,7 +59,7 @@ def test_the_doctor_tells_of_it_and_does_not_wait(
     answers: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = answers(NOT_YET, {"jobs": []})
-    monkeypatch.setattr(control, "status", list)  # all answer
+    monkeypatch.setattr(known, "status", list)  # all answer
     *_, finding = doctor.examine()
     assert not finding.well and "503 Service Unavailable" in finding.says
     assert len(left) == 1

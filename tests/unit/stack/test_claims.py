@@ -18,7 +18,7 @@ from cpuwatch.doctor.facts import Facts
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import cluster, rest, savepoints
 from cpuwatch.settings import settings
-from cpuwatch.stack import claims, control, person, postgres, seen
+from cpuwatch.stack import claims, control, known, person, postgres, seen
 
 FULL = 'connection to server at "db", port 1 failed: FATAL:  sorry, too many clients already'
 
@@ -205,7 +205,7 @@ def test_a_full_one_is_no_one_to_start(
     finding = services.outside(
         Facts(),
         service,
-        control.Status("postgres", "PostgreSQL", "outside", "db:9", False, []),
+        known.Status("postgres", "PostgreSQL", "outside", "db:9", False, []),
     )
     assert finding.says == f"takes no more connections ({said})"
     assert "max_connections" in finding.next and "tart" not in finding.next
@@ -236,7 +236,7 @@ def test_nor_is_the_stacks_own(database: Database, monkeypatch: pytest.MonkeyPat
 def reset(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is reset, on services that all answer."""
     done: list[str] = []
-    monkeypatch.setattr(control, "status", list)
+    monkeypatch.setattr(known, "status", list)
     monkeypatch.setattr(workshop, "reset", lambda: done.append("reset") or {"topics": ["cpu"]})
     return done
 

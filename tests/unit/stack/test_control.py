@@ -13,7 +13,7 @@ import pytest
 from cpuwatch import doctor, limits
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import control
+from cpuwatch.stack import control, known, reviving, starting, statefolder
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
@@ -42,14 +42,14 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings
 
 @pytest.fixture
 def five(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "SERVICES", (*control.SERVICES, FIFTH))
+    monkeypatch.setattr(known, "SERVICES", (*known.SERVICES, FIFTH))
 
 
 def test_each_ports_and_programs_are_its_own() -> None:
-    names = [service.name for service in control.SERVICES]
+    names = [service.name for service in known.SERVICES]
     assert names == ["kafka", "postgres", "flink", "flink_page", "slack"]
-    ports = [port for service in control.SERVICES for port in service.ports.items()]
-    programs = [program for service in control.SERVICES for program in service.programs]
+    ports = [port for service in known.SERVICES for port in service.ports.items()]
+    programs = [program for service in known.SERVICES for program in service.programs]
     assert len(set(names)) == len(names)
     assert len(dict(ports)) == len({number for _, number in ports}) == len(ports)
     assert len(set(programs)) == len(programs)
@@ -58,21 +58,21 @@ def test_each_ports_and_programs_are_its_own() -> None:
 def test_a_fifth_service_is_prepared_and_shown_like_the_others(
     config: Settings, five: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = control.status()[-1]
+    before = known.status()[-1]
     assert (before.title, before.where, before.address) == ("Fifth", "embedded", None)
-    control.make_state(config)
+    statefolder.make_state(config)
     supervisor = Supervisor(config.state)
-    control.prepare(config, supervisor, [FIFTH], {"fifth": [Path("a.jar")]})
+    starting.prepare(config, supervisor, [FIFTH], {"fifth": [Path("a.jar")]})
     port = json.loads(config.services_file.read_text())["ports"]["fifth"]
     script = (config.state / "programs" / "fifth_server.sh").read_text()
     assert script.splitlines()[-1] == f"exec serve {port} a.jar {supervisor.marker}"
 
     running = {"fifth_server": {"pid": 4}, "fifth_helper": {"pid": 5}}
     monkeypatch.setattr(Supervisor, "programs", lambda _self: running)
-    after = control.status()[-1]
+    after = known.status()[-1]
     assert after.address == f"127.0.0.1:{port}"
     assert after.answers and after.pids == [4, 5]
-    said = json.loads(control.as_json([after]))
+    said = json.loads(known.as_json([after]))
     assert said["running"] and list(said["services"]["fifth"]) == [
         "name", "title", "where", "address", "answers", "pids",
     ]  # fmt: skip
@@ -92,19 +92,19 @@ def test_supervisor_is_asked_while_the_services_are(
         both.wait()
         return {"fifth_server": {"pid": 4}}
 
-    monkeypatch.setattr(control, "SERVICES", (replace(FIFTH, answers=answers),))
+    monkeypatch.setattr(known, "SERVICES", (replace(FIFTH, answers=answers),))
     monkeypatch.setattr(Supervisor, "programs", programs)
-    control.make_state(config)
+    statefolder.make_state(config)
     config.services_file.write_text(json.dumps({"ports": {"fifth": 18555}}))
-    (found,) = control.status()
+    (found,) = known.status()
     assert found.answers and found.pids == [4]
 
 
 def test_the_doctor_names_a_fifth_services_log(
     config: Settings, five: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stuck = control.Status("fifth", "Fifth", "embedded", "127.0.0.1:1", False, [4])
-    monkeypatch.setattr(control, "status", lambda: [stuck])
+    stuck = known.Status("fifth", "Fifth", "embedded", "127.0.0.1:1", False, [4])
+    monkeypatch.setattr(known, "status", lambda: [stuck])
     found = next(one for one in doctor.examine() if one.what == "Fifth")
     assert found.next.endswith(str(config.state / "logs" / "fifth_server.log"))
 
@@ -185,19 +185,19 @@ def test_little_memory_is_told_where_more_than_the_stand_in_is_started(
         raise CpuwatchError("far enough")
 
     monkeypatch.setattr(limits, "memory_left", lambda: 10**9)
-    monkeypatch.setattr(control, "prepare_clients", stop)
+    monkeypatch.setattr(starting, "prepare_clients", stop)
     monkeypatch.setattr(Supervisor, "stop", lambda _: None)
-    services = [service for service in control.SERVICES if service.name in wanted]
+    services = [service for service in known.SERVICES if service.name in wanted]
     told: list[str] = []
     with pytest.raises(CpuwatchError, match="far enough"):
-        control.start_anew(config, Supervisor(config.state), services, told.append, False)
+        starting.start_anew(config, Supervisor(config.state), services, told.append, False)
     assert [one[:9] for one in told] == ["Attention"] * warns
 
 
-OTHERS = [service for service in control.SERVICES if service.name != "kafka"]
+OTHERS = [service for service in known.SERVICES if service.name != "kafka"]
 ALL = {
     program: {"statename": "RUNNING", "pid": 0}
-    for service in control.SERVICES
+    for service in known.SERVICES
     for program in service.programs
 }
 
@@ -205,12 +205,12 @@ ALL = {
 @pytest.mark.parametrize(
     ("supervisor", "programs", "wanted", "recorded", "starts"),
     [
-        (None, {}, control.SERVICES, True, True),  # nobody looks after what is left
-        ("alive", ALL, control.SERVICES, True, False),
-        ("alive", {**ALL, "notifier": {}}, control.SERVICES, True, False),
-        ("hangs", {}, control.SERVICES, True, False),
+        (None, {}, known.SERVICES, True, True),  # nobody looks after what is left
+        ("alive", ALL, known.SERVICES, True, False),
+        ("alive", {**ALL, "notifier": {}}, known.SERVICES, True, False),
+        ("hangs", {}, known.SERVICES, True, False),
         ("alive", ALL, OTHERS, True, True),  # somebody else runs Kafka now
-        ("alive", {}, control.SERVICES, False, True),  # the state folder was deleted
+        ("alive", {}, known.SERVICES, False, True),  # the state folder was deleted
         (None, {}, [], True, False),  # all services are somebody else's
     ],
 )
@@ -225,22 +225,22 @@ def test_what_runs_is_started_anew_only_where_nobody_looks_after_it_or_somebody_
 ) -> None:
     monkeypatch.setattr(Supervisor, "process", lambda _: supervisor)
     monkeypatch.setattr(Supervisor, "programs", lambda _: programs)
-    monkeypatch.setattr(control, "LAST_MOMENTS", 0.0)
-    control.make_state(config)
+    monkeypatch.setattr(reviving, "LAST_MOMENTS", 0.0)
+    statefolder.make_state(config)
     if recorded:
         config.services_file.write_text("{}")
-    assert control.must_start(config, Supervisor(config.state), list(wanted)) is starts
+    assert reviving.must_start(config, Supervisor(config.state), list(wanted)) is starts
 
 
 def test_a_supervisor_that_dies_just_now_is_none(
     config: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    control.make_state(config)
+    statefolder.make_state(config)
     config.services_file.write_text("{}")
     found = iter(["dying"] * 5)
     monkeypatch.setattr(Supervisor, "process", lambda _: next(found, None))
     monkeypatch.setattr(Supervisor, "programs", lambda _: {})
-    assert control.must_start(config, Supervisor(config.state), list(control.SERVICES))
+    assert reviving.must_start(config, Supervisor(config.state), list(known.SERVICES))
 
 
 def test_a_supervisor_that_dies_while_up_waits_is_started_anew(
@@ -250,10 +250,10 @@ def test_a_supervisor_that_dies_while_up_waits_is_started_anew(
     monkeypatch.setattr(Supervisor, "process", lambda _: "supervisor" if alive else None)
     monkeypatch.setattr(Supervisor, "programs", lambda _: ALL if alive and alive.pop() else {})
     monkeypatch.setattr(Supervisor, "restart", lambda *_: None)
-    monkeypatch.setattr(control, "silent", lambda config, services: services)
+    monkeypatch.setattr(known, "silent", lambda config, services: services)
     started: list[bool] = []
-    monkeypatch.setattr(control, "start_anew", lambda *_: started.append(True))
-    control.make_state(config)
+    monkeypatch.setattr(starting, "start_anew", lambda *_: started.append(True))
+    statefolder.make_state(config)
     config.services_file.write_text("{}")
     config.client_folder.mkdir()
     control.up()

@@ -19,7 +19,7 @@ import pytest
 from cpuwatch import labserver, standin, thresholds
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import control, flinkpage, listeners, passwords, postgres, slack
+from cpuwatch.stack import flinkpage, listeners, passwords, postgres, slack, starting, statefolder
 from cpuwatch.stack.supervisor import Supervisor
 
 ME = os.geteuid()
@@ -77,9 +77,9 @@ def config(
 
 
 def record(config: Settings, port: int) -> None:
-    control.make_state(config)
+    statefolder.make_state(config)
     ports = dict.fromkeys(("slack", "flink_page", "postgres"), port)
-    control.record_ports(config, ports)
+    starting.record_ports(config, ports)
 
 
 def test_another_users_program_is_shown_no_token(
@@ -191,7 +191,7 @@ def asks_for_password(kind: int) -> Listener:
 def test_a_false_postgresql_gets_no_password(config: Settings, kind: int) -> None:
     false = asks_for_password(kind)
     record(config, false.port)
-    control.write_passwords(config)
+    statefolder.write_passwords(config)
     secret = passwords.read(config.pgpass)[postgres.EMBEDDED]
     try:
         assert not postgres.SERVICE.answers(config)

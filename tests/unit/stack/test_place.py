@@ -13,14 +13,14 @@ from cpuwatch import files
 from cpuwatch.cli.running import keep_trace
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOT, Settings, settings
-from cpuwatch.stack import control, place
+from cpuwatch.stack import control, place, starting, statefolder
 from cpuwatch.stack.supervisor import Supervisor
 
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(control, "start_anew", lambda *_: None)  # nothing here needs a service
+    monkeypatch.setattr(starting, "start_anew", lambda *_: None)  # nothing here needs a service
     settings.cache_clear()
     yield tmp_path / "state"
     settings.cache_clear()
@@ -94,10 +94,10 @@ def test_an_empty_folder_and_one_of_an_earlier_version_are_taken_closed_and_wipe
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir() if name.endswith("/") else path.write_text("")
     state.chmod(0o755)
-    control.make_state(settings())
+    statefolder.make_state(settings())
     assert mode(state) == 0o700 and (state / place.MARK).exists()
     (state / "an attendee's own").write_text("")  # it is ours from now on
-    control.make_state(settings())
+    statefolder.make_state(settings())
     control.down(wipe=True)
     assert not state.exists() or os.listdir(state) == ["lost+found"]
 
@@ -105,7 +105,7 @@ def test_an_empty_folder_and_one_of_an_earlier_version_are_taken_closed_and_wipe
 def test_a_disk_that_is_mounted_there_is_emptied_and_stays(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    control.make_state(settings())
+    statefolder.make_state(settings())
 
     def busy(_self: Path) -> None:
         raise OSError("Device or resource busy")
@@ -124,12 +124,16 @@ def test_a_first_start_that_was_interrupted_anywhere_is_taken_up(
     def killed(*_: object, **__: object) -> None:
         raise Killed
 
-    for owner, name in [(Path, "touch"), (control, "write_passwords"), (control, "start_anew")]:
+    for owner, name in [
+        (Path, "touch"),
+        (statefolder, "write_passwords"),
+        (starting, "start_anew"),
+    ]:
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, killed)
             with pytest.raises(Killed):
                 control.up()
-        control.make_state(settings())
+        statefolder.make_state(settings())
         control.down(wipe=True)
         assert not state.exists()
 
@@ -137,7 +141,7 @@ def test_a_first_start_that_was_interrupted_anywhere_is_taken_up(
 def test_a_wipe_that_was_interrupted_can_be_done_again(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    control.make_state(settings())
+    statefolder.make_state(settings())
     for name in ("kafka", "an attendee's own"):
         (state / name).mkdir()
     with monkeypatch.context() as patch:
@@ -175,7 +179,7 @@ def test_a_trace_goes_into_a_state_folder_alone(
     state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert keep_trace() == str(state / "logs" / "cpuwatch-error.log")
-    control.make_state(settings())
+    statefolder.make_state(settings())
     (state / place.MARK).unlink()
     (state / "thesis.tex").write_text("")
     assert keep_trace() == "the lines above"

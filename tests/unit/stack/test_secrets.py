@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flinkpage.server import FlinkPage
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import control, flinkpage, passwords, postgres, seen, slack
+from cpuwatch.stack import flinkpage, passwords, postgres, seen, slack, statefolder
 from cpuwatch.standin.server import StandIn
 from cpuwatch.standin.store import Store
 
@@ -24,7 +24,7 @@ LEFT = [b"", bytes(32), b"\xff\xfe"]
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path / "state"))
     settings.cache_clear()
-    control.make_state(settings())
+    statefolder.make_state(settings())
     yield settings()
     settings.cache_clear()
 
@@ -54,7 +54,7 @@ def test_a_password_that_the_database_knows_is_missed_and_not_replaced(
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("18\n")
     with pytest.raises(CpuwatchError) as caught:
-        control.write_passwords(config)
+        statefolder.write_passwords(config)
     assert str(config.pgpass) in str(caught.value)
     assert str(caught.value).endswith(postgres.PUT_BACK)
     assert config.pgpass.read_bytes() == left
@@ -66,7 +66,7 @@ def test_a_password_that_the_database_knows_is_missed_and_not_replaced(
 @pytest.mark.parametrize("left", LEFT)
 def test_a_password_that_no_database_knows_yet_is_made_anew(config: Settings, left: bytes) -> None:
     config.pgpass.write_bytes(left)
-    control.write_passwords(config)
+    statefolder.write_passwords(config)
     assert passwords.read(config.pgpass)[postgres.EMBEDDED]
 
 

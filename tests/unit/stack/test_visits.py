@@ -11,7 +11,7 @@ import pytest
 from cpuwatch import files
 from cpuwatch.cli.services import stack
 from cpuwatch.settings import settings
-from cpuwatch.stack import control, place
+from cpuwatch.stack import control, place, reviving, starting
 from cpuwatch.stack.supervisor import Supervisor
 
 
@@ -41,10 +41,10 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
         "stop": made.stop,
     }.items():
         monkeypatch.setattr(Supervisor, name, value)
-    monkeypatch.setattr(control, "must_start", lambda *_: not made.run)
-    monkeypatch.setattr(control, "revive", lambda *_: True)
-    monkeypatch.setattr(control, "prepare_clients", lambda *_: None)
-    monkeypatch.setattr(control, "start_anew", made.start)
+    monkeypatch.setattr(reviving, "must_start", lambda *_: not made.run)
+    monkeypatch.setattr(reviving, "revive", lambda *_: True)
+    monkeypatch.setattr(starting, "prepare_clients", lambda *_: None)
+    monkeypatch.setattr(starting, "start_anew", made.start)
     settings.cache_clear()
     yield made
     settings.cache_clear()
@@ -126,7 +126,7 @@ def test_what_was_started_by_half_is_stopped(
         services.start()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(control, "start_anew", interrupted)
+    monkeypatch.setattr(starting, "start_anew", interrupted)
     with pytest.raises(KeyboardInterrupt), stack(quiet=True):
         pass
     assert not services.run
