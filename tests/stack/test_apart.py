@@ -9,7 +9,9 @@ import pytest
 
 from cpuwatch import demo, flink, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink.tables import create, keep_apart, options
+from cpuwatch.flink.apart import keep_apart
+from cpuwatch.flink.catalog import options
+from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Run
 
 RUN = Run("demo-1-abc")

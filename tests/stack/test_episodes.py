@@ -24,8 +24,9 @@ from cpuwatch import (
     waiting,
 )  # fmt: skip
 from cpuwatch.flink import rest
+from cpuwatch.flink.catalog import set_options
 from cpuwatch.flink.environment import STATE_TTL
-from cpuwatch.flink.tables import create, set_options
+from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Parameters
 
 pytest_plugins = ["slack_parts"]

@@ -46,5 +46,5 @@ def test_a_job_that_begins_at_the_end_has_read_what_was_there_before(environment
     assert workshop.result(topics.FILTERED).empty
     flink.cancel("my job's")
     # The table is as it was: its consumer group was the job's alone.
-    made = flink.tables.options(environment, "cpu_in")
+    made = flink.catalog.options(environment, "cpu_in")
     assert "properties.group.id" not in made

@@ -8,7 +8,7 @@ import pytest
 
 from cpuwatch import naming, sql
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import tables
+from cpuwatch.flink import catalog
 from cpuwatch.settings import settings
 
 
@@ -142,17 +142,17 @@ def test_a_table_that_was_made_without_our_help_is_on_ones_own_topics(
         def list_views(self) -> list[str]:
             return []
 
-    monkeypatch.setattr(tables.java, "plain", lambda found: dict(found))
+    monkeypatch.setattr(catalog.java, "plain", lambda found: dict(found))
     prefixed("anna")
     for topic, seen in (("anna--a; anna--b", "a;b"), ("cpu", None), ("anna--a;ben--b", None)):
-        monkeypatch.setattr(tables, "resolved", lambda *_, topic=topic: Made(topic))
+        monkeypatch.setattr(catalog, "resolved", lambda *_, topic=topic: Made(topic))
         if seen:
-            assert tables.options(Environment(), "mine")["topic"] == seen
+            assert catalog.options(Environment(), "mine")["topic"] == seen
         else:
             with pytest.raises(CpuwatchError, match=r"mine is on the topic .* has not your prefix"):
-                tables.options(Environment(), "mine")
+                catalog.options(Environment(), "mine")
     prefixed("")
-    assert tables.options(Environment(), "mine")["topic"] == "anna--a;ben--b"
+    assert catalog.options(Environment(), "mine")["topic"] == "anna--a;ben--b"
 
 
 @pytest.mark.parametrize("good", ["anna", "a", "7", "anna-smith", "room-3-seat-12", "a" * 30])

@@ -11,7 +11,9 @@ import pandas as pd
 
 from cpuwatch import flink, pipeline, sql, topics
 from cpuwatch.flink import metrics, rest
-from cpuwatch.flink.tables import create, keep_apart, may_chain, options
+from cpuwatch.flink.apart import keep_apart
+from cpuwatch.flink.catalog import may_chain, options
+from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Run
 
 _NUMBERS = itertools.count()

@@ -13,8 +13,10 @@ from pyflink.table import TableEnvironment
 
 from cpuwatch import flink, learned, pipeline, results, sql, thresholds, topics
 from cpuwatch.demo.given import Input, Rule
+from cpuwatch.flink.apart import keep_apart, refuse_hints
+from cpuwatch.flink.catalog import may_chain, options
 from cpuwatch.flink.environment import execute
-from cpuwatch.flink.tables import create, keep_apart, may_chain, options, refuse_hints
+from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Parameters, Run
 from cpuwatch.spool import Spool
 

@@ -12,7 +12,7 @@ from pyflink.table import TableEnvironment, TablePipeline
 
 from cpuwatch import naming, pipeline, sql, topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import guards, java, noted, resumable, tables
+from cpuwatch.flink import catalog, guards, java, made, noted, resumable
 from cpuwatch.flink.awaiting import wait_until_running
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel, cancel_all, jobs
 from cpuwatch.flink.environment import CHAINS, CHECKPOINTS, PHASES, WORKERS, ask, clean, streamed
@@ -128,10 +128,10 @@ def replace(
     """
     naming.new(name)
     plan = check(environment, statement)
-    used = {table: tables.options(environment, table) for table in plan.reads}
-    tables.check_topics(used)
-    sinks = {table: tables.options(environment, table) for table in plan.writes}
-    reads = {topic for one in used.values() for topic in tables.topics_in(one)}
+    used = {table: catalog.options(environment, table) for table in plan.reads}
+    catalog.check_topics(used)
+    sinks = {table: catalog.options(environment, table) for table in plan.writes}
+    reads = {topic for one in used.values() for topic in catalog.topics_in(one)}
     outputs = [one["topic"] for one in sinks.values() if "topic" in one]
     workers = workers_for(environment, name, used.values())
     guards.refuse_shared(name, sinks)
@@ -150,19 +150,19 @@ def replace(
         elif not topics.partitions_of(output):
             topics.create(output)
     try:
-        with tables.as_group(environment, plan.reads, name):
-            chained = tables.may_chain(used.values())
+        with catalog.as_group(environment, plan.reads, name):
+            chained = catalog.may_chain(used.values())
             with _as_it_was(place):
                 job = submit(environment, name, statement, chained, place, workers)
         written = statement if isinstance(statement, str) else None
-        views = [] if written is None else tables.views_in(environment, written)
+        views = [] if written is None else made.views_in(environment, written)
         noted.note_job(
             job,
             {
                 name: written,
-                **tables.texts(
+                **made.texts(
                     environment,
-                    [*views, *tables.with_bases(environment, [*plan.reads, *plan.writes])],
+                    [*views, *made.with_bases(environment, [*plan.reads, *plan.writes])],
                 ),
             },
             reads,
@@ -194,7 +194,7 @@ def workers_for(environment: TableEnvironment, name: str, used: Iterable[Mapping
     known = pipeline.job(name)
     if known is not None and known.in_order:
         return 1
-    names = {topic for one in used for topic in tables.topics_in(one)}
+    names = {topic for one in used for topic in catalog.topics_in(one)}
     wanted = int(environment.get_config().get(WORKERS, "1"))
     if wanted == 1:
         return 1
@@ -234,7 +234,7 @@ def check(environment: TableEnvironment, statement: str | TablePipeline) -> Plan
         if not isinstance(statement, str):
             target = statement._j_table_pipeline.getSinkIdentifier().get().getObjectName()
             plan = f"{statement.explain()}\n{streamed(environment)}"
-            return Plan(tables.in_plan(plan), [target])
+            return Plan(made.in_plan(plan), [target])
         text = clean(statement)
         inserts = written_tables(sql.bare(text))
         # All stays in its line and column, so that Flink's mistakes are told where they are.
@@ -242,7 +242,7 @@ def check(environment: TableEnvironment, statement: str | TablePipeline) -> Plan
         with Rows(environment.execute_sql(explained)) as rows:
             if not inserts:
                 raise CpuwatchError(_NO_JOB)  # its own mistakes came first
-            reads = tables.in_plan("\n".join(str(text) for _, (text,) in rows.take()))
+            reads = made.in_plan("\n".join(str(text) for _, (text,) in rows.take()))
         return Plan(reads, [own_table(environment, parts) for parts in inserts])
 
     return ask(plan, statement, place=lambda line, column: (max(line - 1, 0), column))
@@ -357,7 +357,7 @@ def _wanted(
     In two phases it would as well, but for what the reader in its chain does: see `CHAINS`.
     """
     text = statement if isinstance(statement, str) else ""
-    times = tables.window_times(environment, text)
+    times = made.window_times(environment, text)
     left_out = all(times.values())
     wanted = {CHAINS: "true"} if chained or not left_out else {}
     theirs = environment.get_config().get_configuration()

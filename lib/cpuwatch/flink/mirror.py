@@ -20,10 +20,10 @@ from pyflink.util.exceptions import JavaException
 
 from cpuwatch import naming
 from cpuwatch.flink import java
+from cpuwatch.flink.catalog import identifier
 from cpuwatch.flink.cluster import PREVIEW
 from cpuwatch.flink.environment import WORKERS
 from cpuwatch.flink.rest import client_options
-from cpuwatch.flink.tables import identifier
 
 #: The catalogue that every environment has from its beginning; the mirror's own stays empty.
 _UNUSED = "unused"

@@ -18,7 +18,7 @@ from pyflink.table.expressions import col
 from pyflink.util.exceptions import JavaException
 
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import explain, metrics, mirror, ordering, remarks, slots, tables
+from cpuwatch.flink import catalog, explain, made, metrics, mirror, ordering, remarks, slots
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel_all, failure, status
 from cpuwatch.flink.environment import CHAINS, ask, clean
 from cpuwatch.flink.rows import AT_ONCE, Rows
@@ -218,10 +218,10 @@ class _Preview:
         environment, self._zone = self._environment, self._session_zone()
         table = environment.sql_query(self.query)
         # Flink's own tree, before it is planned: views are unfolded in it, too.
-        names = tables.in_plan(table._j_table.getQueryOperation().getCalciteTree().explain())
-        self.used = {name: tables.options(environment, name) for name in names}
-        self._fields = {name: tables.fields(environment, name) for name in names}
-        tables.check_topics(self.used)
+        names = made.in_plan(table._j_table.getQueryOperation().getCalciteTree().explain())
+        self.used = {name: catalog.options(environment, name) for name in names}
+        self._fields = {name: catalog.fields(environment, name) for name in names}
+        catalog.check_topics(self.used)
         try:
             self._plan_as_job = table.explain()
         except JavaException as error:
@@ -241,8 +241,8 @@ class _Preview:
             if options.get("connector") in ("kafka", "upsert-kafka")
         ]
         self._mirror = mirror.of(self._environment, batch=batch, bounded=kafka)
-        left_out = all(tables.window_times(self._environment, self.query).values())
-        if tables.may_chain(self.used.values()) or not (batch or left_out):
+        left_out = all(made.window_times(self._environment, self.query).values())
+        if catalog.may_chain(self.used.values()) or not (batch or left_out):
             self._mirror.get_config().set(CHAINS, "true")
         table = self._mirror.sql_query(self.query)
         self._columns = _columns(table)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cpuwatch import topics, words
 from cpuwatch.flink import ordering
-from cpuwatch.flink.tables import topics_in
+from cpuwatch.flink.catalog import topics_in
 
 #: The type of each column.
 Columns: TypeAlias = Mapping[str, str]

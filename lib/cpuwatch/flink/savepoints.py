@@ -14,6 +14,7 @@ from cpuwatch.flink import (
     deployment,
     explain,
     guards,
+    made,
     noted,
     rest,
     resumable,
@@ -193,7 +194,7 @@ def resume(name: str) -> Job:
             f" the notebook that made it: {by_hand}."
         )
     environment = connect(fresh=True, quiet=True)
-    for one in tables.in_order({other: text for other, text in texts.items() if other != name}):
+    for one in made.in_order({other: text for other, text in texts.items() if other != name}):
         tables.create(environment, one, texts[one])
     return deployment.deploy(
         environment, name, texts[name], from_savepoint=Savepoint(name, latest["place"])

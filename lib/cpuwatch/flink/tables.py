@@ -1,36 +1,28 @@
-"""The tables and views of a TableEnvironment: create them, import the workshop's, look at them."""
+"""The tables and views of a TableEnvironment: create them, and import the workshop's."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from html import escape
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pandas as pd
 from py4j.protocol import Py4JError
-from pyflink.java_gateway import get_gateway
 from pyflink.table import TableEnvironment
 from pyflink.util.exceptions import JavaException
 
-from cpuwatch import naming, pipeline, sql, topics
+from cpuwatch import pipeline, sql
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import java
+from cpuwatch.flink.catalog import options, resolved
 from cpuwatch.flink.environment import ask, clean, execute
 from cpuwatch.flink.explain import Place
+from cpuwatch.flink.made import remember
 from cpuwatch.flink.rows import Rows
-
-#: For each environment the texts by which its tables and views were made. Two notebooks may
-#: have different tables of one name, and a job is what its tables make of it.
-_TEXTS: WeakKeyDictionary[TableEnvironment, dict[str, str]] = WeakKeyDictionary()
 
 #: When a table's watermark moves.
 _EMIT = "scan.watermark.emit.strategy"
-
-#: A table's consumer group.
-_GROUP = "properties.group.id"
 
 #: A CREATE TABLE up to its table's name, in which all that stands before is kept.
 _CREATES = re.compile(
@@ -244,255 +236,3 @@ def let_watermark_follow(environment: TableEnvironment, name: str) -> None:
         and not found.getResolvedSchema().getWatermarkSpecs().isEmpty()
     ):
         environment.execute_sql(f"ALTER TABLE `{name}` SET ('{_EMIT}' = 'on-event')")
-
-
-def remember(environment: TableEnvironment, name: str, text: str) -> None:
-    """Keep the statement of a table or a view: it is noted with the jobs that use it."""
-    _TEXTS.setdefault(environment, {})[name] = text.strip()
-
-
-def with_bases(environment: TableEnvironment, names: Iterable[str]) -> list[str]:
-    """The same tables, and before each those that it is made LIKE."""
-    known = _TEXTS.get(environment, {})
-    found: list[str] = []
-    for name in names:
-        base = sql.base_in(known.get(name, ""))
-        found += [*with_bases(environment, [base] if base else []), name]
-    return list(dict.fromkeys(found))
-
-
-def in_order(made: Mapping[str, str]) -> list[str]:
-    """The names of tables and views, each after those that its statement names.
-
-    A column may have the name of a table: where that leads round in a circle, it stops.
-
-    Parameters
-    ----------
-    made
-        For each the statement that makes it.
-    """
-    found: list[str] = []
-    seen: set[str] = set()
-
-    def place(name: str) -> None:
-        if name in seen:
-            return
-        seen.add(name)
-        for other in sorted(sql.names_in(made[name]) & made.keys()):
-            place(other)
-        found.append(name)
-
-    for name in made:
-        place(name)
-    return found
-
-
-def texts(environment: TableEnvironment, names: Iterable[str]) -> dict[str, str | None]:
-    """For each table or view the statement that made it; None if it was made elsewhere."""
-    known = _TEXTS.get(environment, {})
-    return {name: known.get(name) for name in names}
-
-
-def views_in(environment: TableEnvironment, statement: str) -> list[str]:
-    """The views that a statement is built on, directly or through another view."""
-    there = set(environment.list_views())
-    known = _TEXTS.get(environment, {})
-    found: list[str] = []
-    waiting = [statement]
-    while waiting:
-        for name in sorted(sql.names_in(waiting.pop()) & there - set(found)):
-            found.append(name)
-            waiting.append(known.get(name, ""))
-    return found
-
-
-def in_plan(plan: str) -> list[str]:
-    """The tables that a plan reads, as Flink's abstract syntax tree names them."""
-    scans = re.findall(r"TableScan\(table=\[\[[^,\]]+, [^,\]]+, ([^,\]]+)", plan)
-    return list(dict.fromkeys(scans))
-
-
-def options(environment: TableEnvironment, table: str) -> dict[str, str]:
-    """The options in a table's WITH (…), its topic by our name; empty for a view.
-
-    Raises
-    ------
-    CpuwatchError
-        If it is on a topic of somebody else's: a plain statement may say anything.
-    """
-    found = resolved(environment, table)
-    if found is None or table in environment.list_views():
-        return {}
-    used: dict[str, str] = java.plain(found.getResolvedTable().getOptions())
-    if "topic" in used:
-        used["topic"] = ";".join(_own_topic(table, one) for one in topics_in(used))
-    return used
-
-
-def _own_topic(table: str, topic: str) -> str:
-    found = naming.short(topic)
-    if found is None and naming.prefix():
-        raise CpuwatchError(
-            f"The table {table} is on the topic {topic}, which has not your prefix: create it"
-            " anew by flink.create_table, or give its statement to workshop.fill."
-        )
-    return found or topic
-
-
-def window_times(environment: TableEnvironment, statement: str) -> dict[str, bool]:
-    """By which times a statement makes windows, and whether it leaves out rows without them.
-
-    In a stream Flink fails at a row whose time is NULL, again and again.
-    """
-    made = texts(environment, views_in(environment, statement)).values()
-    text = "\n".join(sql.normal(one) for one in (statement, *made) if one)
-    times = re.findall(r"\bDESCRIPTOR\s*\(\s*`?(\w+)", text, re.IGNORECASE)
-    return {
-        time: bool(re.search(rf"\b{time}`?\s+IS\s+NOT\s+NULL\b", text, re.IGNORECASE))
-        for time in times
-    }
-
-
-def may_chain(tables: Iterable[Mapping[str, str]]) -> bool:
-    """Whether a job on tables of these options may chain its operators: see `CHAINS`."""
-    return not any(
-        name.endswith("ignore-parse-errors") and value.lower() == "true"
-        for used in tables
-        for name, value in used.items()
-    )
-
-
-def fields(environment: TableEnvironment, table: str) -> dict[str, str]:
-    """The columns that a table's records have as fields, with their types; empty for a view."""
-    found = resolved(environment, table)
-    if found is None:
-        return {}
-    columns = found.getResolvedSchema().getColumns()
-    return {one.getName(): str(one.getDataType()) for one in columns if one.isPhysical()}
-
-
-def resolved(environment: TableEnvironment, name: str) -> Any:
-    """What Flink's catalogue manager has of a table or view, temporary or not; None if nothing."""
-    manager = environment._j_tenv.getCatalogManager()
-    return manager.getTable(identifier(environment, name)).orElse(None)
-
-
-def identifier(environment: TableEnvironment, name: str) -> Any:
-    """A table's or view's whole name, as Flink's own catalogue manager takes it."""
-    return get_gateway().jvm.org.apache.flink.table.catalog.ObjectIdentifier.of(
-        environment.get_current_catalog(), environment.get_current_database(), name
-    )
-
-
-def topics_in(used: Mapping[str, str]) -> list[str]:
-    """The topics of a table, by its options: there may be several, with ';' between them."""
-    return [topic.strip() for topic in used.get("topic", "").split(";") if topic.strip()]
-
-
-def check_topics(tables: dict[str, dict[str, str]]) -> None:
-    """Raise if a topic does not exist that one of these tables reads; it names those there are."""
-    wanted = {topic: table for table, used in tables.items() for topic in topics_in(used)}
-    there = topics.names() if wanted else []
-    for topic, table in wanted.items():
-        if topic not in there:
-            raise CpuwatchError(
-                f"There is no topic {topic}, which the table {table} reads."
-                f" The topics are: {', '.join(there) or 'none yet'}."
-            )
-
-
-def set_options(environment: TableEnvironment, table: str, wanted: dict[str, str]) -> None:
-    """Change options of a table, for this environment alone."""
-    pairs = ", ".join(
-        f"{sql.literal(name)} = {sql.literal(value)}" for name, value in wanted.items()
-    )
-    execute(environment, f"ALTER TABLE `{table}` SET ({pairs})")
-
-
-@contextmanager
-def as_group(environment: TableEnvironment, names: Iterable[str], group: str) -> Iterator[None]:
-    """Let a job that is submitted meanwhile commit how far it reads, as a consumer group.
-
-    It begins where its tables say, and anew where its checkpoint was, not at what it commits.
-    But that is how others see how far it is: Kafka's own tools, and `metrics.offsets`.
-
-    Parameters
-    ----------
-    environment
-        From `connect`.
-    names
-        The tables that the job reads. One with a group of its own keeps it.
-    group
-        The consumer group's name.
-    """
-    ours: list[str] = []
-    try:
-        for name in names:
-            used = options(environment, name)
-            if used.get("connector") not in ("kafka", "upsert-kafka") or _GROUP in used:
-                continue
-            if not resolved(environment, name).isTemporary():  # Flink alters none of these
-                ours.append(name)
-                set_options(environment, name, {_GROUP: group})
-        yield
-    finally:
-        for name in ours:
-            execute(environment, f"ALTER TABLE `{name}` RESET ('{_GROUP}')")
-
-
-def _in_schema(url: str, schema: str) -> str:
-    """A JDBC address whose tables are looked for in this schema alone."""
-    return f"{re.sub(r'&currentSchema=[^&]*', '', url)}&currentSchema={schema}"
-
-
-def refuse_hints(name: str, text: str) -> None:
-    """Raise if a statement leads past its tables' own options, to another topic perhaps.
-
-    Flink's own setting against that looks at what a statement reads, not at what it writes.
-    """
-    if re.search(r"/\*\+[^*]*\bOPTIONS\b", text, re.IGNORECASE):
-        raise CpuwatchError(
-            f"{name}.sql sets options by a hint (/*+ OPTIONS … */), so it could not be kept apart"
-            " from the workshop's own topics: put them into the table's WITH (…)."
-        )
-
-
-def keep_apart(environment: TableEnvironment, run: pipeline.Run) -> None:
-    """Put every table of an environment on the topics and the schema of a run of its own.
-
-    Whatever tables there are: a table that cannot be kept apart is refused.
-
-    Parameters
-    ----------
-    environment
-        From `connect`, with its tables. They end where their topics end.
-    run
-        Whose names to use.
-
-    Raises
-    ------
-    CpuwatchError
-        If a table is neither on one topic of Kafka nor in PostgreSQL.
-    """
-    views = set(environment.list_views())
-    for table in environment.list_tables():
-        if table in views:
-            continue
-        used = options(environment, table)
-        connector = used.get("connector")
-        if connector in ("kafka", "upsert-kafka") and "topic" in used:
-            own = {
-                "topic": ";".join(run.topic(one) for one in used["topic"].split(";")),
-                "scan.bounded.mode": "latest-offset",
-            }
-            for name in ("sink.transactional-id-prefix", _GROUP):
-                if name in used:
-                    own[name] = run.job(used[name])
-        elif connector == "jdbc":
-            own = {"url": _in_schema(used["url"], run.schema)}
-        else:
-            raise CpuwatchError(
-                f"The table {table} cannot be kept apart from the workshop's own: its connector"
-                f" is {connector!r}, and a run of its own knows 'kafka' with one topic and 'jdbc'."
-            )
-        set_options(environment, table, own)

@@ -10,7 +10,7 @@ import pytest
 
 from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, deployment, guards, noted, rest, resumable, slots, tables
+from cpuwatch.flink import catalog, cluster, deployment, guards, made, noted, rest, resumable, slots
 from cpuwatch.flink.savepoints import Savepoint
 from cpuwatch.settings import settings
 
@@ -152,7 +152,7 @@ def done(there: list[cluster.Job], monkeypatch: pytest.MonkeyPatch) -> list[str]
     """What was done to the cluster and to topics, by a job that writes `out`."""
     seen: list[str] = []
     monkeypatch.setattr(deployment, "check", lambda *_: deployment.Plan([], ["out"]))
-    monkeypatch.setattr(tables, "options", lambda *_: {"topic": "out"})
+    monkeypatch.setattr(catalog, "options", lambda *_: {"topic": "out"})
     monkeypatch.setattr(deployment, "workers_for", lambda *_: 2)
     monkeypatch.setattr(deployment, "readers", lambda _: [])
     monkeypatch.setattr(slots, "MOMENT", 0.2)
@@ -160,8 +160,8 @@ def done(there: list[cluster.Job], monkeypatch: pytest.MonkeyPatch) -> list[str]
     for name in ("cancel", "renew"):
         monkeypatch.setattr(deployment, name, lambda *_, name=name: seen.append(name) or [])
     monkeypatch.setattr(deployment, "submit", lambda *_: seen.append("submit") or OTHER)
-    monkeypatch.setattr(tables, "may_chain", lambda _: False)
-    monkeypatch.setattr(tables, "views_in", lambda *_: [])
+    monkeypatch.setattr(catalog, "may_chain", lambda _: False)
+    monkeypatch.setattr(made, "views_in", lambda *_: [])
 
     def answer(path: str) -> Any:
         if path == "/overview":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cpuwatch import pipeline, sql, topics
-from cpuwatch.flink import cluster, noted, tables
+from cpuwatch.flink import cluster, made, noted
 from cpuwatch.settings import settings
 
 MINE = pipeline.Job("cpu_mine", ("my_in",), "cpu_out_filter", "02")
@@ -49,6 +49,6 @@ def test_what_is_noted_of_a_table_is_also_what_it_is_made_like(
 
     environment = Environment()
     for name in ("cpu_in", "cpu_arriving", "cpu_ahead"):
-        tables.remember(environment, name, sql.taught(name))
-    found = tables.with_bases(environment, ["cpu_ahead", "cpu_thresholds"])
+        made.remember(environment, name, sql.taught(name))
+    found = made.with_bases(environment, ["cpu_ahead", "cpu_thresholds"])
     assert found == ["cpu_in", "cpu_arriving", "cpu_ahead", "cpu_thresholds"]

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from cpuwatch.flink.tables import in_order, views_in
+from cpuwatch.flink.made import in_order, views_in
 
 HOT = "CREATE TEMPORARY VIEW hot AS\nSELECT * FROM {} WHERE usage > 80"
 

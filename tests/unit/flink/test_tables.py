@@ -8,7 +8,7 @@ from flink_parts import Planner, rows_of
 
 from cpuwatch import topics
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import remarks, tables
+from cpuwatch.flink import catalog, made, remarks, tables
 
 REST = " (hostname STRING) WITH ('connector' = 'kafka')"
 
@@ -54,7 +54,7 @@ def test_a_table_is_tried_under_another_name(
         f"DESCRIBE `{name}`",
     ]
     assert shown.iloc[0].tolist() == ["hostname", "STRING"]
-    assert tables.texts(planner, [name]) == {name: begins + REST}
+    assert made.texts(planner, [name]) == {name: begins + REST}
 
 
 def test_a_name_with_its_database_stays_in_it(planner: Planner) -> None:
@@ -92,9 +92,9 @@ def test_of_a_table_on_several_topics_the_one_that_is_not_there_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(topics, "names", lambda: ["a", "b"])
-    tables.check_topics({"both": {"topic": "a;b"}, "none": {}})
+    catalog.check_topics({"both": {"topic": "a;b"}, "none": {}})
     with pytest.raises(CpuwatchError, match="There is no topic c, which the table both reads"):
-        tables.check_topics({"both": {"topic": "a;c"}})
+        catalog.check_topics({"both": {"topic": "a;c"}})
 
 
 def test_a_column_is_empty_only_if_no_topic_of_its_table_has_it(
