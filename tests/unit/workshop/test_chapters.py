@@ -117,7 +117,7 @@ def test_where_somebody_goes_on_sending_that_is_said(
 def test_who_begins_beside_another_waits_until_that_one_is_gone(
     another: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chapters.control, "status", list)
+    monkeypatch.setattr(chapters.known, "status", list)
     told: list[str] = []
 
     def tell(text: str) -> None:
@@ -131,7 +131,7 @@ def test_who_begins_beside_another_waits_until_that_one_is_gone(
 def test_who_waits_for_another_can_be_stopped(
     another: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chapters.control, "status", list)
+    monkeypatch.setattr(chapters.known, "status", list)
 
     def soon(_: str) -> None:
         Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
