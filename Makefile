@@ -80,13 +80,13 @@ containers: .venv/installed  ## Run the services as containers instead (needs Do
 # So many lanes side by side, each with a stack of its own; a file stays in its lane. Where one
 # dies all end, and say at which test: a new one in its place would wait for ever.
 LANES ?= 2
-IN_LANES = --numprocesses $(LANES) --dist loadfile --max-worker-restart 0
+in_lanes = --numprocesses $(1) --dist loadfile --max-worker-restart 0
 
 test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
-	@$(BIN)/pytest $(IN_LANES) --no-loadscope-reorder
+	@$(BIN)/pytest $(call in_lanes,$(LANES)) --no-loadscope-reorder
 
 test-unit: .venv/installed-dev  ## Run the tests that need no services, in under a minute
-	@$(BIN)/pytest tests/unit $(IN_LANES)
+	@$(BIN)/pytest tests/unit $(call in_lanes,auto) -p no:nbval
 
 chaos: .venv/installed-dev  ## Kill and freeze parts of the live pipeline for an hour or more (ARGS="5" fewer)
 	@$(BIN)/python tools/chaos.py $(ARGS)

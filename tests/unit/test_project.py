@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 from importlib.metadata import metadata
 from typing import Any
 
@@ -161,25 +159,6 @@ def make_targets(text: str) -> list[str]:
     """The targets that a page or a script names: `make lint`, or a line that begins with it."""
     found = re.findall(r"(?:`|^(?:[ -]*run:)? *)make ((?:[a-z-]+ ?)+)", text, re.MULTILINE)
     return [target for targets in found for target in targets.split()]
-
-
-def test_a_test_has_the_same_name_in_every_lane(request: pytest.FixtureRequest) -> None:
-    """Lanes gather the tests each for itself, and give up where a name holds a time or a hash."""
-    ours = [item.nodeid for item in request.session.items]
-    files = dict.fromkeys(str(item.path) for item in request.session.items)
-    other = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "PYTEST_XDIST_WORKER": "other"}
-    other["CPUTEST_RUN"] = "other"  # whoever ends tidies up what is its run's
-    other["PYTEST_ADDOPTS"] = ""  # with -v it would list them otherwise
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        env=os.environ | other,
-    )
-    wanted = set(ours)
-    assert [line for line in run.stdout.splitlines() if line in wanted] == ours
 
 
 @pytest.mark.parametrize(
