@@ -15,7 +15,7 @@ from cpuwatch import limits, preflight, words
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
 from cpuwatch.settings import ROOT
-from cpuwatch.stack import failures, jars, java
+from cpuwatch.stack import disks, failures, jars, java
 from cpuwatch.stack.flink import client_environment
 
 _LEAST_DISK = 2 * 1024**3
@@ -184,6 +184,8 @@ def disk(facts: Facts) -> Iterator[Finding]:
             f"only {free / 1024**3:.1f} GB free, of 2 GB that the services may need",
             f"Free some space on the disk that holds {state}.",
         )
+    if drive := disks.remark(state):
+        yield remark("Disk", drive)
 
 
 def memory(facts: Facts) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import (
     classes,
+    disks,
     failures,
     flink,
     jars,
@@ -43,6 +44,8 @@ def start_anew(
             f"Attention: {free / 1024**3:.1f} GB of memory are available, and the services need"
             " about 2 GB: close some programs, or they may be killed"
         )
+    if heavy and (drive := disks.remark(config.state)):
+        tell(f"Attention: {drive}")
     found, shared = prepare_clients(config, wanted, tell, show)
     for service in wanted:
         if service.name in shared:

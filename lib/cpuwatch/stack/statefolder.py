@@ -7,7 +7,7 @@ import os
 from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import ROOTS_HOME, Settings
-from cpuwatch.stack import failures, passwords, place, postgres
+from cpuwatch.stack import disks, failures, passwords, place, postgres
 
 _LEAST_DISK = 500 * 1024**2
 
@@ -25,6 +25,7 @@ def make_state(config: Settings) -> None:
         if config.state.stat().st_mode & 0o067:
             # As an earlier version left it, or somebody else made it.
             files.close(config.state)
+        disks.check(config.state)
         free = failures.free(config.state)
     except OSError as error:
         also = "" if files.may_write(config.cache) else ", and CPUWATCH_CACHE to another"

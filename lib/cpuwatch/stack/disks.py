@@ -1,0 +1,140 @@
+"""Whether a disk can do what the services need: network drives and sticks often cannot."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import getpass
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from cpuwatch.errors import CpuwatchError
+
+#: How systems call what lies on another machine, or what another system shows to this one.
+_NETWORK = {
+    "9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "drvfs", "gpfs", "lustre", "ncpfs",
+    "nfs", "nfs3", "nfs4", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs", "webdav",
+}  # fmt: skip
+
+#: Programs show folders as disks, too: `fuse.sshfs`, `macfuse`. These do it with what lies here.
+_FUSE, _HERE = "fuse", {"fuseblk", "fuse.fuse-overlayfs", "fuse.lxcfs", "fusectl"}
+
+#: What an error says when the disk is well, and something else is wrong.
+_OTHERWISE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE}
+
+
+def check(folder: Path, variable: str = "CPUWATCH_STATE") -> None:
+    """Try in a folder what the services do there.
+
+    Parameters
+    ----------
+    folder
+        It has to be there, and ours.
+    variable
+        What names another one.
+
+    Raises
+    ------
+    CpuwatchError
+        If its disk cannot do it: what, and what to set.
+    OSError
+        If it is full, or may not be written to.
+    """
+    place = Path(tempfile.mkdtemp(prefix=".trial-", dir=folder))
+    try:
+        for what, trial in _TRIALS.items():
+            try:
+                able = trial(place)
+            except OSError as error:
+                if error.errno in _OTHERWISE:
+                    raise
+                able = False
+            if not able:
+                raise CpuwatchError(
+                    f"The disk that holds {folder}{_called(folder)} cannot {what}, as many network"
+                    f" drives and sticks cannot, and the services need it. Set {variable} to a"
+                    f" folder on a disk of this machine, such as {suggested()}."
+                )
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _links(place: Path) -> bool:
+    """A link to what lies elsewhere, as the jars do."""
+    link = place / "link"
+    link.symlink_to(sys.executable)
+    return os.readlink(link) == sys.executable and link.exists()
+
+
+def _keeps_closed(place: Path) -> bool:
+    """A file that nobody else may read, as PostgreSQL wants its passwords to be."""
+    file = place / "closed"
+    file.touch()
+    file.chmod(0o600)
+    return stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def _locks(place: Path) -> bool:
+    with (place / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return True
+
+
+_TRIALS: dict[str, Callable[[Path], bool]] = {
+    "hold symbolic links": _links,
+    "keep a file from other users": _keeps_closed,
+    "lock a file": _locks,
+}
+
+
+def network(folder: Path) -> str | None:
+    """How the system calls the network drive that a folder is on; None if it is on none."""
+    kind = _kind(folder)
+    if kind in _NETWORK or (_FUSE in kind and kind not in _HERE):
+        return kind
+    return None
+
+
+def remark(folder: Path) -> str | None:
+    """What to know about a folder on a network drive that can do all; None if it is on none."""
+    kind = network(folder)
+    if kind is None:
+        return None
+    return (
+        f"{folder} is on a network drive or shared by another system ({kind}), and the services"
+        " write there all the time: if they are slow, or fail, set CPUWATCH_STATE to a folder on a"
+        f" disk of this machine, such as {suggested()}"
+    )
+
+
+def suggested() -> str:
+    """A folder that is on a disk of this machine, as a rule."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a bare number, as some containers give one
+        name = str(os.getuid())
+    return f"/var/tmp/cpuwatch-{name}"
+
+
+def _called(folder: Path) -> str:
+    kind = _kind(folder)
+    return f" ({kind})" if kind else ""
+
+
+def _kind(folder: Path) -> str:
+    """How the system calls the kind of disk that holds a folder; nothing if it does not say."""
+    there = folder.resolve()
+    found = ""
+    with suppress(psutil.Error, OSError):
+        disks = {Path(one.mountpoint): one.fstype for one in psutil.disk_partitions(all=True)}
+        found = next((disks[one] for one in (there, *there.parents) if one in disks), "")
+    return found
