@@ -118,7 +118,10 @@ clean:  ## Stop the stack, forget its data, remove what was installed
 	  fi; \
 	  exit 1; } >&2; \
 	fi; \
-	rm -rf .venv; "$$found" -I -m venv .venv
+	rm -rf .venv; "$$found" -I -m venv .venv || { \
+	  echo "Python cannot be set up in $$(pwd): see the line above. Is that on a network drive, a stick or" \
+	    "a full disk? Put the workshop on a disk of this machine, and run the same command there." >&2; \
+	  rm -rf .venv; exit 1; }
 
 # Where there is no network: BUNDLE=… names what 'make bundle' made where there is one.
 ifdef BUNDLE

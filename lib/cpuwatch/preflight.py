@@ -79,8 +79,9 @@ FAULTS = {
     "D": f"Less than {_DISK} GB are free on the disk of this folder: free some space.",
     "U": "Nothing may be written into this folder: put the workshop into the home folder.",
     "X": "Programs in this folder may not be run: move it to another disk, or to the home folder.",
-    "L": "This folder cannot lock files: it may be on a network drive. Move it to a disk of this"
-    " machine, or set CPUWATCH_STATE to a folder there.",
+    "L": "This folder, or the home folder, cannot lock files or hold symbolic links: it may be on a"
+    " network drive or a stick. Move the workshop to a disk of this machine, and set CPUWATCH_STATE"
+    " and CPUWATCH_CACHE to folders there.",
     "N": "No program may listen on 127.0.0.1, or reach one that does: a firewall or a policy"
     " forbids it.",
     "F": "A limit of this account would stop the services, most often that of open files:"
@@ -329,9 +330,22 @@ def _of_folder(folder: Path) -> str:
     """What a program in this folder may not do."""
     try:
         with tempfile.TemporaryDirectory(dir=str(folder), prefix=".preflight-") as place:
-            return _of_programs(Path(place)) + _of_locks(Path(place))
+            return _of_programs(Path(place)) + _of_drive(Path(place))
     except OSError as error:
         return "D" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "U"
+
+
+def _of_home(_: Path) -> str:
+    """What a folder of this user's cannot do, in which the services and their jars will lie."""
+    elsewhere = all(os.environ.get(name) for name in ("CPUWATCH_STATE", "CPUWATCH_CACHE"))
+    if elsewhere or os.geteuid() == 0:
+        return ""
+    try:
+        home = os.path.expanduser("~")
+        with tempfile.TemporaryDirectory(dir=home, prefix=".preflight-") as place:
+            return _of_drive(Path(place))
+    except OSError:
+        return ""  # it is full, or closed, which others look at
 
 
 def _of_programs(place: Path) -> str:
@@ -341,15 +355,19 @@ def _of_programs(place: Path) -> str:
     return "" if answer(str(program))[0] else "X"
 
 
-def _of_locks(place: Path) -> str:
+def _of_drive(place: Path) -> str:
     import fcntl
 
-    with open(str(place / "lock"), "w") as file:
-        try:
+    try:
+        with open(str(place / "lock"), "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return "L"
-    return ""
+        link = place / "link"
+        link.symlink_to(sys.executable)
+        return "" if os.readlink(str(link)) == sys.executable else "L"
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return "L"
 
 
 def _of_network(_: Path) -> str:
@@ -396,6 +414,7 @@ QUESTIONS = (
     _of_memory,
     _of_disk,
     _of_folder,
+    _of_home,
     _of_network,
     _of_files,
     _of_clock,

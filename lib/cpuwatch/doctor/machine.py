@@ -184,7 +184,10 @@ def disk(facts: Facts) -> Iterator[Finding]:
             f"only {free / 1024**3:.1f} GB free, of 2 GB that the services may need",
             f"Free some space on the disk that holds {state}.",
         )
-    if drive := disks.remark(state):
+    folders = ("CPUWATCH_STATE", state), ("CPUWATCH_CACHE", facts.config.cache)
+    if wrong := disks.trouble(*folders):
+        yield trouble("Disk", wrong[0], wrong[1])
+    elif drive := disks.remark(state):
         yield remark("Disk", drive)
 
 

@@ -28,43 +28,73 @@ _NETWORK = {
 _FUSE, _HERE = "fuse", {"fuseblk", "fuse.fuse-overlayfs", "fuse.lxcfs", "fusectl"}
 
 #: What an error says when the disk is well, and something else is wrong.
-_OTHERWISE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE}
+_OTHERWISE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOENT,
+}
 
 
-def check(folder: Path, variable: str = "CPUWATCH_STATE") -> None:
-    """Try in a folder what the services do there.
-
-    Parameters
-    ----------
-    folder
-        It has to be there, and ours.
-    variable
-        What names another one.
+def check(*folders: tuple[str, Path]) -> None:
+    """Try in folders what the services do there.
 
     Raises
     ------
     CpuwatchError
-        If its disk cannot do it: what, and what to set.
-    OSError
-        If it is full, or may not be written to.
+        If a disk cannot do it: what, and what to set.
+
+    See Also
+    --------
+    trouble : what is wrong, without raising.
     """
-    place = Path(tempfile.mkdtemp(prefix=".trial-", dir=folder))
+    if found := trouble(*folders):
+        raise CpuwatchError(" ".join(found))
+
+
+def trouble(*folders: tuple[str, Path]) -> tuple[str, str] | None:
+    """What the disks of these folders cannot do, and what to do about it, a sentence each.
+
+    Parameters
+    ----------
+    *folders
+        For each the variable that names another one, and where it is. Those that are not there, or
+        that may not be written to, are left to others.
+    """
+    found = [(name, folder, what) for name, folder in folders if (what := _cannot(folder))]
+    if not found:
+        return None
+    _, folder, what = found[0]
+    instead = " and ".join(f"{name}={suggested(name)}" for name, _, _ in found)
+    return (
+        f"The disk that holds {folder}{_called(folder)} cannot {what}, as many network drives and"
+        " sticks cannot, and the services need it.",
+        f"Use folders on a disk of this machine: set {instead}.",
+    )
+
+
+def _cannot(folder: Path) -> str | None:
+    """What the disk of a folder cannot do; None if it can do all, or nobody knows."""
+    try:
+        place = Path(tempfile.mkdtemp(prefix=".trial-", dir=folder))
+    except OSError:
+        return None
     try:
         for what, trial in _TRIALS.items():
             try:
                 able = trial(place)
             except OSError as error:
                 if error.errno in _OTHERWISE:
-                    raise
+                    return None
                 able = False
             if not able:
-                raise CpuwatchError(
-                    f"The disk that holds {folder}{_called(folder)} cannot {what}, as many network"
-                    f" drives and sticks cannot, and the services need it. Set {variable} to a"
-                    f" folder on a disk of this machine, such as {suggested()}."
-                )
+                return what
     finally:
         shutil.rmtree(place, ignore_errors=True)
+    return None
 
 
 def _links(place: Path) -> bool:
@@ -116,13 +146,13 @@ def remark(folder: Path) -> str | None:
     )
 
 
-def suggested() -> str:
+def suggested(variable: str = "CPUWATCH_STATE") -> str:
     """A folder that is on a disk of this machine, as a rule."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a bare number, as some containers give one
         name = str(os.getuid())
-    return f"/var/tmp/cpuwatch-{name}"
+    return f"/var/tmp/cpuwatch-{name}/{variable.rpartition('_')[2].lower()}"
 
 
 def _called(folder: Path) -> str:

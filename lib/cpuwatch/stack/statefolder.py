@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
@@ -25,7 +26,9 @@ def make_state(config: Settings) -> None:
         if config.state.stat().st_mode & 0o067:
             # As an earlier version left it, or somebody else made it.
             files.close(config.state)
-        disks.check(config.state)
+        with suppress(OSError):  # one that may not be written to may hold all that is needed
+            files.folder(config.cache)
+        disks.check(("CPUWATCH_STATE", config.state), ("CPUWATCH_CACHE", config.cache))
         free = failures.free(config.state)
     except OSError as error:
         also = "" if files.may_write(config.cache) else ", and CPUWATCH_CACHE to another"

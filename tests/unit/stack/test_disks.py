@@ -1,0 +1,116 @@
+"""Disks that cannot do what the services need are named, with what to set, before anything else."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from cpuwatch import files
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.settings import settings
+from cpuwatch.stack import disks, statefolder
+
+STATE = "CPUWATCH_STATE"
+
+
+def refuses(number: int) -> object:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refused
+
+
+def test_a_disk_of_this_machine_can_do_all_and_nothing_is_left_there(tmp_path: Path) -> None:
+    disks.check((STATE, tmp_path), ("CPUWATCH_CACHE", tmp_path / "is not there"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "number", "what"),
+    [
+        (os, "symlink", errno.EPERM, "hold symbolic links"),  # a stick
+        (os, "readlink", errno.EPERM, "hold symbolic links"),  # sshfs, of what lies outside it
+        (os, "chmod", errno.EPERM, "keep a file from other users"),
+        (fcntl, "flock", errno.ENOLCK, "lock a file"),  # NFS without its daemon
+        (fcntl, "lockf", errno.EOPNOTSUPP, "lock a file"),
+    ],
+)
+def test_what_a_disk_cannot_do_is_said_with_what_to_set(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: object,
+    name: str,
+    number: int,
+    what: str,
+) -> None:
+    monkeypatch.setattr(owner, name, refuses(number))
+    with pytest.raises(CpuwatchError) as caught:
+        disks.check((STATE, tmp_path))
+    said = str(caught.value)
+    assert f"The disk that holds {tmp_path}" in said and f"cannot {what}, as many network" in said
+    assert f"set {STATE}={disks.suggested(STATE)}." in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_has_no_rights_at_all_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a Windows drive in WSL: it says yes, and does nothing."""
+    monkeypatch.setattr(os, "chmod", lambda *_, **__: None)
+    monkeypatch.setattr(Path, "touch", lambda self: os.close(os.open(self, os.O_CREAT, 0o777)))
+    before = os.umask(0)
+    try:
+        with pytest.raises(CpuwatchError, match="keep a file from other users"):
+            disks.check((STATE, tmp_path))
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EMFILE])
+def test_another_trouble_is_left_to_who_knows_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "symlink", refuses(number))
+    disks.check((STATE, tmp_path))
+
+
+def test_state_and_cache_on_one_drive_are_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STATE, str(tmp_path / "state"))
+    monkeypatch.setenv("CPUWATCH_CACHE", str(tmp_path / "cache"))
+    settings.cache_clear()
+    try:
+        statefolder.make_state(settings())
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "symlink", refuses(errno.EPERM))
+            with pytest.raises(CpuwatchError, match=r"CPUWATCH_STATE=\S+ and CPUWATCH_CACHE=\S+\."):
+                statefolder.make_state(settings())
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_one"),
+    [
+        ("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("9p", True), ("macfuse", True),
+        ("ext4", False), ("btrfs", False), ("apfs", False), ("fuseblk", False), ("overlay", False),
+    ],
+)  # fmt: skip
+def test_a_network_drive_is_known_by_the_name_that_the_system_has_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, is_one: bool
+) -> None:
+    there = [("/", "ext4"), (str(tmp_path), kind), (str(tmp_path / "other"), "ext4")]
+    mounted = [SimpleNamespace(mountpoint=place, fstype=its) for place, its in there]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounted)
+    inner = files.folder(tmp_path / "a" / "state")
+    assert disks.network(inner) == (kind if is_one else None)
+    said = disks.remark(inner)
+    assert said is None if not is_one else f"({kind})" in str(said)
