@@ -7,6 +7,7 @@ import fcntl
 import getpass
 import os
 import shutil
+import socket
 import stat
 import sys
 import tempfile
@@ -26,6 +27,9 @@ _NETWORK = {
 
 #: Programs show folders as disks, too: `fuse.sshfs`, `macfuse`. These do it with what lies here.
 _FUSE, _HERE = "fuse", {"fuseblk", "fuse.fuse-overlayfs", "fuse.lxcfs", "fusectl"}
+
+#: So many bytes the name of a socket may have on each system.
+_LONGEST = 100
 
 #: What an error says when the disk is well, and something else is wrong.
 _OTHERWISE = {
@@ -119,10 +123,20 @@ def _locks(place: Path) -> bool:
     return True
 
 
+def _sockets(place: Path) -> bool:
+    """A socket, such as supervisor's, which lies elsewhere if this place has too long a name."""
+    path = os.fsencode(place / "socket")
+    if len(path) <= _LONGEST:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(path)
+    return True
+
+
 _TRIALS: dict[str, Callable[[Path], bool]] = {
     "hold symbolic links": _links,
     "keep a file from other users": _keeps_closed,
     "lock a file": _locks,
+    "hold a socket": _sockets,
 }
 
 

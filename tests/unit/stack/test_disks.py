@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,6 +58,20 @@ def test_what_a_disk_cannot_do_is_said_with_what_to_set(
     assert f"The disk that holds {tmp_path}" in said and f"cannot {what}, as many network" in said
     assert f"set {STATE}={disks.suggested(STATE)}." in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_holds_no_socket_is_refused_unless_sockets_lie_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refused(socket.socket):
+        def bind(self, address: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(socket, "socket", Refused)
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        with pytest.raises(CpuwatchError, match="cannot hold a socket"):
+            disks.check((STATE, Path(short)))
+        disks.check((STATE, files.folder(Path(short) / ("long" * 25))))
 
 
 def test_one_that_has_no_rights_at_all_is_noticed(
