@@ -68,7 +68,7 @@ def trouble(*folders: tuple[str, Path]) -> tuple[str, str] | None:
         For each the variable that names another one, and where it is. Those that are not there, or
         that may not be written to, are left to others.
     """
-    found = [(name, folder, what) for name, folder in folders if (what := _cannot(folder))]
+    found = [(name, folder, what) for name, folder in folders if (what := _cannot(name, folder))]
     if not found:
         return None
     _, folder, what = found[0]
@@ -80,7 +80,7 @@ def trouble(*folders: tuple[str, Path]) -> tuple[str, str] | None:
     )
 
 
-def _cannot(folder: Path) -> str | None:
+def _cannot(variable: str, folder: Path) -> str | None:
     """What the disk of a folder cannot do; None if it can do all, or nobody knows."""
     try:
         place = Path(tempfile.mkdtemp(prefix=".trial-", dir=folder))
@@ -88,6 +88,8 @@ def _cannot(folder: Path) -> str | None:
         return None
     try:
         for what, trial in _TRIALS.items():
+            if variable == "CPUWATCH_CACHE" and trial not in _OF_A_CACHE:
+                continue
             try:
                 able = trial(place)
             except OSError as error:
@@ -138,6 +140,9 @@ _TRIALS: dict[str, Callable[[Path], bool]] = {
     "lock a file": _locks,
     "hold a socket": _sockets,
 }
+
+#: A cache holds jars, and nothing that is secret or alive.
+_OF_A_CACHE = (_links, _locks)
 
 
 def network(folder: Path) -> str | None:

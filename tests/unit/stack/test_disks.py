@@ -71,6 +71,7 @@ def test_one_that_holds_no_socket_is_refused_unless_sockets_lie_elsewhere(
     with tempfile.TemporaryDirectory(dir="/tmp") as short:
         with pytest.raises(CpuwatchError, match="cannot hold a socket"):
             disks.check((STATE, Path(short)))
+        disks.check(("CPUWATCH_CACHE", Path(short)))
         disks.check((STATE, files.folder(Path(short) / ("long" * 25))))
 
 
