@@ -86,7 +86,7 @@ test: .venv/installed-dev  ## Run every test (LANES=1 one after the other)
 	@$(BIN)/pytest $(call in_lanes,$(LANES)) --no-loadscope-reorder
 
 test-unit: .venv/installed-dev  ## Run the tests that need no services, in under a minute
-	@$(BIN)/pytest tests/unit $(call in_lanes,auto) -p no:nbval
+	@$(BIN)/pytest tests/unit $(call in_lanes,3) -p no:nbval
 
 chaos: .venv/installed-dev  ## Kill and freeze parts of the live pipeline for an hour or more (ARGS="5" fewer)
 	@$(BIN)/python tools/chaos.py $(ARGS)
