@@ -404,7 +404,9 @@ def test_for_thirty_they_listen_where_they_did() -> None:
 
 
 def test_what_thirty_take_is_reckoned_from_what_was_measured() -> None:
-    rows = re.findall(r"(?m)^\| 10 s \| (\d+) \| \d+ \| ([\d,]+) MB \| ([\d,]+) MB \| (\d+)%", PAGE)
+    rows = re.findall(
+        r"(?m)^\| 10 s \| (\d+) \| \d+ \| none \| ([\d,]+) MB \| ([\d,]+) MB \| (\d+)%", PAGE
+    )
     read = {int(n): [int(one.replace(",", "")) for one in more] for n, *more in rows}
     (five, five_workers, five_cpu), (ten, ten_workers, ten_cpu) = read[5], read[10]
     more = ((ten - ten_workers) - (five - five_workers)) / 5
