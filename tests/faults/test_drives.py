@@ -27,6 +27,8 @@ def mount() -> Iterator[Mount]:
     server = next((one for one in SERVERS if Path(one).exists()), None)
     if not (shutil.which("sshfs") and server and os.access("/dev/fuse", os.R_OK | os.W_OK)):
         pytest.skip("There is no sshfs with its SFTP server, or no /dev/fuse that we may use.")
+    # Who is not root may not call umount.
+    unmount = next([one, "-u"] for one in ("fusermount3", "fusermount") if shutil.which(one))
     top = new_state()
     mounted: list[Path] = []
 
@@ -48,7 +50,7 @@ def mount() -> Iterator[Mount]:
 
     yield mount
     for near in mounted:
-        subprocess.run(["umount", str(near)], check=True, timeout=60)
+        subprocess.run([*unmount, str(near)], check=True, timeout=60)
     shutil.rmtree(top)
 
 
