@@ -3,11 +3,13 @@
     .venv/bin/python tools/bench.py [MILLIONS_OF_READINGS …] [--rounds N] [--only PART …]
 
 Each part does what it compares by turns, so that a machine that becomes slower does so for all.
-They are: starts, memory, the demo, latency (from trouble to Slack), throughput (sending, the filter
-and the windows, against a plain loop), others (Kafka's own tool, Flink as it is shipped with its
-SQL client, Quix Streams and Bytewax), costs (of what nothing is lost by and nobody comes in by,
-each by itself), and hosts (1 to 1,000 of them). It prints tables with medians and spreads, and
-writes out/bench.json, after each part, and a figure, out/bench.png. Its stack is one of its own.
+They are: starts; memory (of the services, after chapter 05), kernels (the memory of all that an
+attendee has open), begin (of each chapter), notebooks (each alone), the demo, latency (from trouble
+to Slack), throughput (sending, the filter and the windows, against a plain loop), others (Kafka's
+own tool, Flink as it is shipped with its SQL client, Quix Streams and Bytewax), costs (of what
+nothing is lost by and nobody comes in by, each by itself), and hosts (1 to 1,000 of them). It
+prints tables with medians and spreads, and writes out/bench.json, after each part, and a figure,
+out/bench.png. Its stack is one of its own.
 
 A time on a machine says little; a ratio in one run says something. No test depends on either.
 """
@@ -24,8 +26,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from datetime import datetime, timezone
+from functools import partial
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -36,11 +39,13 @@ import pandas as pd
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from benchmark import bare, kafkas_own, latency, loop, ours, rivals
 from benchmark.figure import draw
+from book import BOOKS, one_kernel, run
 
-from cpuwatch import files, flink, topics, workshop
+from cpuwatch import files, flink, kernels, lab, pipeline, topics, workshop
 from cpuwatch.flink.tables import create
 from cpuwatch.readings import FLEET_START
 from cpuwatch.settings import ROOT, settings
@@ -51,7 +56,17 @@ from cpuwatch.stack.supervisor import Supervisor
 HOSTS, CPUS = 100, 5
 
 #: What can be measured by itself; the starts always are.
-PARTS = ("memory", "demo", "latency", "throughput", "others", "costs", "hosts")
+PARTS = (
+    "kernels",
+    "notebooks",
+    "memory",
+    "demo",
+    "latency",
+    "throughput",
+    "others",
+    "costs",
+    "hosts",
+)
 
 #: What the figures depend on.
 VERSIONS = (
@@ -245,11 +260,65 @@ def hosts(count: int) -> Table:
 def memory() -> dict[str, float]:
     """MB of each service, each page counted once for all that share it."""
     found = {
-        name: psutil.Process(int(one["pid"])).memory_full_info().pss / 1e6
+        name: pss(psutil.Process(int(one["pid"])))
         for name, one in Supervisor(settings().state).programs().items()
         if one.get("pid")
     }
     return found | {"all services": sum(found.values())}
+
+
+def begin() -> Table:
+    """The milliseconds of `begin` for each chapter, when all is right already."""
+    table = Table()
+    with redirect_stdout(StringIO()):
+        table.add("catch up to 09", 1000 * timed(lambda: workshop.catch_up("09")))
+        for chapter in 3 * pipeline.numbers():
+            table.add(f"begin {chapter}", 1000 * timed(partial(workshop.catch_up, chapter)))
+    return table
+
+
+def pss(process: psutil.Process) -> float:
+    """MB of a process; a page that several share counts for each by its part."""
+    return float(process.memory_full_info().pss / 1e6)
+
+
+def opened() -> Table:
+    """MB of all that an attendee has open after chapter 05, and with chapter 06 beside it."""
+    table = Table()
+    server = lab.start(folder=BOOKS[0].parent)
+    known: set[int] = set()
+    try:
+        with ExitStack() as open_books:
+            for book in BOOKS[5:7]:
+                kernel = open_books.enter_context(one_kernel())
+                run(book, kernel)
+                ours = psutil.Process().children(recursive=True)
+                new = [one for one in ours if one.pid not in known]
+                known |= {one.pid for one in new}
+                number = book.name[:2]
+                for one in new:
+                    if "jupyter" in (said := " ".join(one.cmdline())) or "labserver" in said:
+                        table.add("JupyterLab's server", pss(one))
+                    elif "ipykernel" in said:
+                        table.add(f"kernel of {number}", pss(one))
+                    elif "java" in one.name():
+                        table.add(f"Java of {number}", pss(one))
+                open_now = sum(pss(psutil.Process(pid)) for pid in known if psutil.pid_exists(pid))
+                services = memory()["all services"]
+                table.add(f"services, after {number}", services)
+                table.add(f"all that is open, after {number}", services + open_now)
+    finally:
+        server.stop()
+    return table
+
+
+def notebooks() -> Table:
+    """The milliseconds of each notebook, alone: with a fresh kernel, and nothing made before."""
+    table = Table()
+    for book in BOOKS:
+        workshop.reset()
+        table.add(book.stem, 1000 * run(book))
+    return table
 
 
 def starts() -> Table:
@@ -308,6 +377,7 @@ def main() -> None:
         Path(folder).chmod(0o755)
         os.environ["CPUWATCH_STATE"] = f"{folder}/state"
         settings.cache_clear()
+        kernels.settle(settings().cache / "jupyter")
         try:
             tell("milliseconds", "start_ms", starts())
             if "memory" in given.only:  # before anything else has filled a heap
@@ -315,6 +385,12 @@ def main() -> None:
                 for name, figure in memory().items():
                     used.add(name, figure)
                 tell("MB (PSS), after chapter 05", "memory_mb", used)
+            if "kernels" in given.only:
+                tell("MB (PSS)", "kernels_mb", opened())
+            if "begin" in given.only:
+                tell("milliseconds", "begin_ms", begin())
+            if "notebooks" in given.only:
+                tell("milliseconds, alone", "notebooks_ms", notebooks())
             if "demo" in given.only:
                 tell("milliseconds", "demo_ms", demo())
             if "latency" in given.only:
