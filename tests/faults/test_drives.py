@@ -96,7 +96,8 @@ def test_neither_state_nor_cache_nor_checkout_work_on_one_without_links(
 
 def test_one_with_links_may_hold_the_cache_and_holds_no_sockets(mount: Mount) -> None:
     drive = mount("no_contain_symlinks")
-    folders = {name: drive / name for name in ("CPUWATCH_STATE", "CPUWATCH_CACHE")}
+    # With short names: of a longer one supervisor's socket lies elsewhere.
+    folders = {"CPUWATCH_STATE": drive / "s", "CPUWATCH_CACHE": drive / "c"}
     for folder in folders.values():
         folder.mkdir()
     assert disks.trouble(("CPUWATCH_CACHE", folders["CPUWATCH_CACHE"])) is None

@@ -299,7 +299,7 @@ def submit(
     statement
         The INSERT statement, or a Table API pipeline.
     chained
-        Whether it may chain its operators: see `tables.may_chain`.
+        Whether it may chain its operators: see `catalog.may_chain`.
     from_savepoint
         The place of a savepoint whose state it takes over.
     workers

@@ -18,6 +18,8 @@ from pathlib import Path
 import psutil
 
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.stack.place import TRIAL
+from cpuwatch.stack.supervisor import LONGEST_SOCKET
 
 #: How systems call what lies on another machine, or what another system shows to this one.
 _NETWORK = {
@@ -31,16 +33,8 @@ _FUSE, _HERE = "fuse", {"fuseblk", "fuse.fuse-overlayfs", "fuse.lxcfs", "fusectl
 #: So many bytes the name of a socket may have on each system.
 _LONGEST = 100
 
-#: What an error says when the disk is well, and something else is wrong.
-_OTHERWISE = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOENT,
-}
+#: What an error says when a disk cannot do something; whatever else it says others look at.
+_CANNOT = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}
 
 
 def check(*folders: tuple[str, Path]) -> None:
@@ -83,7 +77,7 @@ def trouble(*folders: tuple[str, Path]) -> tuple[str, str] | None:
 def _cannot(variable: str, folder: Path) -> str | None:
     """What the disk of a folder cannot do; None if it can do all, or nobody knows."""
     try:
-        place = Path(tempfile.mkdtemp(prefix=".trial-", dir=folder))
+        place = Path(tempfile.mkdtemp(prefix=TRIAL, dir=folder))
     except OSError:
         return None
     try:
@@ -93,10 +87,10 @@ def _cannot(variable: str, folder: Path) -> str | None:
             try:
                 able = trial(place)
             except OSError as error:
-                if error.errno in _OTHERWISE:
+                if error.errno not in _CANNOT:
                     return None
                 able = False
-            if not able:
+            if not able and place.exists():  # unless somebody wipes the folder meanwhile
                 return what
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -106,7 +100,7 @@ def _cannot(variable: str, folder: Path) -> str | None:
 def _links(place: Path) -> bool:
     """A link to what lies elsewhere, as the jars do."""
     link = place / "link"
-    link.symlink_to(sys.executable)
+    os.symlink(sys.executable, link)
     return os.readlink(link) == sys.executable and link.exists()
 
 
@@ -114,21 +108,24 @@ def _keeps_closed(place: Path) -> bool:
     """A file that nobody else may read, as PostgreSQL wants its passwords to be."""
     file = place / "closed"
     file.touch()
-    file.chmod(0o600)
+    os.chmod(file, 0o600)
     return stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def _locks(place: Path) -> bool:
-    with (place / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    # A file for each: on a Mac, and on NFS, the two kinds of locks shut each other out.
+    for lock in (fcntl.flock, fcntl.lockf):
+        with (place / lock.__name__).open("w") as file:
+            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return True
 
 
 def _sockets(place: Path) -> bool:
     """A socket, such as supervisor's, which lies elsewhere if this place has too long a name."""
     path = os.fsencode(place / "socket")
-    if len(path) <= _LONGEST:
+    # Supervisor's own is here only if its name is short enough, as it reckons itself.
+    here = len(os.fsencode(place.parent / "supervisor" / "supervisor.sock")) <= LONGEST_SOCKET
+    if here and len(path) <= _LONGEST:
         with socket.socket(socket.AF_UNIX) as one:
             one.bind(path)
     return True

@@ -19,6 +19,9 @@ MARK = ".cpuwatch-state"
 #: Whoever works on the folder locks this one.
 LOCK = "up.lock"
 
+#: How folders begin in which `disks` tries something, for a moment.
+TRIAL = ".trial-"
+
 #: What an empty folder may hold: a disk's own, Finder's, and a lock of one that waited for a wipe.
 _AS_GOOD_AS_EMPTY = {"lost+found", ".DS_Store", LOCK}
 
@@ -63,7 +66,7 @@ def check(state: Path) -> None:
             f"The state folder {state} belongs to another user. Set CPUWATCH_STATE to a folder of"
             " your own."
         )
-    names = set(os.listdir(state)) - _AS_GOOD_AS_EMPTY
+    names = {one for one in os.listdir(state) if not one.startswith(TRIAL)} - _AS_GOOD_AS_EMPTY
     if not names or (state / MARK).exists():  # in this order: somebody may just begin
         return
     strange = sorted(name for name in names if not _is_known(name))
@@ -82,9 +85,10 @@ def wipe(state: Path) -> None:
     left = [one for one in state.iterdir() if one.name not in {*last, "lost+found"}]
     for child in left:
         if child.is_dir() and not child.is_symlink():
-            shutil.rmtree(child)
+            with suppress(FileNotFoundError):  # a trial, which may just have ended
+                shutil.rmtree(child)
         else:
-            child.unlink()
+            child.unlink(missing_ok=True)
     for name in last:
         (state / name).unlink(missing_ok=True)
     with suppress(OSError):

@@ -9,6 +9,7 @@ import socket
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TextIO
 
 import psutil
 import pytest
@@ -89,7 +90,27 @@ def test_one_that_has_no_rights_at_all_is_noticed(
         os.umask(before)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EMFILE])
+def test_the_two_kinds_of_locks_are_not_tried_on_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a Mac, and on NFS, the one shuts the other out."""
+    held: set[str] = set()
+
+    def flock(file: TextIO, _how: int) -> None:
+        if file.name in held:
+            raise OSError(errno.ENOLCK, "held")
+        held.add(file.name)
+
+    def lockf(file: TextIO, how: int) -> None:
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "lockf", lockf)
+    disks.check((STATE, tmp_path))
+    assert len(held) == 2
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EIO])
 def test_another_trouble_is_left_to_who_knows_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
