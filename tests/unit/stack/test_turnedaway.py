@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import ssl
 import threading
@@ -89,7 +90,11 @@ def listener(context: ssl.SSLContext | None) -> Iterator[str]:
         def handle(self) -> None:
             try:
                 spoken = context.wrap_socket(self.request, server_side=True) if context else None
-                (spoken or self.request).recv(1000)
+                (spoken or self.request).recv(65536)
+                if spoken is None:  # a part that is not read would make it a reset instead
+                    self.request.shutdown(socket.SHUT_WR)
+                    while self.request.recv(65536):
+                        pass
             except OSError:
                 pass  # who does not like it goes away
 
