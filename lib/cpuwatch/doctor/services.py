@@ -93,14 +93,14 @@ def outside(facts: Facts, service: Service, status: known.Status) -> Finding:
 
 
 def _embedded(facts: Facts, service: Service, status: known.Status) -> Finding:
-    known = any(name in facts.programs for name in service.programs)
-    if not known and not status.pids and Supervisor(facts.config.state).process() is None:
+    listed = any(name in facts.programs for name in service.programs)
+    if not listed and not status.pids and Supervisor(facts.config.state).process() is None:
         taken = seen.taken(facts.config, service)
         says = "does not run" + (f"; its usual {taken}" if taken else "")
         more = " It takes the next free port." if taken else ""
         return trouble(service.title, says, f"Start it with 'cpuwatch up'.{more}", _start)
     found = seen.look(facts.config, service, facts.programs)
-    dead = known and not all(facts.programs[one]["pid"] for one in service.programs)
+    dead = listed and not all(facts.programs[one]["pid"] for one in service.programs)
     return trouble(service.title, found.says, found.next, _start if dead else None)
 
 

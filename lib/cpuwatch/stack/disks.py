@@ -19,7 +19,7 @@ import psutil
 
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.stack.place import TRIAL
-from cpuwatch.stack.supervisor import LONGEST_SOCKET
+from cpuwatch.stack.supervisor import Supervisor
 
 #: How systems call what lies on another machine, or what another system shows to this one.
 _NETWORK = {
@@ -29,9 +29,6 @@ _NETWORK = {
 
 #: Programs show folders as disks, too: `fuse.sshfs`, `macfuse`. These do it with what lies here.
 _FUSE, _HERE = "fuse", {"fuseblk", "fuse.fuse-overlayfs", "fuse.lxcfs", "fusectl"}
-
-#: So many bytes the name of a socket may have on each system.
-_LONGEST = 100
 
 #: What an error says when a disk cannot do something; whatever else it says others look at.
 _CANNOT = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}
@@ -122,12 +119,10 @@ def _locks(place: Path) -> bool:
 
 def _sockets(place: Path) -> bool:
     """A socket, such as supervisor's, which lies elsewhere if this place has too long a name."""
-    path = os.fsencode(place / "socket")
-    # Supervisor's own is here only if its name is short enough, as it reckons itself.
-    here = len(os.fsencode(place.parent / "supervisor" / "supervisor.sock")) <= LONGEST_SOCKET
-    if here and len(path) <= _LONGEST:
+    state = place.parent
+    if Supervisor(state).socket.is_relative_to(state):
         with socket.socket(socket.AF_UNIX) as one:
-            one.bind(path)
+            one.bind(os.fsencode(place / "socket"))
     return True
 
 

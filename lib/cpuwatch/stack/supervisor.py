@@ -27,7 +27,7 @@ from cpuwatch.stack import failures, postgres
 from cpuwatch.stack.program import Program
 
 #: A unix socket's path may hold about 100 characters, and supervisor adds some of its own.
-LONGEST_SOCKET = 85
+_LONGEST_SOCKET = 85
 
 #: Where the socket is then. Not where TMPDIR says: a shell that has another one, or none, has to
 #: find it, too.
@@ -103,7 +103,7 @@ class Supervisor:
     def socket(self) -> Path:
         """Supervisor's unix socket."""
         path = self.folder / "supervisor.sock"
-        if len(os.fsencode(path)) > LONGEST_SOCKET:
+        if len(os.fsencode(path)) > _LONGEST_SOCKET:
             path = SHORT_FOLDER / f"cpuwatch-{self.id}" / "s"
         return path
 
