@@ -7,6 +7,7 @@ code to send back. With such codes, or a text that holds some, it says what they
 `cpuwatch preflight CODE` does.
 """
 
+import contextlib
 import errno
 import os
 import platform
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _MARK = "CW2"
@@ -79,9 +80,10 @@ FAULTS = {
     "D": f"Less than {_DISK} GB are free on the disk of this folder: free some space.",
     "U": "Nothing may be written into this folder: put the workshop into the home folder.",
     "X": "Programs in this folder may not be run: move it to another disk, or to the home folder.",
-    "L": "This folder, or the home folder, cannot lock files or hold symbolic links: it may be on a"
-    " network drive or a stick. Move the workshop to a disk of this machine, and set CPUWATCH_STATE"
-    " and CPUWATCH_CACHE to folders there.",
+    "L": "This folder, or the one where the services and their jars will lie (in the home folder,"
+    " as a rule), cannot lock files, close them to others, or hold links and sockets: it may be on"
+    " a network drive or a stick. Move the workshop to a disk of this machine, and set"
+    " CPUWATCH_STATE and CPUWATCH_CACHE to folders there.",
     "N": "No program may listen on 127.0.0.1, or reach one that does: a firewall or a policy"
     " forbids it.",
     "F": "A limit of this account would stop the services, most often that of open files:"
@@ -100,6 +102,9 @@ LIMITS = {
     "RLIMIT_CPU": 24 * 3600,
     "RLIMIT_NPROC": 600,
 }
+
+#: The most bytes of a socket's whole name that all systems take.
+LONGEST_SOCKET = 100
 
 #: With these alone 'make demo' has to show whether one can take part; with a B alone one can.
 MILD = frozenset("AIB")
@@ -329,23 +334,60 @@ def _of_disk(folder: Path) -> str:
 def _of_folder(folder: Path) -> str:
     """What a program in this folder may not do."""
     try:
-        with tempfile.TemporaryDirectory(dir=str(folder), prefix=".preflight-") as place:
-            return _of_programs(Path(place)) + _of_drive(Path(place))
+        with _trial(str(folder)) as place:
+            return _of_programs(place) + ("" if _can(place, _lock, _link) else "L")
     except OSError as error:
         return "D" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "U"
 
 
-def _of_home(_: Path) -> str:
-    """What a folder of this user's cannot do, in which the services and their jars will lie."""
-    elsewhere = all(os.environ.get(name) for name in ("CPUWATCH_STATE", "CPUWATCH_CACHE"))
-    if elsewhere or os.geteuid() == 0:
-        return ""
+def _of_places(folder: Path) -> str:
+    """What the folders cannot do in which the services and their jars will lie."""
+    state, cache = places(folder)
+    for name, trials in (state, (_lock, _link, _close, _listen)), (cache, (_lock, _link)):
+        while not os.path.isdir(name):  # it will be on the disk of the one above
+            name = os.path.dirname(name)
+        try:
+            with _trial(name) as place:
+                if not _can(place, *trials):
+                    return "L"
+        except OSError:
+            pass  # it is full, or closed, which others look at
+    return ""
+
+
+def places(folder: Path) -> "tuple[str, str]":
+    """Where the services of this checkout will keep their data, and their jars."""
+    said = dict(os.environ)
     try:
-        home = os.path.expanduser("~")
-        with tempfile.TemporaryDirectory(dir=home, prefix=".preflight-") as place:
-            return _of_drive(Path(place))
+        text = (folder / ".env").read_text(encoding="utf-8", errors="replace")
+        for name, value in re.findall(
+            r"^ *(?:export +)?(CPUWATCH_\w+) *= *(.*)$", text, re.MULTILINE
+        ):
+            said.setdefault(name, value.strip(" '\""))
     except OSError:
-        return ""  # it is full, or closed, which others look at
+        pass
+    cache = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
+    state = "~/.local/state"
+    if os.geteuid() == 0:
+        state = "/var/lib"
+    elif said.get("XDG_STATE_HOME"):
+        state = said["XDG_STATE_HOME"]
+    if sys.platform != "darwin" and said.get("XDG_CACHE_HOME"):
+        cache = said["XDG_CACHE_HOME"]
+    found = said.get("CPUWATCH_STATE") or state, said.get("CPUWATCH_CACHE") or cache
+    return os.path.abspath(os.path.expanduser(found[0])), os.path.abspath(
+        os.path.expanduser(found[1])
+    )
+
+
+@contextlib.contextmanager
+def _trial(folder: str) -> "Iterator[Path]":
+    """A folder for a moment. What cannot be deleted then changes nothing of what was seen."""
+    place = tempfile.mkdtemp(dir=folder, prefix=".preflight-")
+    try:
+        yield Path(place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _of_programs(place: Path) -> str:
@@ -355,19 +397,52 @@ def _of_programs(place: Path) -> str:
     return "" if answer(str(program))[0] else "X"
 
 
-def _of_drive(place: Path) -> str:
-    import fcntl
+def _can(place: Path, *trials: "Callable[[Path], bool]") -> bool:
+    """Whether a disk can do all of this.
 
+    Raises
+    ------
+    OSError
+        If it is full.
+    """
     try:
-        with open(str(place / "lock"), "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        link = place / "link"
-        link.symlink_to(sys.executable)
-        return "" if os.readlink(str(link)) == sys.executable else "L"
+        return all(trial(place) for trial in trials)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        return "L"
+        return False
+
+
+def _lock(place: Path) -> bool:
+    import fcntl
+
+    with open(str(place / "lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return True
+
+
+def _link(place: Path) -> bool:
+    link = place / "link"
+    link.symlink_to(sys.executable)
+    return os.readlink(str(link)) == sys.executable
+
+
+def _close(place: Path) -> bool:
+    """Close a file to everybody else."""
+    file = place / "closed"
+    file.touch()
+    file.chmod(0o600)
+    return stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def _listen(place: Path) -> bool:
+    """A socket under two names, unless its name is too long: then it lies elsewhere."""
+    name = str(place / "socket")
+    if len(os.fsencode(name)) <= LONGEST_SOCKET:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(name)
+            os.link(name, str(place / "again"))
+    return True
 
 
 def _of_network(_: Path) -> str:
@@ -414,7 +489,7 @@ QUESTIONS = (
     _of_memory,
     _of_disk,
     _of_folder,
-    _of_home,
+    _of_places,
     _of_network,
     _of_files,
     _of_clock,

@@ -347,6 +347,11 @@ _TABLE: list[tuple[str, Meaning]] = [
         "A topic that the job reads or writes does not exist (any more): see topics.names().",
     ),
     (
+        r"OutOfMemoryError: (Java heap space|GC overhead limit exceeded)",
+        "It needs more memory than Flink has here ({1}): let it read less, join fewer rows, show"
+        " fewer of them, or group by a window, after which all is forgotten",
+    ),
+    (
         r"Could not acquire the minimum required resources",
         "There is no room for it: each job takes a slot of the cluster, and all are taken. See"
         " workshop.jobs(), and stop what you need no more, as by workshop.stop_jobs('NAME')",

@@ -388,8 +388,10 @@ class _Preview:
         """How far the job has come, in a few words."""
         if self._job is None:
             return "Flink is planning"
-        read = metrics.records_read(self._job)
-        return f"{read:,} records read" if read else "waiting for a place on the cluster"
+        if read := metrics.records_read(self._job):
+            return f"{read:,} records read"
+        # Flink counts every few seconds: it may run, and have read some.
+        return "reading" if slots.has_place(self._job) else "waiting for a place on the cluster"
 
     def has_place(self) -> bool:
         """Whether its job runs, or the cluster has room for it."""
@@ -405,6 +407,11 @@ class _Preview:
                     f"The preview was not ready in time. The table {table} reads from the Kafka at"
                     f" {address}, which is not this workshop's: write '${{kafka}}' there."
                 )
+        if slots.is_without_workers():
+            return (
+                "Flink's TaskManager, which does the jobs' work, is not there: it is being started"
+                " again, so try again in a minute. 'cpuwatch status' says how it is."
+            )
         if not slots.free_slots():
             return (
                 "The preview found no place on the cluster: each job takes a slot, and all are"

@@ -16,6 +16,11 @@ def free_slots() -> int:
     return int(rest.ask("/overview")["slots-available"])
 
 
+def is_without_workers() -> bool:
+    """Whether the cluster has no slots at all, as while its TaskManager is started again."""
+    return int(rest.ask("/overview")["slots-total"]) == 0
+
+
 def is_full(workers: int = 1) -> bool:
     """Whether the cluster has no slots left for one more job of so many workers.
 

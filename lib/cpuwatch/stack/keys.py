@@ -1,4 +1,5 @@
-"""The key by which the parts of this stack's Flink, and we, know each other.
+"""The key by which the parts of this stack's Flink, its Kafka where that is closed, and we, know
+each other.
 
 One key and one certificate that vouches for itself: whoever holds the key belongs to the stack,
 on either side of a connection. It is made once, and is its owner's alone.
@@ -169,6 +170,24 @@ def zookeeper_options(folder: Path | str) -> dict[str, str]:
         "ssl.ciphersuites": _CIPHERS,
         "ssl.keyStore.location": store,
         "ssl.trustStore.location": store,
+    }
+
+
+def kafka_options(pem: str) -> dict[str, str]:
+    """The options by which Kafka's broker, and its clients in Java, show the key, and ask for it.
+
+    Parameters
+    ----------
+    pem
+        The file of that name, as it is called from where the part runs.
+    """
+    return {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": pem,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": pem,
+        "ssl.enabled.protocols": _PROTOCOL,
+        "ssl.cipher.suites": _CIPHERS,
     }
 
 

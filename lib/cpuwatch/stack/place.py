@@ -20,7 +20,7 @@ MARK = ".cpuwatch-state"
 LOCK = "up.lock"
 
 #: How folders begin in which `disks` tries something, for a moment.
-TRIAL = ".trial-"
+TRIAL = ".cpuwatch-trial-"
 
 #: What an empty folder may hold: a disk's own, Finder's, and a lock of one that waited for a wipe.
 _AS_GOOD_AS_EMPTY = {"lost+found", ".DS_Store", LOCK}

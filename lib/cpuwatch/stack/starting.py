@@ -46,6 +46,8 @@ def start_anew(
         )
     if heavy and (drive := disks.remark(config.state)):
         tell(f"Attention: {drive}")
+    if config.kafka_closed:
+        tell("Kafka lets in who shows this stack's key alone: docs/security.md says how others do")
     found, shared = prepare_clients(config, wanted, tell, show)
     for service in wanted:
         if service.name in shared:
@@ -134,8 +136,11 @@ def prepare(
 
 
 def record_ports(config: Settings, chosen: dict[str, int]) -> None:
-    """Write down on which ports the embedded services listen."""
-    files.write(config.services_file, json.dumps({"ports": chosen}, indent=2) + "\n")
+    """Write down on which ports the embedded services listen, and whether Kafka is closed."""
+    record: dict[str, object] = {"ports": chosen}
+    if config.kafka_closed or (config.outside("kafka") and config.kafka_made_closed):
+        record["kafka_closed"] = True
+    files.write(config.services_file, json.dumps(record, indent=2) + "\n")
 
 
 def _wait(

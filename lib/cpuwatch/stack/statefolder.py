@@ -16,6 +16,9 @@ _LEAST_DISK = 500 * 1024**2
 def make_state(config: Settings) -> None:
     """Make the state folder, or say why it cannot be."""
     try:
+        if config.state.exists():
+            place.check(config.state)
+        disks.check(("CPUWATCH_STATE", config.state), ("CPUWATCH_CACHE", config.cache))
         above = [one for one in config.state.parents if not one.exists()]
         place.make(config.state)
         if os.geteuid() == 0:
@@ -28,7 +31,6 @@ def make_state(config: Settings) -> None:
             files.close(config.state)
         with suppress(OSError):  # one that may not be written to may hold all that is needed
             files.folder(config.cache)
-        disks.check(("CPUWATCH_STATE", config.state), ("CPUWATCH_CACHE", config.cache))
         free = failures.free(config.state)
     except OSError as error:
         also = "" if files.may_write(config.cache) else ", and CPUWATCH_CACHE to another"

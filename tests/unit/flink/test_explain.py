@@ -146,6 +146,13 @@ def test_two_jobs_on_one_transactional_id(cause: str) -> None:
     )
 
 
+@pytest.mark.parametrize("what", ["Java heap space", "GC overhead limit exceeded"])
+def test_a_query_for_which_there_is_no_memory(what: str) -> None:
+    trace = f"java.lang.RuntimeException: it failed\nCaused by: java.lang.OutOfMemoryError: {what}"
+    said = explain.java(trace)
+    assert said.startswith(f"It needs more memory than Flink has here ({what}): let it read less")
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [

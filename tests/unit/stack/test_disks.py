@@ -18,6 +18,7 @@ from cpuwatch import files
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 from cpuwatch.stack import disks, statefolder
+from cpuwatch.stack.place import TRIAL
 
 STATE = "CPUWATCH_STATE"
 
@@ -110,6 +111,33 @@ def test_the_two_kinds_of_locks_are_not_tried_on_one_file(
     assert len(held) == 2
 
 
+def test_of_a_folder_that_is_not_there_the_one_above_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "symlink", refuses(errno.EPERM))
+    later = tmp_path / "not" / "yet"
+    with pytest.raises(CpuwatchError, match=f"holds {later}.* cannot hold symbolic links"):
+        disks.check((STATE, later))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_holds_no_second_names_holds_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Supervisor would try for ever."""
+    monkeypatch.setattr(os, "link", refuses(errno.EPERM))
+    found = pytest.raises(CpuwatchError, match="cannot hold a socket")
+    with tempfile.TemporaryDirectory(dir="/tmp") as short, found:
+        disks.check((STATE, Path(short)))
+
+
+def test_what_a_trial_has_left_that_was_killed_goes_with_a_later_one(tmp_path: Path) -> None:
+    killed, begun = tmp_path / f"{TRIAL}killed", tmp_path / f"{TRIAL}begun"
+    for one in (killed, begun):
+        one.mkdir()
+    os.utime(killed, (0, 0))
+    disks.check((STATE, tmp_path))
+    assert list(tmp_path.iterdir()) == [begun]
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EIO])
 def test_another_trouble_is_left_to_who_knows_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -124,12 +152,16 @@ def test_state_and_cache_on_one_drive_are_told_at_once(
     monkeypatch.setenv(STATE, str(tmp_path / "state"))
     monkeypatch.setenv("CPUWATCH_CACHE", str(tmp_path / "cache"))
     settings.cache_clear()
+    both = r"CPUWATCH_STATE=\S+ and CPUWATCH_CACHE=\S+\."
     try:
-        statefolder.make_state(settings())
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "symlink", refuses(errno.EPERM))
-            with pytest.raises(CpuwatchError, match=r"CPUWATCH_STATE=\S+ and CPUWATCH_CACHE=\S+\."):
+        for made in (False, True):
+            if made:
                 statefolder.make_state(settings())
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "symlink", refuses(errno.EPERM))
+                with pytest.raises(CpuwatchError, match=both):
+                    statefolder.make_state(settings())
+            assert (tmp_path / "state").exists() == made
     finally:
         monkeypatch.undo()
         settings.cache_clear()
