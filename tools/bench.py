@@ -7,9 +7,10 @@ They are: starts; memory (of the services, after chapter 05), kernels (the memor
 attendee has open), begin (of each chapter), notebooks (each alone), the demo, latency (from trouble
 to Slack), throughput (sending, the filter and the windows, against a plain loop), others (Kafka's
 own tool, Flink as it is shipped with its SQL client, Quix Streams and Bytewax), costs (of what
-nothing is lost by and nobody comes in by, each by itself), and hosts (1 to 1,000 of them). It
-prints tables with medians and spreads, and writes out/bench.json, after each part, and a figure,
-out/bench.png. Its stack is one of its own.
+nothing is lost by and nobody comes in by, each by itself), closed (what a Kafka costs that lets in
+who has the stack's key alone), and hosts (1 to 1,000 of them). It prints tables with medians and
+spreads, and writes out/bench.json, after each part, and a figure, out/bench.png. Its stack is one
+of its own.
 
 A time on a machine says little; a ratio in one run says something. No test depends on either.
 """
@@ -35,30 +36,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from benchmark import bare, kafkas_own, latency, loop, ours, rivals
+from benchmark import bare, closed, kafkas_own, latency, loop, ours, rivals
 from benchmark.figure import draw
 from book import BOOKS, one_kernel, run
 
 from cpuwatch import files, flink, kernels, lab, pipeline, topics, workshop
 from cpuwatch.flink.tables import create
-from cpuwatch.readings import FLEET_START
 from cpuwatch.settings import ROOT, settings
 from cpuwatch.stack import control
 from cpuwatch.stack.supervisor import Supervisor
 
-#: Hosts and cpus of the readings; all report each second.
-HOSTS, CPUS = 100, 5
-
 #: What can be measured by itself; the starts always are.
 PARTS = (
     "memory", "kernels", "begin", "notebooks", "demo", "latency", "throughput", "others", "costs",
-    "hosts",
+    "closed", "hosts",
 )  # fmt: skip
 
 #: What the figures depend on.
@@ -81,6 +77,9 @@ RATIOS = {
     "windows: with TLS / without": ("cpu_agg, and TLS", "cpu_agg, exactly once"),
     "filter: highly available / not": ("cpu_filter, and ZooKeeper", "cpu_filter, exactly once"),
     "windows: highly available / not": ("cpu_agg, and ZooKeeper", "cpu_agg, exactly once"),
+    "send: closed Kafka / open": ("send, closed", "send, open"),
+    "filter: closed Kafka / open": ("cpu_filter, closed", "cpu_filter, open"),
+    "windows: closed Kafka / open": ("cpu_agg, closed", "cpu_agg, open"),
     "both: with dead letters / without": ("both, and cpu_bad", "both, without cpu_bad"),
     "send: product / loop": ("send, product", "send, loop"),
     "filter: product / loop": ("cpu_filter, product, whole job", "cpu_filter, loop"),
@@ -88,21 +87,6 @@ RATIOS = {
     "windows: product / loop": ("cpu_agg, product, whole job", "cpu_agg, loop"),
     "windows, steady / loop": ("cpu_agg, product, steady", "cpu_agg, loop"),
 }
-
-
-def readings(count: int, hosts: int = HOSTS) -> pd.DataFrame:
-    """So many readings, of which one in five is over 80%."""
-    random = np.random.RandomState(1)
-    series = hosts * CPUS
-    place = np.arange(count)
-    return pd.DataFrame(
-        {
-            "hostname": np.char.add("host-", (place // CPUS % hosts).astype(str)),
-            "cpu": np.char.add("cpu", (place % CPUS + 1).astype(str)),
-            "usage": random.uniform(0, 100, count).round(3),
-            "occurred_at": FLEET_START.value // 1_000_000 + place // series * 1000,
-        }
-    )
 
 
 class Table:
@@ -150,7 +134,7 @@ def fresh(*names: str) -> None:
 
 def throughput(count: int, rounds: int) -> Table:
     """Readings a second: the product and the loop, by turns."""
-    given = readings(count)
+    given = ours.readings(count)
     kafka = settings().kafka_address
     table = Table()
     for number in range(rounds):
@@ -172,7 +156,7 @@ def throughput(count: int, rounds: int) -> Table:
 
 def others(count: int, rounds: int) -> Table:
     """Readings a second of what others have made; of jobs, from their submission to their end."""
-    given = readings(count)
+    given = ours.readings(count)
     kafka = settings().kafka_address
     table = Table()
     pythons = rivals.installed()
@@ -215,7 +199,7 @@ def costs(count: int, rounds: int) -> Table:
             clusters["and TLS"] = bare.Cluster(Path(folder) / "secure", secure=True)
             clusters["and ZooKeeper"] = bare.Cluster(Path(folder) / "kept", kept=True)
             fresh("bench-ours")
-            ours.send(readings(count), "bench-ours")
+            ours.send(ours.readings(count), "bench-ours")
             for number in range(rounds):
                 print(f"{count:,}, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
                 for name in ("cpu_filter", "cpu_agg"):
@@ -242,7 +226,7 @@ def hosts(count: int) -> Table:
     table = Table()
     for number in (1, 10, 100, 1000):
         fresh("bench-hosts")
-        ours.send(readings(count, number), "bench-hosts")
+        ours.send(ours.readings(count, number), "bench-hosts")
         done, out = ours.job("cpu_agg", "bench-hosts", count)
         topics.delete(out)
         table.add(f"{number:,} hosts, readings a second", count / done.seconds)
@@ -278,8 +262,9 @@ def pss(process: psutil.Process) -> float:
 def opened() -> Table:
     """MB of all that an attendee has open after chapter 05, and with chapter 06 beside it."""
     table = Table()
+    known = {one.pid for one in psutil.Process().children(recursive=True)}  # the services
+    services_alone = frozenset(known)
     server = lab.start(folder=BOOKS[0].parent)
-    known: set[int] = set()
     try:
         with ExitStack() as open_books:
             for book in BOOKS[5:7]:
@@ -296,7 +281,8 @@ def opened() -> Table:
                         table.add(f"kernel of {number}", pss(one))
                     elif "java" in one.name():
                         table.add(f"Java of {number}", pss(one))
-                open_now = sum(pss(psutil.Process(pid)) for pid in known if psutil.pid_exists(pid))
+                opened = known - services_alone
+                open_now = sum(pss(psutil.Process(pid)) for pid in opened if psutil.pid_exists(pid))
                 services = memory()["all services"]
                 table.add(f"services, after {number}", services)
                 table.add(f"all that is open, after {number}", services + open_now)
@@ -402,6 +388,12 @@ def main() -> None:
                     tell(title, f"others_per_second_{count}", others(count, given.rounds))
                 if "costs" in given.only:
                     tell(title, f"costs_per_second_{count}", costs(count, given.rounds))
+                if "closed" in given.only:
+                    found = Table()
+                    control.down()  # two stacks are as many as there is room for
+                    found.found = closed.measure(count, given.rounds, Path(folder))
+                    control.up(lambda _: None, show=False)
+                    tell(title, f"closed_per_second_{count}", found)
                 if "hosts" in given.only:
                     tell(f"by hosts, of {count:,}", f"hosts_{count}", hosts(count))
         finally:

@@ -137,6 +137,8 @@ def start(port: int | None = None, folder: Path = NOTEBOOKS, present: bool = Fal
         sys.executable, "-I", "-m", "cpuwatch.labserver", "--no-browser", "--allow-root",
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={chosen}", "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
+        # Between it and its kernels: whoever lacks their key neither gives orders nor listens.
+        "--KernelManager.transport_encryption=auto",
         # As it is called in a terminal; by default it is a login shell, of which many forget PATH.
         f"--ServerApp.terminado_settings={ {'shell_command': [os.environ.get('SHELL') or 'sh']} }",
     ]  # fmt: skip

@@ -422,16 +422,16 @@ def _lock(place: Path) -> bool:
 
 
 def _link(place: Path) -> bool:
-    link = place / "link"
-    link.symlink_to(sys.executable)
-    return os.readlink(str(link)) == sys.executable
+    link = str(place / "link")
+    os.symlink(sys.executable, link)
+    return os.readlink(link) == sys.executable
 
 
 def _close(place: Path) -> bool:
     """Close a file to everybody else."""
     file = place / "closed"
     file.touch()
-    file.chmod(0o600)
+    os.chmod(str(file), 0o600)
     return stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

@@ -27,8 +27,8 @@ def mount() -> Iterator[Mount]:
     server = next((one for one in SERVERS if Path(one).exists()), None)
     if not (shutil.which("sshfs") and server and os.access("/dev/fuse", os.R_OK | os.W_OK)):
         pytest.skip("There is no sshfs with its SFTP server, or no /dev/fuse that we may use.")
-    # Who is not root may not call umount.
-    unmount = next([one, "-u"] for one in ("fusermount3", "fusermount") if shutil.which(one))
+    # Who is not root may not call umount. With -z also what a process has open still.
+    unmount = next([one, "-u", "-z"] for one in ("fusermount3", "fusermount") if shutil.which(one))
     top = new_state()
     mounted: list[Path] = []
 
@@ -44,6 +44,8 @@ def mount() -> Iterator[Mount]:
             ["sshfs", "-o", given, f"here:{far}", str(near)],
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
+        if "not permitted" in done.stderr:
+            pytest.skip("Nobody may mount anything here, as in most containers.")
         assert done.returncode == 0, done.stderr
         mounted.append(near)
         return near
@@ -67,7 +69,7 @@ def test_neither_state_nor_cache_nor_checkout_work_on_one_without_links(
     said = " ".join(refused.stderr.split())
     assert f"The disk that holds {drive}/state (fuse.sshfs) cannot hold symbolic links" in said
     assert "set CPUWATCH_STATE=/var/tmp/cpuwatch-" in said and "and CPUWATCH_CACHE=" in said
-    assert [path.name for path in (drive / "cache").iterdir()] == []
+    assert list(drive.iterdir()) == []
     assert "cannot hold symbolic links" in cpuwatch("doctor", **both).stdout
     assert cpuwatch("down", "--wipe", **both).returncode == 0
     # What is open when it is deleted lies there for a moment more, under another name.
@@ -91,7 +93,7 @@ def test_neither_state_nor_cache_nor_checkout_work_on_one_without_links(
         [sys.executable, "-I", str(checkout / "lib/cpuwatch/preflight.py")],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
-    assert "cannot lock files or hold symbolic links" in asked.stdout
+    assert "cannot lock files, close them to others" in asked.stdout
 
 
 def test_one_with_links_may_hold_the_cache_and_holds_no_sockets(mount: Mount) -> None:

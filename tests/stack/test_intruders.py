@@ -13,16 +13,20 @@ import stat
 import subprocess
 import sys
 import threading
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import zmq
 from browser_path import chromium
 from conftest import cpuwatch, cpuwatch_json, files_in, processes_of
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.session import Session
 from playwright.sync_api import sync_playwright
 
-from cpuwatch import flink, lab
+from cpuwatch import flink, lab, waiting
 from cpuwatch.flink import rest
 from cpuwatch.settings import settings
 from cpuwatch.stack import flinkpage, keys, slack
@@ -454,6 +458,50 @@ def test_the_services_get_nothing_of_the_environment_that_is_not_theirs(state: P
     assert cpuwatch_json("up", **own)["running"]
     for process in processes_of(state):
         assert canary not in str(process.environ()), process.cmdline()
+
+
+def test_who_lacks_a_kernel_s_key_neither_gives_it_orders_nor_listens(
+    stack: Path, tmp_path: Path
+) -> None:
+    """Jupyter's own channels are signed alone: whoever connects to one hears what cells print."""
+    server = lab.start(folder=tmp_path)
+    try:
+        with web_request(server, "POST", "/api/kernels") as answer:
+            kernel = json.load(answer)["id"]
+        runtime = settings().cache / "jupyter" / "runtime"
+        known = waiting.until(
+            lambda: next(runtime.glob(f"kernel-{kernel}.json"), None), 30, "no kernel"
+        )
+        assert known.stat().st_mode & 0o077 == 0
+        said = json.loads(known.read_text())
+        with zmq.Context() as context, context.socket(zmq.SUB) as listener:
+            listener.subscribe(b"")
+            listener.connect(f"tcp://127.0.0.1:{said['iopub_port']}")
+            client = BlockingKernelClient(connection_file=str(known))
+            client.load_connection_file()
+            client.start_channels()
+            try:
+                client.wait_for_ready(timeout=60)
+                reply = client.execute_interactive("print('a secret')", timeout=60)
+            finally:
+                client.stop_channels()
+            assert reply["content"]["status"] == "ok"
+            assert listener.poll(1000) == 0
+            with context.socket(zmq.DEALER) as stranger:  # who knows even how it is signed
+                stranger.connect(f"tcp://127.0.0.1:{said['shell_port']}")
+                session = Session(key=said["key"].encode())
+                session.send(stranger, "kernel_info_request")
+                assert stranger.poll(2000) == 0
+                stranger.linger = 0
+    finally:
+        server.stop()
+
+
+def web_request(server: lab.Server, method: str, path: str) -> Any:
+    request = urllib.request.Request(
+        f"{server.base}{path}", method=method, headers={"Authorization": f"token {server.token}"}
+    )
+    return urllib.request.urlopen(request, timeout=60)
 
 
 def test_a_browser_is_not_told_the_token_in_its_arguments(

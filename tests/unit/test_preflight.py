@@ -11,6 +11,7 @@ import shutil
 import string
 import subprocess
 import sys
+import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,6 +81,13 @@ def folder(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program(path, "python3", "echo 3.11")
     monkeypatch.setattr(webbrowser, "get", lambda: None)
     return tmp_path
+
+
+@pytest.fixture
+def drive() -> Iterator[Path]:
+    """A folder of a name that is short enough for sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        yield Path(place)
 
 
 def test_here_it_says_what_is_so_and_needs_no_package() -> None:
@@ -328,6 +336,59 @@ def test_what_is_refused_has_its_letter(
     monkeypatch.setattr(what, refuse)
     assert preflight.faults(folder) == letter
     assert preflight.FAULTS[letter] in preflight.read(preflight.code(folder, letter))[1]
+
+
+@pytest.mark.parametrize(
+    ("what", "can"),
+    [("os.symlink", False), ("os.link", True), ("os.chmod", True), ("fcntl.flock", False)],
+)
+@pytest.mark.parametrize("which", ["CPUWATCH_STATE", "CPUWATCH_CACHE"])
+def test_the_disk_of_state_and_jars_has_its_letter(
+    what: str,
+    can: bool,
+    which: str,
+    folder: Path,
+    drive: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cache needs neither sockets nor secrets."""
+    monkeypatch.setenv("CPUWATCH_STATE", str(folder))
+    monkeypatch.setenv("CPUWATCH_CACHE", str(folder))
+    monkeypatch.setenv(which, str(drive / "not" / "yet"))
+    module, name = what.split(".")
+    usual = getattr(sys.modules[module], name)
+
+    def refuse(*given: object, **more: object) -> object:
+        where = [getattr(one, "name", one) for one in given]
+        if any(str(one).startswith(str(drive)) for one in where):
+            raise PermissionError(errno.EPERM, "no")
+        return usual(*given, **more)
+
+    monkeypatch.setattr(what, refuse)
+    assert preflight.faults(folder) == ("" if can and which == "CPUWATCH_CACHE" else "L")
+    assert list(drive.iterdir()) == []
+
+
+def test_it_looks_where_state_and_jars_will_lie(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CPUWATCH_STATE", "CPUWATCH_CACHE", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/anna")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert preflight.places(folder) == ("/home/anna/.local/state", "/home/anna/.cache")
+    monkeypatch.setenv("XDG_STATE_HOME", "/mnt/states")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/mnt/caches")
+    assert preflight.places(folder) == ("/mnt/states", "/mnt/caches")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert preflight.places(folder) == ("/mnt/states", "/home/anna/Library/Caches")
+    (folder / ".env").write_text("# CPUWATCH_STATE=/no\n export CPUWATCH_CACHE = '/file/cache'\n")
+    assert preflight.places(folder) == ("/mnt/states", "/file/cache")
+    monkeypatch.setenv("CPUWATCH_CACHE", "/said/cache")
+    assert preflight.places(folder)[1] == "/said/cache"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert preflight.places(folder)[0] == "/var/lib"
 
 
 def test_a_folder_in_which_nothing_may_run_has_its_letter(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from cpuwatch import flink, pipeline, sql, topics
@@ -15,6 +16,7 @@ from cpuwatch.flink.apart import keep_apart
 from cpuwatch.flink.catalog import may_chain, options
 from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Run
+from cpuwatch.readings import FLEET_START
 
 _NUMBERS = itertools.count()
 
@@ -37,6 +39,25 @@ class Done:
 
     seconds: float
     steady: float | None
+
+
+#: Hosts and cpus of the readings; all report each second.
+HOSTS, CPUS = 100, 5
+
+
+def readings(count: int, hosts: int = HOSTS) -> pd.DataFrame:
+    """So many readings, of which one in five is over 80%."""
+    random = np.random.RandomState(1)
+    series = hosts * CPUS
+    place = np.arange(count)
+    return pd.DataFrame(
+        {
+            "hostname": np.char.add("host-", (place // CPUS % hosts).astype(str)),
+            "cpu": np.char.add("cpu", (place % CPUS + 1).astype(str)),
+            "usage": random.uniform(0, 100, count).round(3),
+            "occurred_at": FLEET_START.value // 1_000_000 + place // series * 1000,
+        }
+    )
 
 
 def send(readings: pd.DataFrame, topic: str) -> int:
