@@ -98,17 +98,20 @@ def _refuse_contradiction(layout: Layout, said: Asked) -> None:
 
 def _refuse_other_units(layout: Layout, name: str, value: str) -> None:
     if value.lower().endswith(_COUNTERS):
-        raise CsvError(
-            f"{layout.text.path}: {shorten(name)} is {shown(value)} in all rows, a counter"
-            " that only grows, and no usage: export its rate in percent, such as"
-            ' 100 - 100 * rate(…{mode="idle"}[1m]).'
-        )
+        raise _counter(layout, f"{shorten(name)} is {shown(value)} in all rows,")
     percent = ("", "percent", "%", "percentage", "pct")
     if name.lower() in ("unit", "units") and value.lower() not in percent:
         raise CsvError(
             f"{layout.text.path}: the {shorten(name)} of its values is {shown(value)}, and"
             " usage is in percent: export that."
         )
+
+
+def _counter(layout: Layout, what: str) -> CsvError:
+    return CsvError(
+        f"{layout.text.path}: {what} a counter that only grows, and no usage: export its rate in"
+        ' percent, such as 100 - 100 * rate(…{mode="idle"}[1m]).'
+    )
 
 
 def _series(layout: Layout, found: Survey, said: Asked) -> list[str]:
@@ -141,6 +144,8 @@ def _named(layout: Layout, found: Survey, said: Asked, its: bool) -> list[str]:
     if of_part is not None:
         remarks.append(_part(f"there is a series {shown(of_part)}"))
     column = roles.names[roles.value]
+    if column.lower().endswith(_COUNTERS[0]):
+        raise _counter(layout, f"{shown(column)} is")
     if "usage" in said.columns and says_idle(column) and not its:
         remarks += _doubtful(layout, said, f"the name of {shorten(column)} says idle")
     elif "usage" in said.columns and part(column):

@@ -66,7 +66,8 @@ def without(
     elif parts and "value" in missing:
         more = f"; {listed(parts, 3)} are parts of what a CPU did: export what was idle as well"
     elif "value" in missing and (things := _other_things(names, naming)):
-        more = f"; {listed(things, 3)} say that they are no CPU's usage: export that"
+        say_so = "says that it is" if len(things) == 1 else "say that they are"
+        more = f"; {listed(things, 3)} {say_so} no CPU's usage: export that"
     elif list(missing) == ["value"] and (raw := _raw(names)) is not None:
         more = "; each is there once more, with (RAW), as a number: --columns "
         more += option(f"{part_of(names, 'time', raw[0])},{part_of(names, 'usage', raw[1])}")

@@ -41,7 +41,10 @@ _OF_NO_USAGE = frozenset(
         "temperature", "temp", "celsius", "frequency", "freq", "hertz", "hz", "mhz", "ghz", "speed",
         "count", "cores", "millicores", "nanocores", "limit", "limits", "request", "requests",
         "quota", "capacity", "credit", "credits", "ready", "throttled", "throttling", "jiffies",
-        "ticks", "watts", "power", "voltage", "fan",
+        "ticks", "watts", "power", "voltage", "fan", "seconds", "milliseconds", "microseconds",
+        "nanoseconds", "sec", "secs", "msec", "usec", "nsec", "ms", "us", "ns", "counter", "number",
+        "num", "ncpu", "ncpus", "vcpus", "shares", "weight", "pressure", "psi", "cycles",
+        "instructions", "switches", "interrupts", "cost", "price",
     )
 )  # fmt: skip
 _OF_PERCENT = frozenset(("percent", "percentage", "pct", "perc"))

@@ -53,14 +53,25 @@ def test_memory_that_is_said_to_be_usage_is_a_loud_word(tmp_path: Path) -> None:
         "AvgLoad,AvgPercentMemoryUsed",
         "host,cpu_temp",
         "host,cpu_usage_mhz",
+        "host,node_cpu_seconds_total",
+        "host,process_cpu_seconds",
+        "host,num_cpus",
+        "cpu_pressure_some_avg10",
+        "host,cpu_time_ms",
         "pod,CPU(cores),MEMORY(bytes)",
     ],
 )
 def test_columns_of_something_else_are_not_proposed(tmp_path: Path, names: str) -> None:
     row = ",".join("5" for _ in names.split(","))
-    with pytest.raises(ReadingsError, match="say that they are no CPU's usage") as error:
+    with pytest.raises(ReadingsError, match=r"says? that (it is|they are) no CPU's usage") as error:
         read(tmp_path, f"time,{names}\n{T0},{row}\n")
     assert "usage=*" not in str(error.value) and "seems to be it" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["node_cpu_seconds_total", "CPU_SECONDS_TOTAL"])
+def test_a_counter_is_no_usage_whoever_says_so(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ReadingsError, match="a counter that only grows"):
+        read(tmp_path, f"time,host,{name}\n{T0},web01,20.5\n", columns={"usage": name})
 
 
 @pytest.mark.parametrize("names", ["alpha,beta,beta mem", "web01,web02,web02 mem"])
