@@ -67,6 +67,9 @@ LIMITS = (
 #: So many bytes of memory the services and a notebook need; they do with 1.5 GB, just so.
 MEMORY = 2 * 1024**3
 
+#: With so few left whatever runs comes to a standstill, or is killed.
+SCARCE = 300 * 1024**2
+
 #: Where Linux keeps the limits of groups of processes, and where it says which are ours.
 CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 

@@ -192,11 +192,19 @@ def disk(facts: Facts) -> Iterator[Finding]:
 
 
 def memory(facts: Facts) -> Iterator[Finding]:
-    """Whether there is memory for the services, where they do not run yet."""
+    """Whether there is memory for the services, or, where they run, for anything else."""
     free = limits.memory_left()
     said = f"{free / 1024**3:.1f} GB available"
-    if free >= limits.MEMORY or any(one.answers for one in facts.services):
+    runs = any(one.answers for one in facts.services)
+    if free >= limits.MEMORY or (runs and free >= limits.SCARCE):
         yield Finding("Memory", True, said)
+    elif runs:
+        yield trouble(
+            "Memory",
+            f"only {said}",
+            "Close some programs, and notebooks that you need no more (in JupyterLab: Kernel, Shut"
+            " Down Kernel): what lacks memory stands still, or is killed.",
+        )
     else:
         yield trouble("Memory", said, "Close some programs: the services need about 2 GB.")
 

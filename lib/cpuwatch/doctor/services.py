@@ -101,7 +101,7 @@ def _embedded(facts: Facts, service: Service, status: known.Status) -> Finding:
         return trouble(service.title, says, f"Start it with 'cpuwatch up'.{more}", _start)
     found = seen.look(facts.config, service, facts.programs)
     dead = listed and not all(facts.programs[one]["pid"] for one in service.programs)
-    return trouble(service.title, found.says, found.next, _start if dead else None)
+    return trouble(service.title, found.says, found.whole, _start if dead else None)
 
 
 def _start() -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
 
+from cpuwatch import limits
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings
 from cpuwatch.stack import failures, ports, postgres, refused
@@ -38,10 +40,18 @@ class Seen:
         What was seen: its processes, and what the probe said; half a sentence.
     next
         What to do; a sentence.
+    log
+        Where it says more, if it may.
     """
 
     says: str
     next: str
+    log: Path | None = None
+
+    @property
+    def whole(self) -> str:
+        """What to do, and where to look."""
+        return self.next if self.log is None else f"{self.next} Its log: {self.log}"
 
 
 def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str, Any]]) -> Seen:
@@ -84,8 +94,8 @@ def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str,
         return Seen(silent, refused.step(config, reason) or "")
     return Seen(
         silent,
-        f"{_room(config)}Wait a moment: it may be busy or starting. If it stays so, {ANEW}. Its"
-        f" log: {service.log(config)}",
+        f"{_room(config)}Wait a moment: it may be busy or starting. If it stays so, {ANEW}.",
+        service.log(config),
     )
 
 
@@ -94,8 +104,8 @@ def _down(config: Settings, service: Service, mine: Mapping[str, Mapping[str, An
     names = ", ".join(name for name, one in mine.items() if not one["pid"])
     return Seen(
         f"does not run ({names}): {last_words(service, config)}",
-        f"{_room(config)}'cpuwatch up' starts it. If it does not stay, {ANEW}. Its log:"
-        f" {service.log(config)}",
+        f"{_room(config)}'cpuwatch up' starts it. If it does not stay, {ANEW}.",
+        service.log(config),
     )
 
 
@@ -109,8 +119,13 @@ def taken(config: Settings, service: Service) -> str:
 
 
 def _room(config: Settings) -> str:
-    """A sentence about the disk, if it is full: nothing else would help."""
-    return f"{failures.remedy(config.state)} " if failures.is_short(config.state) else ""
+    """A sentence about the disk, or the memory, that is full: nothing else would help."""
+    if failures.is_short(config.state):
+        return f"{failures.remedy(config.state)} "
+    free = limits.memory_left()
+    if free < limits.SCARCE:
+        return f"Only {free / 1024**3:.1f} GB of memory are left: close some programs. "
+    return ""
 
 
 def _processes(pids: Iterable[int]) -> str:
@@ -145,4 +160,5 @@ def last_words(service: Service, config: Settings) -> str:
     said = "\n".join(lines[-_LAST:])
     if failures.refused(said):
         return failures.cause(said)[:200]
-    return lines[-1][:200] if lines else "its log is empty"
+    told = [one for one in lines if not one.startswith("WARNING: ")]  # Java's, of any start
+    return told[-1][:200] if told else "its log does not say why"
