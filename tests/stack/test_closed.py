@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +17,7 @@ import pytest
 from conftest import cpuwatch, cpuwatch_json, new_state, processes_of
 from guarded import Authority
 
+from cpuwatch.settings import ROOT
 from cpuwatch.stack import kafka
 
 CLOSED = {"CPUWATCH_KAFKA_SECURITY_PROTOCOL": "SSL"}
@@ -36,7 +41,7 @@ def ports(state: Path) -> dict[str, int]:
 
 
 def test_the_story_is_the_usual_one_whoever_sets_the_variable_or_not(closed: Path) -> None:
-    """Other terminals, and kernels, know from the record how it was made."""
+    """Other terminals, and kernels, know from its configuration how it was made."""
     found = cpuwatch_json("demo", CPUWATCH_STATE=str(closed))
     assert (found["readings"], found["filtered"], found["windows"]) == (21_000, 538, 700)
     assert (found["alerts"], found["slack_messages"]) == (62, 4)
@@ -78,6 +83,17 @@ def test_whoever_lacks_the_key_is_not_let_in(closed: Path, listener: str, tmp_pa
     assert answers(port, with_key)
     for context in (None, without, another):
         assert not answers(port, context)
+
+
+def test_the_page_s_client_is_let_in(closed: Path) -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    (its,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{its}\nprint(sorted(producer.list_topics(timeout=20).topics))"],
+        env=os.environ | {"CPUWATCH_STATE": str(closed)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "cpu_load_stats_real" in done.stdout, done.stderr
 
 
 def test_clients_without_the_key_learn_nothing(closed: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -81,13 +82,11 @@ class Settings(Values):
         """
         if self.kafka is not None:
             return False
-        made = (self.state / "kafka" / "data" / "meta.properties").exists()
-        return self.kafka_made_closed if made else self.kafka_asked_to_close
-
-    @property
-    def kafka_made_closed(self) -> bool:
-        """What the record says of that."""
-        return bool(self.embedded().get("kafka_closed"))
+        folder = self.state / "kafka"
+        if (folder / "data" / "meta.properties").exists():
+            with suppress(OSError):
+                return "\nlisteners=SSL:" in (folder / "server.properties").read_text("utf-8")
+        return self.kafka_asked_to_close
 
     @property
     def kafka_asked_to_close(self) -> bool:

@@ -136,11 +136,8 @@ def prepare(
 
 
 def record_ports(config: Settings, chosen: dict[str, int]) -> None:
-    """Write down on which ports the embedded services listen, and whether Kafka is closed."""
-    record: dict[str, object] = {"ports": chosen}
-    if config.kafka_closed or (config.outside("kafka") and config.kafka_made_closed):
-        record["kafka_closed"] = True
-    files.write(config.services_file, json.dumps(record, indent=2) + "\n")
+    """Write down on which ports the embedded services listen."""
+    files.write(config.services_file, json.dumps({"ports": chosen}, indent=2) + "\n")
 
 
 def _wait(
