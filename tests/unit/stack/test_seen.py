@@ -11,7 +11,7 @@ import pytest
 from cpuwatch import limits
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import Settings, settings
-from cpuwatch.stack import flink, kafka, reviving, seen
+from cpuwatch.stack import flink, kafka, ports, reviving, seen
 from cpuwatch.stack.supervisor import Supervisor
 
 
@@ -34,6 +34,8 @@ SILENT = [
 @pytest.fixture
 def nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reviving, "RECOVERY", 0.0)
+    # Another lane's stack may have the usual ports, which would be another cause.
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
     running = {"statename": "RUNNING", "pid": 0}
     programs = {name: running for one in SILENT for name in one.programs}
     monkeypatch.setattr(Supervisor, "programs", lambda _: programs)
