@@ -48,6 +48,9 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(("CPUWATCH_", "SLACK_", "NR_")) and name != "CPUWATCH_CACHE":
             del os.environ[name]
+    # Nor does the width or colour of that person's terminal change what a command says.
+    for name in ("COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
+        os.environ.pop(name, None)
     # An empty variable takes back what a .env file says.
     for name in ("CPUWATCH_KAFKA", "CPUWATCH_POSTGRES", "CPUWATCH_FLINK", "SLACK_BOT_TOKEN"):
         os.environ[name] = ""
