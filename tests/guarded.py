@@ -91,18 +91,20 @@ class Authority:
             made = made.add_extension(one, critical=False)
         return made.sign(self._key, hashes.SHA256())
 
-    def vouch(self, name: str) -> tuple[Path, Path]:
-        """A certificate for `name`, on this machine, and its key."""
+    def vouch(self, name: str, old: bool = False) -> tuple[Path, Path]:
+        """A certificate for `name`, on this machine, and its key, if so in the old PKCS#1."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         here = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = self._signed(subject, key.public_key(), x509.SubjectAlternativeName(here))
         places = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        forms = serialization.PrivateFormat
+        form = forms.TraditionalOpenSSL if old else forms.PKCS8
         places[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         places[1].write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
+                form,
                 serialization.NoEncryption(),
             )
         )

@@ -331,9 +331,10 @@ def test_a_person_sees_them_in_the_notebook_and_in_the_terminal(
     flink.wait_until_settled(jobs[1], quiet=True)
     waiting.until(lambda: metrics.late(jobs[1]) == 1, 20, "its metric does not say so")
     assert cpuwatch_here("bad").stdout.splitlines()[-1] == (
-        "1 reading came too late for its window, since cpu_agg began, or began anew."
+        "1 reading came too late for cpu_agg, since it began, or began anew."
     )
-    assert json.loads(cpuwatch_here("bad", "--json").stdout)["late"] == 1
+    said = json.loads(cpuwatch_here("bad", "--json").stdout)
+    assert said["late"] == said["late_by_job"]["cpu_agg"] == 1
 
     # Deployed anew the job notes them anew; the file's row is nobody's to note again.
     environment = flink.connect(fresh=True)

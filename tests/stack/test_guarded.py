@@ -58,7 +58,8 @@ def database(guarded: Guarded) -> str:
 def ways(guarded: Guarded) -> dict[str, dict[str, str]]:
     ca = {"CPUWATCH_KAFKA_SSL_CA": str(guarded.folder / "ca.crt")}
     sasl = {"CPUWATCH_KAFKA": f"127.0.0.1:{guarded.ports['sasl']}", **ca}
-    certificate, key = guarded.authority.vouch("anna")
+    # In the form that Java by itself does not read, and some providers give.
+    certificate, key = guarded.authority.vouch("anna", old=True)
     return {
         "PLAIN": {
             **sasl,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pyflink.table import TableEnvironment
 
 from cpuwatch import flink, readings, results, sql, topics, waiting, workshop
 from cpuwatch.errors import CpuwatchError
+from cpuwatch.flink import metrics
 from cpuwatch.flink.tables import create
 
 KEY = ["window_start", "hostname", "cpu"]
@@ -140,6 +142,189 @@ def test_where_all_fall_silent_the_watermark_goes_to_that_of_the_furthest(
         "doc": {"size": 2, "sum": 5 * 41},
         "dopey": {"size": 4, "sum": 5 * 120},
     }
+
+
+def test_what_comes_too_late_to_be_put_in_order_is_counted(
+    environment: TableEnvironment, arriving: pd.DataFrame
+) -> None:
+    """As the rule that learns has it: what is given out in order cannot wait for ever."""
+    send(arriving, 1)
+    workshop.fresh_topic("my_order")
+    flink.create_table(environment, _ORDER)
+    select = sql.taught("cpu_in_order").partition(" AS\n")[2].replace("cpu_in", "cpu_arriving")
+    job = flink.deploy(environment, "my_order", f"INSERT INTO my_order {select}")
+    try:
+        flink.wait_until_settled(job)
+        dropped = workshop.late(job)
+        given = topics.read("my_order")
+    finally:
+        flink.cancel("my_order")
+    happened = arriving["occurred_at"]
+    late = happened <= happened.cummax().shift() - 10_000
+    # What is behind the watermark, but not late for a window, is too late to be in order.
+    assert dropped == late.sum() > 334
+    in_time = arriving[~late & (happened <= happened.max() - 10_000)]
+    columns = ["hostname", "cpu", "occurred_at", "usage"]
+    for series, found in given.groupby(["hostname", "cpu"]):
+        wanted = in_time[(in_time["hostname"] == series[0]) & (in_time["cpu"] == series[1])]
+        wanted = wanted.sort_values("occurred_at", ignore_index=True)
+        assert found[columns].reset_index(drop=True).equals(wanted[columns])
+    assert len(given) == len(in_time)
+
+
+def test_who_is_ahead_waits_where_partitions_are_aligned(environment: TableEnvironment) -> None:
+    fleet = readings.fleet(ticks=540)
+    minute = fleet["occurred_at"].min() + 60_000
+    workshop.fresh_topic("cpu_aligned", partitions=2)
+    workshop.fresh_topic("my_aligned")
+    flink.import_tables(environment, "cpu_in")
+    for statement in _ALIGNED:
+        flink.create_table(environment, statement)
+    # A minute of both, and then one is eight minutes further.
+    both = fleet[fleet["hostname"].isin(["doc", "dopey"])]
+    first = both["occurred_at"] < minute
+    topics.produce(both[first], "cpu_aligned")
+    job = flink.deploy(environment, "my_aligned", _COUNTS_OF_ALIGNED)
+    try:
+        flink.wait_until_settled(job)
+        is_ahead = ~first & (both["hostname"] == "dopey")
+        topics.produce(both[is_ahead], "cpu_aligned")
+        # What is fetched at once is read; what comes after that waits, for as long as it takes.
+        waiting.until(lambda: _read(job) > first.sum(), 60, "nothing of it is read")
+        time.sleep(3.0)
+        waits = len(both[first | is_ahead]) - _read(job)
+        assert waits > 500
+        topics.produce(both[~first & ~is_ahead], "cpu_aligned")
+        waiting.until(
+            lambda: _read(job) == len(both), 60, lambda: f"{_read(job)} of {len(both)} are read"
+        )
+        flink.wait_until_settled(job)
+        assert workshop.late(job) == 0
+        found = topics.read("my_aligned").groupby("hostname")["readings"].agg(["size", "sum"])
+    finally:
+        flink.cancel("my_aligned")
+    # The last window stays open: the watermark is ten seconds behind.
+    assert found.to_dict("index") == {
+        host: {"size": 17, "sum": 5 * 510} for host in ("doc", "dopey")
+    }
+
+
+def _read(job: flink.Job) -> int:
+    """How many records a job has read of its topic, in which nothing but records is."""
+    return sum(last + 1 for last in metrics.offsets(job).values())
+
+
+@pytest.mark.parametrize("table_function", [True, False])
+def test_late_firing_is_for_windows_in_group_by_alone(
+    environment: TableEnvironment, arriving: pd.DataFrame, table_function: bool
+) -> None:
+    """As docs/late-data.md says."""
+    send(arriving, 1)
+    workshop.fresh_topic("my_fired")
+    config = environment.get_config()
+    config.set("table.exec.emit.late-fire.enabled", "true")
+    config.set("table.exec.emit.late-fire.delay", "0 s")
+    config.set("table.exec.emit.allow-lateness", "120 s")
+    flink.create_table(environment, _FIRED)
+    if table_function:
+        with pytest.raises(CpuwatchError, match="late"):
+            flink.deploy(environment, "my_fired", _BY_TABLE_FUNCTION)
+        return
+    job = flink.deploy(environment, "my_fired", _BY_GROUP)
+    try:
+        flink.wait_until_settled(job)
+        said = topics.read("my_fired").dropna()  # what is taken back before it is said anew
+    finally:
+        flink.cancel("my_fired")
+    last = said.drop_duplicates(KEY, keep="last").set_index(KEY).sort_index()["readings"]
+    moment = pd.to_datetime(arriving["occurred_at"], unit="ms", utc=True)
+    closed = moment.dt.floor("30s") + pd.Timedelta("30s") <= END
+    assert len(said) > len(last)
+    wanted = by_window(arriving[closed], moment[closed]).sort_index()
+    assert last.tolist() == wanted.tolist()
+
+
+_ALIGNED = (
+    """
+CREATE TABLE cpu_aligned WITH (
+    'topic' = 'cpu_aligned',
+    'scan.watermark.alignment.group' = 'hosts',
+    'scan.watermark.alignment.max-drift' = '30 s',
+    'scan.watermark.alignment.update-interval' = '500 ms'
+) LIKE cpu_in (OVERWRITING OPTIONS)
+""",
+    """
+CREATE TABLE my_aligned (
+    window_start TIMESTAMP_LTZ(3),
+    hostname STRING,
+    readings BIGINT
+) WITH (
+    'connector' = 'kafka',
+    'topic' = 'my_aligned',
+    'properties.bootstrap.servers' = '${kafka}',
+    'format' = 'json',
+    'json.timestamp-format.standard' = 'ISO-8601'
+)
+""",
+)
+
+_COUNTS_OF_ALIGNED = """
+INSERT INTO my_aligned
+SELECT window_start, hostname, COUNT(*) AS readings
+FROM TABLE(TUMBLE(TABLE cpu_aligned, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND))
+WHERE time_ltz IS NOT NULL
+GROUP BY window_start, window_end, hostname
+"""
+
+_ORDER = """
+CREATE TABLE my_order (
+    hostname STRING,
+    cpu STRING,
+    usage DOUBLE,
+    occurred_at BIGINT
+) WITH (
+    'connector' = 'kafka',
+    'topic' = 'my_order',
+    'properties.bootstrap.servers' = '${kafka}',
+    'key.format' = 'json',
+    'key.fields' = 'hostname;cpu',
+    'value.format' = 'json'
+)
+"""
+
+_FIRED = """
+CREATE TABLE my_fired (
+    window_start TIMESTAMP_LTZ(3),
+    hostname STRING,
+    cpu STRING,
+    readings BIGINT,
+    PRIMARY KEY (window_start, hostname, cpu) NOT ENFORCED
+) WITH (
+    'connector' = 'upsert-kafka',
+    'topic' = 'my_fired',
+    'properties.bootstrap.servers' = '${kafka}',
+    'key.format' = 'json',
+    'value.format' = 'json',
+    'key.json.timestamp-format.standard' = 'ISO-8601',
+    'value.json.timestamp-format.standard' = 'ISO-8601'
+)
+"""
+
+_BY_GROUP = """
+INSERT INTO my_fired
+SELECT TUMBLE_START(time_ltz, INTERVAL '30' SECOND), hostname, cpu, COUNT(*)
+FROM cpu_arriving
+WHERE time_ltz IS NOT NULL
+GROUP BY TUMBLE(time_ltz, INTERVAL '30' SECOND), hostname, cpu
+"""
+
+_BY_TABLE_FUNCTION = """
+INSERT INTO my_fired
+SELECT window_start, hostname, cpu, COUNT(*)
+FROM TABLE(TUMBLE(TABLE cpu_arriving, DESCRIPTOR(time_ltz), INTERVAL '30' SECOND))
+WHERE time_ltz IS NOT NULL
+GROUP BY window_start, window_end, hostname, cpu
+"""
 
 
 _SILENT = (

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import twin
+from confluent_kafka.admin import NewPartitions
 from conftest import cpuwatch, new_state
 
-from cpuwatch import demo, flink, readings, results, sql, topics, workshop
+from cpuwatch import demo, flink, readings, results, sql, topics, waiting, workshop
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.flink import cluster, rest
+from cpuwatch.flink import cluster, metrics, rest
 from cpuwatch.flink.tables import create
 from cpuwatch.settings import settings
 
@@ -189,6 +190,69 @@ def test_other_numbers_of_workers_go_on_from_a_savepoint(workers: Callable[..., 
     flink.wait_until_settled(job)
     twin.assert_equal(averages(), twin.averages(fleet, 30)[: 39 * 35])
     flink.cancel("cpu_agg")
+
+
+def more_partitions(topic: str, count: int) -> None:
+    """As `kafka-topics.sh --alter` does; keys land elsewhere from now on."""
+    more = [NewPartitions(topic, count)]
+    topics.ask(lambda client: [one.result() for one in client.create_partitions(more).values()])
+    waiting.until(
+        lambda: len(topics.partitions_of(topic)) == count, 30,
+        lambda: f"{topic} has {topics.partitions_of(topic)}",
+    )  # fmt: skip
+
+
+def test_more_partitions_while_a_job_is_stopped(workers: Callable[..., None]) -> None:
+    workers(1, 2)
+    fleet = readings.fleet(ticks=1200)
+    # Not at a window's end: what is open goes on with readings from other partitions.
+    before = len(fleet) // 2 + 35 * 7
+    topics.empty(topics.READINGS)
+    topics.produce(fleet[:before])
+    job = deployed()
+    flink.wait_until_settled(job)
+    savepoint = flink.stop(job)
+    more_partitions(topics.READINGS, 4)
+    topics.produce(fleet[before:])
+    workers(2)
+    job = deployed(savepoint)
+    assert widths(job) == {2}
+    flink.wait_until_settled(job)
+    assert topics.read(topics.READINGS)["partition"].nunique() == 4
+    twin.assert_equal(averages(), twin.averages(fleet, 30)[: 39 * 35])
+    flink.cancel("cpu_agg")
+
+
+def test_more_partitions_while_a_job_runs(workers: Callable[..., None]) -> None:
+    workers(1, 2)
+    fleet = readings.fleet(ticks=1200)
+    before = len(fleet) // 2 + 35 * 7
+    topics.empty(topics.READINGS)
+    topics.produce(fleet[:before])
+    environment = flink.connect(fresh=True)
+    for table in ("cpu_in", "cpu_out_agg"):
+        create(environment, table)
+    flink.create_table(environment, LOOKS_FOR_MORE)
+    statement = sql.taught("cpu_agg").replace("cpu_in", "cpu_growing")
+    job = flink.deploy(environment, "cpu_agg", statement)
+    flink.wait_until_settled(job)
+    more_partitions(topics.READINGS, 4)
+    # Until it has found them what comes to them waits, and others close their windows.
+    waiting.until(
+        lambda: len(metrics.offsets(job)) == 4, 60, lambda: f"it reads {metrics.offsets(job)}"
+    )
+    topics.produce(fleet[before:])
+    flink.wait_until_settled(job)
+    assert workshop.late(job) == 0
+    twin.assert_equal(averages(), twin.averages(fleet, 30)[: 39 * 35])
+    flink.cancel("cpu_agg")
+
+
+LOOKS_FOR_MORE = """
+CREATE TABLE cpu_growing WITH (
+    'scan.topic-partition-discovery.interval' = '1 s'
+) LIKE cpu_in
+"""
 
 
 def test_a_fleet_of_one_busy_host(workers: Callable[..., None], tmp_path: Path) -> None:

@@ -100,13 +100,20 @@ def bad(as_json: AsJson = False) -> None:
     running = {}
     with suppress(CpuwatchError):  # also while Flink does not run
         running = {job.name: job for job in cluster.jobs(running_only=True)}
-    late = metrics.late(running["cpu_agg"]) if "cpu_agg" in running else 0
+    late = {name: metrics.late(job) for name, job in sorted(running.items())}
     if as_json:
         rows = [
             {name: value for name, value in row.items() if not pd.isna(value)}
             for row in found.astype(object).to_dict("records")
         ]
-        print_json({"bad": len(rows), "late": late, "records": rows})
+        print_json(
+            {
+                "bad": len(rows),
+                "late": late.get("cpu_agg", 0),
+                "late_by_job": late,
+                "records": rows,
+            }
+        )
         return
     if "cpu_bad" not in running:
         err.print(
@@ -126,6 +133,7 @@ def bad(as_json: AsJson = False) -> None:
             out.print(f"    {plain(row.text, 80)}")
     if count > 50:
         out.print(f"… and {count - 50:,} more: 'cpuwatch bad --json' has them all.")
-    if late:
-        what = "reading came too late for its" if late == 1 else "readings came too late for their"
-        out.print(f"{late:,} {what} window, since cpu_agg began, or began anew.")
+    for name, many in late.items():
+        if many:
+            what = "reading" if many == 1 else "readings"
+            out.print(f"{many:,} {what} came too late for {name}, since it began, or began anew.")
