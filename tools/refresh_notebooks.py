@@ -152,7 +152,11 @@ def refresh(path: Path) -> None:
     notebook = nbformat.read(path, 4)
     fill(notebook)
     client = Client(
-        notebook, timeout=120, record_timing=False, resources={"metadata": {"path": path.parent}}
+        notebook,
+        timeout=120,
+        record_timing=False,
+        coalesce_streams=True,  # in how many pieces a text came is the run's, not the cell's
+        resources={"metadata": {"path": path.parent}},
     )
     client.execute()
     notebook.metadata["language_info"] = {"name": "python"}

@@ -81,6 +81,8 @@ class Job:
         The table that it writes.
     chapter
         The chapter that teaches it. It runs in every later one but those that name what they need.
+    explained
+        The chapter that shows its statement, if that is a later one; by default its own.
     views
         The views that its statement is built on, in the order in which they are created.
     parameters
@@ -105,6 +107,7 @@ class Job:
     reads: tuple[str, ...]
     writes: str
     chapter: str
+    explained: str = ""
     views: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     hint: str = ""
@@ -144,6 +147,7 @@ JOBS = (
         reads=("cpu_in", "cpu_placed", "cpu_raw"),
         writes="cpu_out_bad",
         chapter="03",
+        explained="07",
         may_be_silent=True,
         hint="Two queries, put together by UNION ALL: the records of cpu_raw that are no JSON"
         " object, and the rows of cpu_placed WHERE time_ltz IS NULL. CASE gives the reason.",

@@ -25,6 +25,9 @@ FACES = {"figures", "flink", "slack", "topics", "workshop"}
 
 #: All that a chapter teaches.
 TAUGHT = (*pipeline.JOBS, *pipeline.BEYOND)
+#: Those whose statement its own chapter shows, and those of which a later one does.
+AT_ONCE = [job for job in TAUGHT if not job.explained]
+LATER = [job for job in TAUGHT if job.explained]
 VIEWS = [view for job in TAUGHT for view in job.views]
 QUERIES = [*VIEWS, *(job.name for job in TAUGHT), learned.IN_ORDER]
 TABLES = pipeline.tables(TAUGHT)
@@ -94,6 +97,8 @@ def used(book: Path) -> dict[tuple[str, str], str]:
                 assert name, statement
                 found[kind, name[1]] = statement
             elif kind in ("create_view", "deploy"):
+                if len(part.args) == 2:  # by its name
+                    continue
                 of, statement = text(part.args[1]), text(part.args[2])
                 # Deployed once more, with other tables or from a savepoint, it is the same one.
                 if of is not None and statement is not None:
@@ -116,11 +121,22 @@ def test_a_table_is_taught_once_by_the_library_s_own_statement(name: str) -> Non
     assert len(written) == 1
 
 
-@pytest.mark.parametrize("job", TAUGHT, ids=lambda job: job.name)
+@pytest.mark.parametrize("job", AT_ONCE, ids=lambda job: job.name)
 def test_a_job_is_deployed_in_its_chapter_by_the_library_s_own_statement(job: pipeline.Job) -> None:
     assert [n for n, one in USED.items() if ("deploy", job.name) in one] == [job.chapter]
     found = USED[job.chapter]["deploy", job.name].strip()
     assert found == without_comments(sql.taught(job.name))
+
+
+@pytest.mark.parametrize("job", LATER, ids=lambda job: job.name)
+def test_a_job_that_is_deployed_by_its_name_is_explained_later(job: pipeline.Job) -> None:
+    def by_name(book: Path) -> bool:
+        return any(ast.unparse(part) == f"flink.deploy(env, '{job.name}')" for part in code(book))
+
+    assert [book.name[:2] for book in BOOKS if by_name(book)] == [job.chapter]
+    query = sql.normal(sql.query(sql.taught(job.name)))
+    shown = [book.name[:2] for book in BOOKS if query in map(sql.normal, texts(book))]
+    assert shown == [job.explained] and job.explained > job.chapter
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -41,7 +41,7 @@ _INSERT = re.compile(rf"\s*INSERT\s+INTO\s+({sql.NAMES})", re.IGNORECASE)
 def deploy(
     environment: TableEnvironment,
     name: str,
-    statement: str | TablePipeline,
+    statement: str | TablePipeline | None = None,
     from_savepoint: Savepoint | str | None = None,
 ) -> Job:
     """Deploy an INSERT as a continuous job, and wait until it runs.
@@ -60,7 +60,8 @@ def deploy(
         The job's name on the cluster.
     statement
         INSERT INTO … SELECT …; or several of them as one job, EXECUTE STATEMENT SET BEGIN …
-        END; or a Table API pipeline, from `insert_into`.
+        END; or a Table API pipeline, from `insert_into`. By default the workshop's own for a job
+        of this name; its tables have to be there.
     from_savepoint
         From `flink.stop`. The statement may have changed as far as what the job remembers still
         fits, but not the topics that it reads. Or the savepoint's place, a text: then any job
@@ -74,9 +75,12 @@ def deploy(
     Raises
     ------
     CpuwatchError
-        If Flink refuses the statement or the savepoint, or there is no room for the job, or another
-        one writes to its topic (then all is as it was), or the job fails.
+        If the workshop has no statement of this name and none is given, or Flink refuses the
+        statement or the savepoint, or there is no room for the job, or another one writes to its
+        topic (then all is as it was), or the job fails.
     """
+    if statement is None:
+        statement = _own(name)
     line = Line(f"{name}: Initializing ▸ Running")
     line.show(f"{name}: checking the statement")
     job, stopped = replace(environment, name, statement, from_savepoint=from_savepoint)
@@ -99,6 +103,22 @@ def deploy(
         else ""
     )
     return running
+
+
+def _own(name: str) -> str:
+    """The workshop's own statement for a job."""
+    known = [one.name for one in pipeline.EVERY]
+    if re.search(r"\s", name.strip()):
+        raise CpuwatchError(
+            "flink.deploy takes the job's name first, and then its statement:"
+            ' flink.deploy(env, "my_job", "INSERT INTO … SELECT …").'
+        )
+    if name not in known:
+        raise CpuwatchError(
+            f"What is the job {name!r} to do? flink.deploy takes its statement after the name,"
+            f" INSERT INTO … SELECT …; by the name alone it knows {', '.join(known)}."
+        )
+    return sql.taught(name)
 
 
 def replace(

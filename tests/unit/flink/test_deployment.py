@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flink_parts import Planner, rows_of
 
@@ -71,3 +73,12 @@ def test_a_text_that_looks_like_a_comment_stays() -> None:
     assert sql.bare("SELECT '--a' /* b */ /*+ OPTIONS('c'='d') */; -- e\n;\n") == (
         "SELECT '--a'   /*+ OPTIONS('c'='d') */"
     )
+
+
+def test_without_a_statement_it_is_the_workshop_s_own_of_that_name() -> None:
+    # What a name alone cannot mean is said before anything is asked of Flink.
+    environment: Any = None
+    with pytest.raises(CpuwatchError, match="by the name alone it knows cpu_filter, cpu_agg, cpu_"):
+        deployment.deploy(environment, "cpu_bda")
+    with pytest.raises(CpuwatchError, match="takes the job's name first, and then its statement"):
+        deployment.deploy(environment, INSERT)
