@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from cpuwatch import words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.settings import settings
 
@@ -29,6 +30,7 @@ _COMMENTS = ("--", "//", "/*")
 
 #: What a topic may be called.
 _TOPIC_NAME = re.compile(r"[\w.-]+", re.ASCII)
+_LONGEST_TOPIC = 249
 
 #: What begins with nobody's prefix.
 _NOBODYS = rf"(?!{_PREFIXED.pattern})"
@@ -68,6 +70,27 @@ def new(name: str) -> str:
             f" another name, such as {name.replace(BETWEEN, '-')}."
         )
     return full(name)
+
+
+def possible_topic(name: object) -> str:
+    """A topic's name, if Kafka can have a topic of that name.
+
+    Raises
+    ------
+    CpuwatchError
+        If not; it says what a name is made of.
+    """
+    if not isinstance(name, str):
+        raise CpuwatchError(
+            f"A topic's name is a text, such as 'my_topic', not {words.kind(name)}."
+        )
+    whole = full(name)
+    if not _TOPIC_NAME.fullmatch(whole) or whole in (".", "..") or len(whole) > _LONGEST_TOPIC:
+        raise CpuwatchError(
+            f"No topic can be called '{words.shorten(name)}': its name has letters without accents,"
+            f" digits, '.', '_' and '-', and at most {_LONGEST_TOPIC} of them."
+        )
+    return name
 
 
 def shown(name: str) -> str:

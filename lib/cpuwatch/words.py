@@ -21,6 +21,14 @@ def shorten(text: str, length: int = 40) -> str:
     return shown if len(text) <= length else shown[: length - 1] + "…"
 
 
+def kind(value: object) -> str:
+    """What a value is, for who gave another one than was asked for: 'None', 'a list', 'an int'."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 def cut(text: str, length: int) -> str:
     """The text, or its beginning and a mark that says how long it was."""
     if len(text) <= length:

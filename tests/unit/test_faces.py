@@ -148,6 +148,7 @@ FACES = {
         "names",
         "partitions_of",
         "place",
+        "possible",
         "produce",
         "read",
         "read_parts",

@@ -16,7 +16,7 @@ from pyflink.table import Table, TableEnvironment
 from sqlalchemy import Select, TextClause
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from cpuwatch import flink, thresholds
+from cpuwatch import flink, thresholds, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.exercises import compare
 from cpuwatch.exercises.exercise import NotYetError
@@ -82,7 +82,7 @@ def rows(answer: Any, place: str = "Flink") -> pd.DataFrame:
         why = explain.error(error)
         raise NotYetError(f"{place} does not run the query. {why}") from error
     raise NotYetError(
-        f"The answer is {_a(answer)}: give the text of a SELECT, or its rows, all of them:"
+        f"The answer is {words.kind(answer)}: give the text of a SELECT, or its rows, all of them:"
         f" flink.preview(env, query, rows={MOST}) gives them, and without rows= the first ten."
     )
 
@@ -152,13 +152,13 @@ def number(answer: Any) -> float:
             raise NotYetError(f"The answer holds {len(several)} values: one number is asked for.")
         return number(several[0])
     if isinstance(answer, (bool, np.bool_)) or not isinstance(answer, (str, numbers.Real, Decimal)):
-        raise NotYetError(f"The answer is {_a(answer)}: a number is asked for.")
+        raise NotYetError(f"The answer is {words.kind(answer)}: a number is asked for.")
     try:
         found = float(_bare(answer) if isinstance(answer, str) else answer)
     except OverflowError:
         found = math.inf
     except ValueError:  # a text that is none, or Decimal's own nothing
-        raise NotYetError(f"The answer is {_a(answer)}: a number is asked for.") from None
+        raise NotYetError(f"The answer is {words.kind(answer)}: a number is asked for.") from None
     if not math.isfinite(found):
         raise NotYetError(
             "The answer is infinite, too large, or no number at all (nan): an ordinary number is"
@@ -176,8 +176,3 @@ def is_empty(answer: Any) -> bool:
     return (
         answer is None or answer is ... or (isinstance(answer, str) and not answer.strip(" .…\n"))
     )
-
-
-def _a(answer: Any) -> str:
-    name = type(answer).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyflink.table import TableEnvironment, TablePipeline
 
-from cpuwatch import naming, pipeline, sql, topics
+from cpuwatch import naming, pipeline, sql, topics, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import catalog, guards, java, made, noted, resumable
 from cpuwatch.flink.awaiting import wait_until_running
@@ -79,6 +79,7 @@ def deploy(
         statement or the savepoint, or there is no room for the job, or another one writes to its
         topic (then all is as it was), or the job fails.
     """
+    _look_at(environment, name, statement)
     if statement is None:
         statement = _own(name)
     line = Line(f"{name}: Initializing ▸ Running")
@@ -105,14 +106,27 @@ def deploy(
     return running
 
 
+def _look_at(environment: object, name: object, statement: object) -> None:
+    """Raise if a beginner has taken one of them for another."""
+    if (
+        not isinstance(name, str)
+        or (statement is None and re.search(r"\s", name.strip()))
+        or not (statement is None or isinstance(statement, (str, TablePipeline)))
+    ):
+        raise CpuwatchError(
+            "flink.deploy takes the environment, the job's name and its statement, in this order:"
+            ' flink.deploy(env, "my_job", "INSERT INTO … SELECT …").'
+        )
+    if isinstance(environment, str):
+        raise CpuwatchError(
+            f"flink.deploy takes the environment first, not {words.kind(environment)}: env ="
+            " flink.connect() makes one."
+        )
+
+
 def _own(name: str) -> str:
     """The workshop's own statement for a job."""
     known = [one.name for one in pipeline.EVERY]
-    if re.search(r"\s", name.strip()):
-        raise CpuwatchError(
-            "flink.deploy takes the job's name first, and then its statement:"
-            ' flink.deploy(env, "my_job", "INSERT INTO … SELECT …").'
-        )
     if name not in known:
         raise CpuwatchError(
             f"What is the job {name!r} to do? flink.deploy takes its statement after the name,"
@@ -437,6 +451,7 @@ def renew(topic: str, spare: bool = False, partitions: int | None = None) -> lis
     list of str
         The names of the jobs that were stopped.
     """
+    topics.possible(topic, partitions)  # before anything is stopped
     reading = readers(topic)
     ours = _replaced(topic, spare, reading)
     # Rows of files are no job's: nobody would find them again.

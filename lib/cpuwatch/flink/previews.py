@@ -17,6 +17,7 @@ from pyflink.table import DataTypes, Table, TableEnvironment, TableResult
 from pyflink.table.expressions import col
 from pyflink.util.exceptions import JavaException
 
+from cpuwatch import words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import catalog, explain, made, metrics, mirror, ordering, remarks, slots
 from cpuwatch.flink.cluster import PREVIEW, Job, cancel_all, failure, status
@@ -103,6 +104,15 @@ def preview(
         If Flink refuses the query, or its job fails or does not end in time. Then nothing
         runs any more.
     """
+    if not isinstance(query, str):
+        raise CpuwatchError(
+            "A preview takes a query, a text that begins with SELECT, as its second argument, not"
+            f" {words.kind(query)}."
+        )
+    if not (isinstance(rows, (int, float)) and rows >= 1):
+        raise CpuwatchError(
+            f"rows says how many rows a preview shows, a number from 1 on; {rows!r} is none."
+        )
     one = _Preview(environment, clean(query), int(rows), changes)
     # A query that Flink refuses has no progress. Any other shows its line, if only for a moment:
     # what a cell shows must not depend on how long it takes.

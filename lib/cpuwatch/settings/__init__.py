@@ -1,7 +1,16 @@
 """Where each service is: embedded by default, or an outside one by environment or .env."""
 
+from cpuwatch.settings.checks import MOST_PARTITIONS
 from cpuwatch.settings.current import settings
 from cpuwatch.settings.folders import DATA, ROOT, ROOTS_HOME, default_state
 from cpuwatch.settings.places import Settings
 
-__all__ = ["DATA", "ROOT", "ROOTS_HOME", "Settings", "default_state", "settings"]
+__all__ = [
+    "DATA",
+    "MOST_PARTITIONS",
+    "ROOT",
+    "ROOTS_HOME",
+    "Settings",
+    "default_state",
+    "settings",
+]

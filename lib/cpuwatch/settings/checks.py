@@ -50,8 +50,11 @@ _WORDS = {
     "kafka_sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 }
 
+#: How many partitions a topic may have.
+MOST_PARTITIONS = 512
+
 #: How many workers a job may have, and partitions a topic.
-_MOST = {"parallelism": 32, "partitions": 512}
+_MOST = {"parallelism": 32, "partitions": MOST_PARTITIONS}
 
 
 def seconds(value: Any, number: Callable[[Any], float]) -> float:

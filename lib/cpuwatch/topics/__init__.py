@@ -12,6 +12,7 @@ from cpuwatch.topics.admin import (
     keep_whole,
     names,
     partitions_of,
+    possible,
     states,
     usual_partitions,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "names",
     "partitions_of",
     "place",
+    "possible",
     "produce",
     "read",
     "read_parts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ from confluent_kafka.admin import (
     OffsetSpec,
 )
 
-from cpuwatch import waiting
+from cpuwatch import naming, waiting
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.naming import full, new, short, shown
-from cpuwatch.settings import settings
+from cpuwatch.settings import MOST_PARTITIONS, settings
 from cpuwatch.topics.client import TIMEOUT, ask, once_led, place
 
 #: By these a topic keeps all of its records, whatever their size and age.
@@ -66,6 +67,36 @@ def names() -> list[str]:
     return sorted(name for name in ours if name is not None)
 
 
+def possible(name: str, partitions: int | None = None) -> int:
+    """How many partitions a topic has that is made so.
+
+    Parameters
+    ----------
+    name
+        The topic's name.
+    partitions
+        How many; by default as many as `usual_partitions` says.
+
+    Raises
+    ------
+    CpuwatchError
+        If there can be no such topic.
+    """
+    naming.possible_topic(name)
+    if partitions is None:
+        return usual_partitions()
+    try:
+        count = operator.index(partitions)
+    except TypeError:
+        count = 0
+    if not 0 < count <= MOST_PARTITIONS:
+        raise CpuwatchError(
+            f"{name} cannot have {partitions} partitions: give a whole number from 1 to"
+            f" {MOST_PARTITIONS:,}."
+        )
+    return count
+
+
 def create(name: str, partitions: int | None = None, whole: bool = False) -> bool:
     """Create a topic, unless it is there.
 
@@ -89,7 +120,7 @@ def create(name: str, partitions: int | None = None, whole: bool = False) -> boo
     CpuwatchError
         If Kafka does not answer, or the topic is there with another number of partitions.
     """
-    count = partitions or usual_partitions()
+    count = possible(name, partitions)
     # One replica is all that a broker of its own can keep; others know how many they want.
     replicas = -1 if settings().outside("kafka") else 1
     wanted = [NewTopic(new(name), count, replicas, config=_KEEP_ALL if whole else {})]
@@ -209,6 +240,7 @@ def empty(name: str, partitions: int | None = None) -> None:
     partitions
         How many it has if it is made anew; by default as many as `usual_partitions` says.
     """
+    possible(name, partitions)  # before anything has gone
     discard(name)
     create(name, partitions)
 

@@ -56,7 +56,7 @@ def ask(question: Callable[[AdminClient], Result]) -> Result:
     try:
         return kafka.ask(client_settings(), question)
     except KafkaException as error:
-        raise unreachable(error.args[0].str()) from error
+        raise refused(error.args[0]) from error
     except FutureTimeout as error:
         raise unreachable(f"it took longer than {TIMEOUT:.0f} s") from error
 
@@ -189,6 +189,28 @@ def place(topic: str, partition: int, *offset: int) -> TopicPartition:
         Where in it; at most one.
     """
     return TopicPartition(naming.full(topic), partition, *offset)
+
+
+#: What a broker says of what it is asked for; what it says of itself is not among it.
+_REFUSED = {
+    KafkaError.TOPIC_EXCEPTION, KafkaError.INVALID_PARTITIONS, KafkaError.INVALID_CONFIG,
+    KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.INVALID_REQUEST, KafkaError.POLICY_VIOLATION,
+    KafkaError.INVALID_GROUP_ID, KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE,
+}  # fmt: skip
+
+
+def refused(error: KafkaError) -> CpuwatchError:
+    """The sentence for what a client could not have done: Kafka refuses it, or does not answer.
+
+    Parameters
+    ----------
+    error
+        What the client says.
+    """
+    if error.code() in _REFUSED:
+        said = error.str().rstrip(".")
+        return CpuwatchError(f"Kafka answers, and refuses that: {said}. Ask it for something else.")
+    return unreachable(error.str())
 
 
 def unreachable(error: object) -> CpuwatchError:

@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from cpuwatch import signals
+from cpuwatch import signals, words
+from cpuwatch.errors import CpuwatchError
 from cpuwatch.readings import ARRIVED, COLUMNS, Source
 from cpuwatch.settings import settings
 from cpuwatch.spool import Spool
@@ -62,6 +63,8 @@ def produce(
     CpuwatchError
         If there is no such topic, or a reading was not delivered.
     """
+    if not isinstance(readings, Spool):
+        _look_at(readings)
     require(topic)
     if len(readings) >= _MANY:
         _keep_whole(topic)
@@ -74,6 +77,21 @@ def produce(
         sent = sender.flush()
     progress(sent)
     return sent
+
+
+def _look_at(readings: object) -> None:
+    """Raise if these are no readings."""
+    if not isinstance(readings, pd.DataFrame):
+        raise CpuwatchError(
+            "topics.produce sends a table of readings, as workshop.fleet() makes one, not"
+            f" {words.kind(readings)}: for records of your own there is topics.Sender."
+        )
+    if missing := [name for name in COLUMNS if name not in readings.columns]:
+        raise CpuwatchError(
+            f"These are no readings: a table of them has the columns {', '.join(COLUMNS)}, and here"
+            f" {', '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing; there are"
+            f" {', '.join(map(str, readings.columns)) or 'none'}."
+        )
 
 
 def _keep_whole(topic: str) -> None:

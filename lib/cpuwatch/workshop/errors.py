@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
 import textwrap
 import traceback
+from pathlib import Path
+from types import CodeType, TracebackType
 from typing import Any
 
-from confluent_kafka import KafkaException
-from py4j.protocol import Py4JError
-from pyflink.util.exceptions import JavaException
-from sqlalchemy.exc import SQLAlchemyError
-
-from cpuwatch.errors import CpuwatchError
+import cpuwatch
+from cpuwatch import words
 from cpuwatch.flink import explain
 from cpuwatch.progress import LINE
+
+#: The folder of this package.
+_HERE = str(Path(cpuwatch.__file__).parent)
+
+#: What notebooks import from it.
+_FACES = ("workshop", "flink", "topics", "slack", "figures")
+
+#: What IPython calls a cell, as if it were a file.
+_CELL = re.compile(r"ipykernel_\d+|<ipython-input")
 
 _last_error: list[BaseException] = []
 
@@ -32,15 +42,50 @@ def explain_errors() -> None:
 
     shell: Any = get_ipython()
     if shell is not None:
-        kinds = (CpuwatchError, JavaException, Py4JError, KafkaException, SQLAlchemyError,
-                 NameError, KeyboardInterrupt, SystemError)  # fmt: skip
-        shell.set_custom_exc(kinds, _show)
+        shell.set_custom_exc((Exception, KeyboardInterrupt), _show)
+
+
+def within_ours(value: BaseException, tb: TracebackType | None) -> str | None:
+    """What is said of an error in the midst of a function of ours; None if it is a cell's own.
+
+    It got what it was not made for, most often, such as a number for a text. Its inner parts, in
+    which that came to light, tell a beginner nothing.
+
+    Parameters
+    ----------
+    value
+        What was raised.
+    tb
+        Where.
+    """
+    frames = [frame.f_code for frame, _ in traceback.walk_tb(tb)]
+    ours = [at for at, code in enumerate(frames) if code.co_filename.startswith(_HERE)]
+    # Also a function that a cell hands over, to be called by ours: its error is the cell's.
+    cells = [at for at, code in enumerate(frames) if _CELL.search(code.co_filename)]
+    if not ours or not cells or cells[-1] > ours[-1]:
+        return None
+    called = _called(frames[ours[0]])
+    said = words.cut(str(value), 200)
+    return (
+        f"{called or 'A function of the workshop'} failed within ({type(value).__name__}: {said})."
+        " Does it get what it takes?" + (f" A cell with {called}? shows that." if called else "")
+    )
+
+
+def _called(code: CodeType) -> str:
+    """What a cell calls that is this code, such as flink.preview; empty if no face has it."""
+    for face in _FACES:
+        module = sys.modules.get(f"cpuwatch.{face}")
+        found = inspect.unwrap(getattr(module, code.co_name, _called))
+        if getattr(found, "__code__", None) is code:
+            return f"{face}.{code.co_name}"
+    return ""
 
 
 def _show(shell: Any, kind: type, value: BaseException, tb: Any, tb_offset: Any = None) -> None:
-    text = explain.error(value)
+    text = explain.error(value) or within_ours(value, tb)
     if text is None:
-        shell.showtraceback((kind, value, tb), tb_offset=tb_offset)
+        shell.showtraceback((kind, value, tb), tb_offset=tb_offset, running_compiled_code=True)
         return
     _last_error[:] = [value]
     if not isinstance(value, (KeyboardInterrupt, NameError, SystemError)):

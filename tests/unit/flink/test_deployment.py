@@ -80,5 +80,5 @@ def test_without_a_statement_it_is_the_workshop_s_own_of_that_name() -> None:
     environment: Any = None
     with pytest.raises(CpuwatchError, match="by the name alone it knows cpu_filter, cpu_agg, cpu_"):
         deployment.deploy(environment, "cpu_bda")
-    with pytest.raises(CpuwatchError, match="takes the job's name first, and then its statement"):
+    with pytest.raises(CpuwatchError, match="the job's name and its statement, in this order"):
         deployment.deploy(environment, INSERT)
