@@ -23,7 +23,7 @@ from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink.cluster import cancel_all, jobs
 from cpuwatch.flink.tables import create
 from cpuwatch.pipeline import Parameters
-from cpuwatch.settings import settings
+from cpuwatch.settings import Settings, settings
 from cpuwatch.stack.place import MARK
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -52,8 +52,9 @@ def pytest_configure() -> None:
     for name in ("COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
         os.environ.pop(name, None)
     # An empty variable takes back what a .env file says.
-    for name in ("CPUWATCH_KAFKA", "CPUWATCH_POSTGRES", "CPUWATCH_FLINK", "SLACK_BOT_TOKEN"):
-        os.environ[name] = ""
+    for name, field in Settings.model_fields.items():
+        if name not in ("state", "cache"):
+            os.environ[str(field.validation_alias or f"CPUWATCH_{name.upper()}")] = ""
     # A checkpoint a second of each of five jobs is a third of a processor, and there are several
     # lanes: where that is the point, a test asks for it.
     os.environ["CPUWATCH_CHECKPOINTS"] = "3"

@@ -104,7 +104,13 @@ LIMITS = {
 }
 
 #: The most bytes of a socket's whole name that all systems take.
-LONGEST_SOCKET = 100
+LONGEST_SOCKET = 85
+_TO_SOCKET = len("/supervisor/supervisor.sock")
+
+#: How a disk says that it cannot do a thing at all; a broken one, or a full one, says other things.
+_CANNOT = (
+    errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL,
+)  # fmt: skip
 
 #: With these alone 'make demo' has to show whether one can take part; with a B alone one can.
 MILD = frozenset("AIB")
@@ -343,7 +349,9 @@ def _of_folder(folder: Path) -> str:
 def _of_places(folder: Path) -> str:
     """What the folders cannot do in which the services and their jars will lie."""
     state, cache = places(folder)
-    for name, trials in (state, (_lock, _link, _close, _listen)), (cache, (_lock, _link)):
+    # Where its name would be too long a socket lies elsewhere.
+    sockets = (_listen,) if len(os.fsencode(state)) + _TO_SOCKET <= LONGEST_SOCKET else ()
+    for name, trials in (state, (_lock, _link, _close, *sockets)), (cache, (_lock, _link)):
         while not os.path.isdir(name):  # it will be on the disk of the one above
             name = os.path.dirname(name)
         try:
@@ -357,15 +365,8 @@ def _of_places(folder: Path) -> str:
 
 def places(folder: Path) -> "tuple[str, str]":
     """Where the services of this checkout will keep their data, and their jars."""
-    said = dict(os.environ)
-    try:
-        text = (folder / ".env").read_text(encoding="utf-8", errors="replace")
-        for name, value in re.findall(
-            r"^ *(?:export +)?(CPUWATCH_\w+) *= *(.*)$", text, re.MULTILINE
-        ):
-            said.setdefault(name, value.strip(" '\""))
-    except OSError:
-        pass
+    said = _told(folder / ".env")
+    said.update(os.environ)
     cache = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
     state = "~/.local/state"
     if os.geteuid() == 0:
@@ -374,10 +375,30 @@ def places(folder: Path) -> "tuple[str, str]":
         state = said["XDG_STATE_HOME"]
     if sys.platform != "darwin" and said.get("XDG_CACHE_HOME"):
         cache = said["XDG_CACHE_HOME"]
+    # The program adds a folder for each checkout, of its name and a hash.
+    state += "/cpuwatch/" + "x" * (min(20, len(folder.name)) + 9)
     found = said.get("CPUWATCH_STATE") or state, said.get("CPUWATCH_CACHE") or cache
     return os.path.abspath(os.path.expanduser(found[0])), os.path.abspath(
         os.path.expanduser(found[1])
     )
+
+
+def _told(file: Path) -> "dict[str, str]":
+    """What a file of settings says of folders, as far as this can read it."""
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return {}
+    said = {}
+    for name, value in re.findall(
+        r"^\s*(?:export\s+)?(CPUWATCH_\w+)\s*=[^\S\n]*(.*)$", text, re.MULTILINE | re.IGNORECASE
+    ):
+        quoted = re.match(r"(['\"])(.*?)\1", value)
+        plain = quoted.group(2) if quoted else re.sub(r"\s#.*", "", value).strip()
+        if not (quoted and quoted.group(1) == "'"):
+            plain = os.path.expandvars(plain)
+        said[name.upper()] = plain  # of several the last one counts
+    return said
 
 
 @contextlib.contextmanager
@@ -403,12 +424,12 @@ def _can(place: Path, *trials: "Callable[[Path], bool]") -> bool:
     Raises
     ------
     OSError
-        If it is full.
+        If it is full, or broken.
     """
     try:
         return all(trial(place) for trial in trials)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _CANNOT:
             raise
         return False
 
@@ -436,9 +457,9 @@ def _close(place: Path) -> bool:
 
 
 def _listen(place: Path) -> bool:
-    """A socket under two names, unless its name is too long: then it lies elsewhere."""
-    name = str(place / "socket")
-    if len(os.fsencode(name)) <= LONGEST_SOCKET:
+    """A socket under two names."""
+    name = str(place / "s")
+    if len(os.fsencode(name)) <= 100:  # a trial's own name may be longer than that
         with socket.socket(socket.AF_UNIX) as one:
             one.bind(name)
             os.link(name, str(place / "again"))

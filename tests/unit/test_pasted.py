@@ -62,8 +62,9 @@ def test_bootstrap_servers_are_taken_as_they_are_shown(
 
 
 def test_what_is_set_on_purpose_counts_more_than_what_stands_before_an_address(
-    given: Given,
+    given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CPUWATCH_STATE", str(tmp_path))  # one in which no Kafka was made
     config = given(KAFKA="SSL://a:1", KAFKA_SECURITY_PROTOCOL="sasl_plaintext", **LOGIN)
     assert access.protocol(config) == "SASL_PLAINTEXT"
     assert access.protocol(given(KAFKA_SECURITY_PROTOCOL="")) == "SSL"

@@ -21,7 +21,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cpuwatch import cli, limits, preflight
+from cpuwatch import cli, envfile, limits, preflight
+from cpuwatch.stack.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "lib" / "cpuwatch" / "preflight.py"
@@ -80,6 +81,13 @@ def folder(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout on a machine that has all."""
     program(path, "python3", "echo 3.11")
     monkeypatch.setattr(webbrowser, "get", lambda: None)
+    # Whatever this machine has left, beside other lanes' services, and allows.
+    monkeypatch.setattr(preflight, "memory", lambda: 16 * 2**30)
+    room = type("Usage", (), {"free": 100 * 2**30})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: room)
+    monkeypatch.setattr("resource.getrlimit", lambda _: (2**40, 2**40))
+    for name in ("STATE", "CACHE"):
+        monkeypatch.setenv(f"CPUWATCH_{name}", str(tmp_path / name.lower()))
     return tmp_path
 
 
@@ -322,7 +330,8 @@ def test_it_asks_for_no_less_than_the_services_do() -> None:
 @pytest.mark.parametrize(
     ("what", "error", "letter"),
     [
-        ("fcntl.flock", OSError("no locks"), "L"),
+        ("fcntl.flock", OSError(errno.ENOLCK, "no locks"), "L"),
+        ("fcntl.flock", OSError(errno.EIO, "broken"), "U"),
         ("socket.create_connection", TimeoutError(), "N"),
         ("webbrowser.get", webbrowser.Error(), "B"),
     ],
@@ -377,18 +386,61 @@ def test_it_looks_where_state_and_jars_will_lie(
     monkeypatch.setenv("HOME", "/home/anna")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert preflight.places(folder) == ("/home/anna/.local/state", "/home/anna/.cache")
+    # There it is a folder of this checkout's name, and some letters more.
+    own = "/cpuwatch/" + "x" * (min(20, len(folder.name)) + 9)
+    assert preflight.places(folder) == (f"/home/anna/.local/state{own}", "/home/anna/.cache")
     monkeypatch.setenv("XDG_STATE_HOME", "/mnt/states")
     monkeypatch.setenv("XDG_CACHE_HOME", "/mnt/caches")
-    assert preflight.places(folder) == ("/mnt/states", "/mnt/caches")
+    assert preflight.places(folder) == (f"/mnt/states{own}", "/mnt/caches")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert preflight.places(folder) == ("/mnt/states", "/home/anna/Library/Caches")
+    assert preflight.places(folder) == (f"/mnt/states{own}", "/home/anna/Library/Caches")
     (folder / ".env").write_text("# CPUWATCH_STATE=/no\n export CPUWATCH_CACHE = '/file/cache'\n")
-    assert preflight.places(folder) == ("/mnt/states", "/file/cache")
+    assert preflight.places(folder) == (f"/mnt/states{own}", "/file/cache")
     monkeypatch.setenv("CPUWATCH_CACHE", "/said/cache")
     assert preflight.places(folder)[1] == "/said/cache"
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert preflight.places(folder)[0] == "/var/lib"
+    assert preflight.places(folder)[0] == f"/var/lib{own}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CPUWATCH_STATE=/first\nCPUWATCH_STATE=/a b\n",
+        "CPUWATCH_STATE=/a b  # a remark\n",
+        "CPUWATCH_STATE='/a b' # a remark\n",
+        'CPUWATCH_STATE="/a b"\n',
+        "\ufeffCPUWATCH_STATE=/a b\n",
+        "cpuwatch_state=/a b\n",
+        "export  CPUWATCH_STATE = /a b\n",
+        "CPUWATCH_STATE=${ANNA} b\n",
+        'CPUWATCH_STATE="${ANNA} b"\n',
+    ],
+)
+def test_it_reads_settings_as_the_program_does(
+    text: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANNA", "/a")
+    (folder / ".env").write_text(text, encoding="utf-8")
+    told = {name.upper(): value for name, value in envfile.read(folder / ".env").items()}
+    assert told["CPUWATCH_STATE"] == "/a b"
+    monkeypatch.delenv("CPUWATCH_STATE")
+    assert preflight.places(folder)[0] == "/a b"
+
+
+def test_a_socket_that_lies_elsewhere_needs_nothing_of_this_disk(
+    folder: Path, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As supervisor has it: `stack.disks` leaves that out as well."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "no")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for length, letter in (10, "L"), (85, ""):
+        state = drive / ("x" * length)
+        monkeypatch.setenv("CPUWATCH_STATE", str(state))
+        assert preflight.faults(folder) == letter
+        assert Supervisor(state).socket.is_relative_to(state) == (letter == "L")
 
 
 def test_a_folder_in_which_nothing_may_run_has_its_letter(

@@ -36,6 +36,7 @@ CHECKS: dict[str, Check] = {
     "Disk": machine.disk,
     "Memory": machine.memory,
     "Services": services.each,
+    "Closing": services.closed,
     "Supervisor": services.supervisor,
     "Killed": services.killed,
     "Jobs": jobs.each,

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from cpuwatch import limits, words
 from cpuwatch.doctor.facts import Facts
 from cpuwatch.doctor.findings import Finding, remark, trouble
-from cpuwatch.stack import control, known, refused, seen
+from cpuwatch.errors import CpuwatchError
+from cpuwatch.stack import access, control, known, refused, seen
 from cpuwatch.stack.service import Service
 from cpuwatch.stack.supervisor import Supervisor
 
@@ -30,6 +31,24 @@ def each(facts: Facts) -> Iterator[Finding]:
             yield outside(facts, service, status)
         else:
             yield _embedded(facts, service, status)
+
+
+def closed(facts: Facts) -> Iterator[Finding]:
+    """Whether the embedded Kafka is as closed as somebody has asked for."""
+    config = facts.config
+    try:
+        access.check_closed(config)
+    except CpuwatchError as error:
+        says, _, step = str(error).partition(": ")
+        yield trouble("Kafka's closing", says, step[0].upper() + step[1:])
+    word = config.kafka_security_protocol or ""
+    if config.kafka is None and word.startswith("SASL"):
+        yield remark(
+            "Kafka's closing",
+            f"CPUWATCH_KAFKA_SECURITY_PROTOCOL={word} is for the Kafka of others, and"
+            " CPUWATCH_KAFKA names none: the embedded one does not mind it",
+            "Set CPUWATCH_KAFKA, or take it out; SSL closes the embedded one.",
+        )
 
 
 def supervisor(facts: Facts) -> Iterator[Finding]:

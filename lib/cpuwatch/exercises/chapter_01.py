@@ -140,7 +140,7 @@ _CONSUMER = (
     'topic = workshop.fill("${prefix}cpu_load_stats_real")  # in full\n'
     "consumer = Consumer(\n"
     "    {\n"
-    '        "bootstrap.servers": workshop.fill("${kafka}"),\n'
+    "        **topics.client_settings(),  # where Kafka is\n"
     '        "group.id": workshop.fill("${prefix}me"),\n'
     "    }\n"
     ")\n"

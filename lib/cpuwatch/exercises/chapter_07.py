@@ -141,7 +141,7 @@ _CONSUMER = (
     'topic = workshop.fill("${prefix}cpu_alerts")  # in full\n'
     "consumer = Consumer(\n"
     "    {\n"
-    '        "bootstrap.servers": workshop.fill("${kafka}"),\n'
+    "        **topics.client_settings(),  # where Kafka is\n"
     '        "group.id": workshop.fill("${prefix}my_notifier"),\n'
     '        "auto.offset.reset": "earliest",\n'
     '        "enable.auto.commit": False,\n'

@@ -418,6 +418,11 @@ class _Preview:
                     f" {address}, which is not this workshop's: write '${{kafka}}' there."
                 )
         if slots.is_without_workers():
+            if settings().outside("flink"):
+                return (
+                    "The Flink of CPUWATCH_FLINK has no TaskManager just now, which does the jobs'"
+                    " work: ask whoever runs it, or try again if it starts them when asked."
+                )
             return (
                 "Flink's TaskManager, which does the jobs' work, is not there: it is being started"
                 " again, so try again in a minute. 'cpuwatch status' says how it is."

@@ -34,9 +34,9 @@ def has_place(job: Job) -> bool:
     """Whether a job has the slot that it needs, or has ended."""
     waiting_for_one = {"CREATED", "SCHEDULED"}
     try:
-        return all(
-            one["status"] not in waiting_for_one for one in rest.ask(f"/jobs/{job.id}")["vertices"]
-        )
+        steps = rest.ask(f"/jobs/{job.id}")["vertices"]
+        # One that has just been submitted has none yet.
+        return bool(steps) and all(one["status"] not in waiting_for_one for one in steps)
     except web.HTTPError:
         return True  # it has ended meanwhile
 

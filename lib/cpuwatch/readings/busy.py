@@ -144,8 +144,10 @@ def _named(layout: Layout, found: Survey, said: Asked, its: bool) -> list[str]:
     if of_part is not None:
         remarks.append(_part(f"there is a series {shown(of_part)}"))
     column = roles.names[roles.value]
-    if column.lower().endswith(_COUNTERS[0]):
-        raise _counter(layout, f"{shown(column)} is")
+    read = [one for one, its in layout.shape.series.items() if layout.is_wanted(its)]
+    for one in read or [column]:
+        if one.lower().endswith(_COUNTERS[0]):
+            raise _counter(layout, f"{shown(one)} is")
     if "usage" in said.columns and says_idle(column) and not its:
         remarks += _doubtful(layout, said, f"the name of {shorten(column)} says idle")
     elif "usage" in said.columns and part(column):

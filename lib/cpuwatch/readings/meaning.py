@@ -41,12 +41,21 @@ _OF_NO_USAGE = frozenset(
         "temperature", "temp", "celsius", "frequency", "freq", "hertz", "hz", "mhz", "ghz", "speed",
         "count", "cores", "millicores", "nanocores", "limit", "limits", "request", "requests",
         "quota", "capacity", "credit", "credits", "ready", "throttled", "throttling", "jiffies",
-        "ticks", "watts", "power", "voltage", "fan", "seconds", "milliseconds", "microseconds",
-        "nanoseconds", "sec", "secs", "msec", "usec", "nsec", "ms", "us", "ns", "counter", "number",
-        "num", "ncpu", "ncpus", "vcpus", "shares", "weight", "pressure", "psi", "cycles",
-        "instructions", "switches", "interrupts", "cost", "price",
+        "ticks", "watts", "power", "voltage", "fan", "counter", "ncpu", "ncpus", "vcpus", "shares",
+        "pressure", "psi", "cycles", "instructions", "interrupts",
     )
 )  # fmt: skip
+
+#: Units of time, if one is what a name ends with: `cpu_seconds`, or `cpu_seconds_total`. After a
+#: number it is a length of time, as in `cpu usage of the last 30 seconds`.
+_TIME = r"(?:milli|micro|nano)?seconds|secs?|[mun]secs?|ms|(?<=time[ _.-])[un]s"
+_OF_TIME = re.compile(rf"(?<![a-z\d])(?<!\d[ _-])({_TIME})(?:[ _.-]*(?:total|sum))?\W*$")
+
+#: A count of something, at the beginning: `num_cpus`, `number of CPUs`.
+_HOW_MANY = re.compile(r"(num|number)(?: of|_of)?[ _.-]*(?:cpu|core|processor)")
+
+#: What makes usage of a counter.
+_RATE = re.compile(r"\b(?:i?rate|increase|deriv)\s*\(", re.IGNORECASE)
 _OF_PERCENT = frozenset(("percent", "percentage", "pct", "perc"))
 
 #: Words that the name of a metric has, and that of a host hardly.
@@ -103,8 +112,12 @@ def other_thing(name: str) -> str | None:
     """The word of a metric's name that is something else than a CPU's usage, or None."""
     words = words_of(name)
     if says_cpu(name):
-        is_percent = "%" in name or bool(_OF_PERCENT & set(words))
-        return None if is_percent else next((one for one in words if one in _OF_NO_USAGE), None)
+        if "%" in name or _OF_PERCENT & set(words) or _RATE.search(name):
+            return None
+        plain = _HUMP.sub(" ", name).lower()
+        if found := _OF_TIME.search(plain) or _HOW_MANY.match(name.lower()):
+            return found[1]
+        return next((one for one in words if one in _OF_NO_USAGE), None)
     in_one = next(filter(None, map(_OTHER_IN_ONE.fullmatch, words)), None)
     return in_one[1] if in_one else next((one for one in words if one in _OTHERS), None)
 

@@ -3,10 +3,11 @@
 from cpuwatch.settings.checks import MOST_PARTITIONS
 from cpuwatch.settings.current import settings
 from cpuwatch.settings.folders import DATA, ROOT, ROOTS_HOME, default_state
-from cpuwatch.settings.places import Settings
+from cpuwatch.settings.places import MADE_CLOSED, Settings
 
 __all__ = [
     "DATA",
+    "MADE_CLOSED",
     "MOST_PARTITIONS",
     "ROOT",
     "ROOTS_HOME",

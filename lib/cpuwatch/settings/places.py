@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,10 @@ from cpuwatch.settings.values import Values
 # PostgreSQL's address, needs it.
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
+
+
+#: In the embedded Kafka's folder, from its making on, if it was made closed.
+MADE_CLOSED = "closed"
 
 
 class Settings(Values):
@@ -83,9 +88,15 @@ class Settings(Values):
         if self.kafka is not None:
             return False
         folder = self.state / "kafka"
-        if (folder / "data" / "meta.properties").exists():
-            with suppress(OSError):
-                return "\nlisteners=SSL:" in (folder / "server.properties").read_text("utf-8")
+        if not (folder / "data" / "meta.properties").exists():
+            return self.kafka_asked_to_close
+        # Each of the two is enough: whatever is lost, one that was made closed is never open.
+        if (folder / MADE_CLOSED).exists():
+            return True
+        with suppress(OSError):
+            text = (folder / "server.properties").read_text("utf-8", errors="replace")
+            if found := re.search(r"^listeners=(\w+):", text, re.MULTILINE):
+                return found[1] == "SSL"
         return self.kafka_asked_to_close
 
     @property

@@ -124,18 +124,18 @@ def check_closed(config: Settings) -> None:
     CpuwatchError
         If it was made open, or an outside Flink would have to have our key.
     """
-    unset = "or unset CPUWATCH_KAFKA_SECURITY_PROTOCOL"
     if config.kafka_asked_to_close and not config.kafka_closed:
         raise CpuwatchError(
             "CPUWATCH_KAFKA_SECURITY_PROTOCOL=SSL asks for an embedded Kafka that is closed, and"
             " this one was made open, as its jobs know it: 'cpuwatch down --wipe' and 'cpuwatch up'"
-            f" make one anew, without its data; {unset}."
+            " make one anew, without its data; or unset CPUWATCH_KAFKA_SECURITY_PROTOCOL."
         )
     if config.kafka_closed and config.outside("flink"):
         raise CpuwatchError(
             "The embedded Kafka is closed, and lets in who has this stack's key alone, which the"
             " outside Flink of CPUWATCH_FLINK has not: take Kafka from outside, too, with"
-            f" CPUWATCH_KAFKA, {unset} before Kafka is made."
+            " CPUWATCH_KAFKA; or let it be made open: 'cpuwatch down --wipe' forgets this one and"
+            " its data, and without CPUWATCH_KAFKA_SECURITY_PROTOCOL 'cpuwatch up' makes another."
         )
 
 

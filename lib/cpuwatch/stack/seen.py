@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,19 +39,38 @@ class Seen:
     says
         What was seen: its processes, and what the probe said; half a sentence.
     next
-        What to do; a sentence.
+        What to do; sentences, or nothing.
     log
         Where it says more, if it may.
+    room
+        A sentence about the disk, or the memory, that is full: nothing else helps before.
+    anew
+        Whether it may help to start everything anew.
     """
 
     says: str
     next: str
     log: Path | None = None
+    room: str = ""
+    anew: bool = True
 
     @property
     def whole(self) -> str:
         """What to do, and where to look."""
-        return self.next if self.log is None else f"{self.next} Its log: {self.log}"
+        return steps([self])
+
+
+def steps(found: Sequence[Seen]) -> str:
+    """What to do about several services, each thing once, and where to look."""
+    logs = [one.log for one in found if one.log is not None]
+    said = [*[one.room for one in found if one.room][:1], *[one.next for one in found if one.next]]
+    if any(one.anew for one in found):
+        said.append(f"If it stays so, {ANEW}.")
+    if len(logs) == 1:
+        said.append(f"Its log: {logs[0]}")
+    elif logs:
+        said.append(f"The logs are in {logs[0].parent}")
+    return " ".join(dict.fromkeys(said))
 
 
 def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str, Any]]) -> Seen:
@@ -71,7 +90,7 @@ def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str,
     if mine and (port := taken(config, service)):
         return Seen(
             f"cannot come back: its {port}",
-            f"End that program, and 'cpuwatch up' goes on. Or take another port: {ANEW}.",
+            "End that program, and 'cpuwatch up' goes on; started anew, all take other ports.",
         )
     if len(pids) < len(mine):
         return _down(config, service, mine)
@@ -80,22 +99,24 @@ def look(config: Settings, service: Service, programs: Mapping[str, Mapping[str,
         numbers = " ".join(map(str, frozen))
         return Seen(
             f"{who}stands still: somebody has stopped {_processes(frozen)}",
-            f"'kill -CONT {numbers}' lets it go on. Or {ANEW}.",
+            f"'kill -CONT {numbers}' lets it go on.",
         )
     reason = service.refusal(config) or _reached(config, service)
     if _OTHER_PASSWORD in reason:
         return Seen(
             f"{who}runs, but refuses the password in {config.pgpass} ({reason})",
             postgres.PUT_BACK[0].upper() + postgres.PUT_BACK[1:],
+            anew=False,
         )
     silent = f"{refused.what(reason)} ({reason})"
     silent = f"{who}runs, but {silent}" if pids else silent
     if refused.is_full(reason):
-        return Seen(silent, refused.step(config, reason) or "")
+        return Seen(silent, refused.step(config, reason) or "", anew=False)
     return Seen(
         silent,
-        f"{_room(config)}Wait a moment: it may be busy or starting. If it stays so, {ANEW}.",
+        "Wait a moment: it may be busy or starting.",
         service.log(config),
+        _room(config),
     )
 
 
@@ -104,8 +125,9 @@ def _down(config: Settings, service: Service, mine: Mapping[str, Mapping[str, An
     names = ", ".join(name for name, one in mine.items() if not one["pid"])
     return Seen(
         f"does not run ({names}): {last_words(service, config)}",
-        f"{_room(config)}'cpuwatch up' starts it. If it does not stay, {ANEW}.",
+        "'cpuwatch up' starts it.",
         service.log(config),
+        _room(config),
     )
 
 
@@ -119,12 +141,12 @@ def taken(config: Settings, service: Service) -> str:
 
 
 def _room(config: Settings) -> str:
-    """A sentence about the disk, or the memory, that is full: nothing else would help."""
+    """What is said of the disk, or the memory, that is full."""
     if failures.is_short(config.state):
-        return f"{failures.remedy(config.state)} "
+        return failures.remedy(config.state)
     free = limits.memory_left()
     if free < limits.SCARCE:
-        return f"Only {free / 1024**3:.1f} GB of memory are left: close some programs. "
+        return f"Only {free / 1024**3:.1f} GB of memory are left: close some programs."
     return ""
 
 

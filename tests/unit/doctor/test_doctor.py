@@ -225,6 +225,24 @@ def test_a_taken_port_is_named_with_who_has_it() -> None:
     assert "'cpuwatch up'" in one.next and one.mend is not None
 
 
+def test_a_kafka_that_was_asked_to_close_and_is_open_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert list(services.closed(Facts())) == []
+    kafka = settings().state / "kafka"
+    (kafka / "data").mkdir(parents=True)
+    (kafka / "data" / "meta.properties").touch()
+    (kafka / "server.properties").write_text("listeners=PLAINTEXT://127.0.0.1:9092\n")
+    monkeypatch.setenv("CPUWATCH_KAFKA_SECURITY_PROTOCOL", "SSL")
+    settings.cache_clear()
+    one = found(services.closed)
+    assert not one.well and "was made open" in one.says and "down --wipe" in one.next
+    monkeypatch.setenv("CPUWATCH_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    settings.cache_clear()
+    one = found(services.closed)
+    assert one.well and one.remark and "CPUWATCH_KAFKA names none" in one.says
+
+
 def test_a_token_without_a_channel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(alerting.channel(Facts())) == []
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-hush")

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -88,7 +88,8 @@ def test_what_a_solution_asks_kafka_for_is_ones_own(
     client.TopicPartition = lambda topic, *_: named.append(topic)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "confluent_kafka", client)
     monkeypatch.setattr(workshop, "check", lambda *_: None)
-    exec(one.solution, {"workshop": workshop})
+    where = SimpleNamespace(client_settings=dict)
+    exec(one.solution, {"workshop": workshop, "topics": where})
     assert len(named) > 1 and all(name.startswith("anna--") for name in named)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cpuwatch.readings import CsvReadings, ReadingsError, read_csv
+from cpuwatch.readings.meaning import other_thing
 
 T0 = "2026-01-05T09:00:00Z"
 
@@ -66,6 +67,15 @@ def test_columns_of_something_else_are_not_proposed(tmp_path: Path, names: str) 
     with pytest.raises(ReadingsError, match=r"says? that (it is|they are) no CPU's usage") as error:
         read(tmp_path, f"time,{names}\n{T0},{row}\n")
     assert "usage=*" not in str(error.value) and "seems to be it" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["node_cpu_seconds_total", "CPU_SECONDS_TOTAL"])
+def test_a_counter_beside_others_is_none_either(tmp_path: Path, name: str) -> None:
+    content = (
+        f"time,{name},{name.replace('node', 'process').replace('CPU', 'IO_CPU')}\n{T0},20,30\n"
+    )
+    with pytest.raises(ReadingsError, match="a counter that only grows"):
+        read(tmp_path, content, columns={"usage": "*"})
 
 
 @pytest.mark.parametrize("name", ["node_cpu_seconds_total", "CPU_SECONDS_TOTAL"])
@@ -140,3 +150,27 @@ def test_whole_numbers_of_dstat_are_no_halves_of_one_number(tmp_path: Path) -> N
     rows = "1767603600.1,10,2,87,1,0,0\n1767603601.1,10,2,77,11,0,0\n"
     found = read(tmp_path, f'"epoch","usr","sys","idl","wai","hiq","siq"\n{rows}')
     assert found.readings.ask("SELECT usage FROM rows") == [(13,), (23,)] and not loud(found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CPU usage last 30 sec", "cpu_usage_60_seconds_avg", "cpmCPUTotal5sec", "cpu us",
+        "cpu us-east-1", "web01 cpu us-east-1", "ns1 cpu", "ms1 cpu", "price-api cpu",
+        "weight-watchers cpu", "number-cruncher cpu usage", "switches cpu usage",
+        "rate(node_cpu_seconds_total[1m])", "avg(irate(process_cpu_seconds_total[5m])) * 100",
+    ],
+)  # fmt: skip
+def test_a_length_of_time_a_region_or_a_name_of_a_host_is_no_unit(name: str) -> None:
+    assert other_thing(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cpu_seconds", "container_cpu_usage_seconds_total", "cpuTimeMsec", "CPU time (sec)",
+        "cpu_time_ns", "cpuSeconds", "numCPU", "Number of CPUs", "cpu_pressure_avg10",
+    ],
+)  # fmt: skip
+def test_a_unit_of_time_or_a_count_is_no_usage(name: str) -> None:
+    assert other_thing(name) is not None

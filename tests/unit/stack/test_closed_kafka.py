@@ -60,6 +60,30 @@ def test_one_that_was_made_closed_stays_so(
         made(now, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    "content", [None, b"", b"process.roles=broker\n", b"\xff\xfe\x00", b"listen"]
+)
+@pytest.mark.parametrize("asked", ["SSL", ""])
+def test_one_that_was_made_closed_is_never_open_whatever_is_lost(
+    config: Settings, monkeypatch: pytest.MonkeyPatch, content: bytes | None, asked: str
+) -> None:
+    monkeypatch.setenv(ASKED, "SSL")
+    made(Settings(), monkeypatch)
+    file = config.state / "kafka" / "server.properties"
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    monkeypatch.setenv(ASKED, asked)
+    assert Settings().kafka_closed
+    access.check_closed(Settings())
+    made(Settings(), monkeypatch)  # and what is written anew is closed again
+    assert "listeners=SSL:" in file.read_text() and file.stat().st_mode & 0o777 == 0o600
+    # One that was made before there was a mark for it has its own file alone.
+    (config.state / "kafka" / "closed").unlink()
+    assert Settings().kafka_closed
+
+
 def test_one_that_was_made_open_cannot_be_closed(
     config: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

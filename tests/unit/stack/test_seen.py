@@ -77,3 +77,19 @@ def test_a_lack_of_memory_comes_first(
 def test_what_java_says_at_any_start_is_no_cause(config: Settings, log: str, said: str) -> None:
     (config.state / "logs" / "kafka.log").write_text(log)
     assert seen.last_words(kafka.SERVICE, config) == said
+
+
+def test_one_that_is_dead_beside_one_that_is_silent(
+    config: Settings, nothing_answers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = {"statename": "BACKOFF", "pid": 0}
+    silent = {"statename": "RUNNING", "pid": 2**22 + 1}  # no process has such a number
+    programs = dict.fromkeys(SILENT[0].programs, silent)
+    programs |= dict.fromkeys(SILENT[1].programs, dead)
+    monkeypatch.setattr(Supervisor, "programs", lambda _: programs)
+    left = iter([100 * 1024**2, 200 * 1024**2])  # it changes while one looks
+    monkeypatch.setattr(limits, "memory_left", lambda: next(left))
+    said = revived(config, 2)
+    assert "Kafka: process" in said and "Flink: does not run" in said
+    assert said.count("of memory are left") == said.count(seen.ANEW) == 1
+    assert "Wait a moment" in said and "'cpuwatch up' starts it." in said
