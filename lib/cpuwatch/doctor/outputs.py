@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -33,6 +34,7 @@ def readings(sample: Sample) -> Iterator[Finding]:
     good = sum(_is_reading(one) for one in sample)
     if good:
         yield Finding(what, True, f"readings are there; {_newest_time(sample)}")
+        yield from _repeated(what, sample)
         return
     shown = next((words.shorten(str(one), 80) for one in sample), "no JSON object")
     yield trouble(
@@ -41,6 +43,24 @@ def readings(sample: Sample) -> Iterator[Finding]:
         "A reading has hostname, cpu, usage (0 to 100) and occurred_at (whole milliseconds):"
         " 'cpuwatch bad' shows what is wrong with each.",
     )
+
+
+def _repeated(what: str, sample: Sample) -> Iterator[Finding]:
+    """Readings that came more than once: each counts, and an average does not show it."""
+    times = Counter(
+        (one["hostname"], one["cpu"], one["occurred_at"]) for one in sample if _is_reading(one)
+    )
+    again = times.total() - len(times)
+    if again:
+        (host, cpu, moment), most = times.most_common(1)[0]
+        series = f"{words.shorten(host)} {words.shorten(cpu)}"
+        yield remark(
+            what,
+            f"{again:,} of the {len(sample):,} records looked at repeat a reading that is there,"
+            f" such as {series} of {_moment(moment)}, {most} times: each counts in its average",
+            "Somebody sends twice: a cell that was run again, or two producers at once."
+            " 'cpuwatch reset' begins with empty topics.",
+        )
 
 
 def _is_reading(record: dict[str, Any]) -> bool:

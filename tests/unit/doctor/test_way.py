@@ -51,5 +51,20 @@ def test_another_is(walked: way.Way, runs: bool) -> None:
     assert found.says.startswith("the first place where nothing comes out")
 
 
+def test_readings_that_came_twice_are_told() -> None:
+    one = {"hostname": "doc", "cpu": "cpu1", "usage": 5.0, "occurred_at": 1767603600000}
+    other = one | {"occurred_at": 1767603601000}
+    bad = one | {"usage": "much"}
+    sample = Sample(topics.READINGS, {0: [one, other, bad, bad, None], 1: []})
+    (well,) = outputs.readings(sample)
+    assert well.well and not well.remark
+    sample = Sample(topics.READINGS, {0: [one, other, one | {"usage": 6.0}], 1: [one]})
+    _, found = outputs.readings(sample)
+    assert found.remark and found.says == (
+        "2 of the 4 records looked at repeat a reading that is there, such as doc cpu1 of"
+        " 2026-01-05T09:00:00Z, 3 times: each counts in its average"
+    )
+
+
 def test_what_looks_for_records_that_are_no_readings_may_be_silent() -> None:
     assert [job.name for job in pipeline.EVERY if job.may_be_silent] == ["cpu_bad"]
