@@ -108,9 +108,10 @@ LONGEST_SOCKET = 85
 _TO_SOCKET = len("/supervisor/supervisor.sock")
 
 #: How a disk says that it cannot do a thing at all; a broken one, or a full one, says other things.
-_CANNOT = (
-    errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL,
-)  # fmt: skip
+_CANNOT = [
+    getattr(errno, name, None)  # not every system has all of them
+    for name in ("EPERM", "ENOSYS", "EOPNOTSUPP", "ENOTSUP", "ENOLCK", "EINVAL")
+]
 
 #: With these alone 'make demo' has to show whether one can take part; with a B alone one can.
 MILD = frozenset("AIB")

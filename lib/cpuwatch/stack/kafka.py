@@ -122,7 +122,10 @@ def prepare(
     """
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     text = PROPERTIES.format(**ports)
-    if key is not None:
+    if key is None:
+        # One that should have been closed, and was never made whole, has left it.
+        (folder / MADE_CLOSED).unlink(missing_ok=True)
+    else:
         # First, and for good: what else says so is written anew at each start.
         files.write(
             folder / MADE_CLOSED, "The stack's key lets in, and nothing else.\n", private=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sys
 import textwrap
@@ -17,7 +18,7 @@ from cpuwatch.flink import explain
 from cpuwatch.progress import LINE
 
 #: The folder of this package.
-_HERE = str(Path(cpuwatch.__file__).parent)
+_HERE = f"{Path(cpuwatch.__file__).parent}{os.sep}"
 
 #: What notebooks import from it.
 _FACES = ("workshop", "flink", "topics", "slack", "figures")

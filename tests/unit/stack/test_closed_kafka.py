@@ -84,6 +84,17 @@ def test_one_that_was_made_closed_is_never_open_whatever_is_lost(
     assert Settings().kafka_closed
 
 
+def test_one_that_was_never_made_whole_is_made_as_is_asked_now(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ASKED, "SSL")
+    made(Settings(), monkeypatch)
+    (config.state / "kafka" / "data" / "meta.properties").unlink()
+    monkeypatch.setenv(ASKED, "")
+    made(Settings(), monkeypatch)
+    assert not Settings().kafka_closed and access.client_options(Settings()) == {}
+
+
 def test_one_that_was_made_open_cannot_be_closed(
     config: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
