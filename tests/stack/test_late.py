@@ -58,7 +58,7 @@ def test_in_one_partition_the_late_ones_are_the_rule_s_to_the_row(
     kept = results.read("cpu_out_late").sort_values(
         ["time_ltz", "hostname", "cpu"], ignore_index=True
     )
-    assert workshop.late(job) == len(kept) == len(wanted) == 334
+    assert workshop.late("cpu_on_time") == len(kept) == len(wanted) == 334
     assert (kept["time_ltz"].astype("int64") // 1_000_000).equals(wanted["occurred_at"])
     assert kept[["hostname", "cpu", "usage"]].equals(wanted[["hostname", "cpu", "usage"]])
     assert (kept["at_watermark"] >= kept["time_ltz"].dt.floor("30s") + pd.Timedelta("30s")).all()
@@ -101,7 +101,7 @@ def test_the_watermark_is_told_and_waited_for(
 ) -> None:
     send(arriving, 1)
     job = flink.deploy(environment, "cpu_on_time", sql.taught("cpu_on_time"))
-    assert flink.wait_for_watermark(job, END) == END == flink.watermark(job)
+    assert flink.wait_for_watermark(job, END) == END == flink.watermark("cpu_on_time")
     with pytest.raises(CpuwatchError, match="to come to 09:09:50; it stands at 09:09:49"):
         flink.wait_for_watermark(job, END + pd.Timedelta("1s"), timeout=0.5)
 

@@ -72,27 +72,28 @@ def roll(seconds: float = 60.0, minutes: float = 5.0) -> None:
         engine.dispose()
 
 
-def follow_watermarks(job: Job, seconds: float = 60.0) -> None:
+def follow_watermarks(job: Job | str, seconds: float = 60.0) -> None:
     """Draw how far the watermarks of a job and of the partitions it reads are behind the clock.
 
     Parameters
     ----------
-    job : Job
-        A running job that has windows, and reads what happens now.
+    job : Job or str
+        A running job that has windows, and reads what happens now; or its name.
     seconds : float
         For how long; the Stop button ends it sooner.
     """
-    from cpuwatch.flink import watermarks
+    from cpuwatch.flink import cluster, watermarks
 
+    one = cluster.meant(job)
     seen: list[dict[str, Any]] = []
 
     def picture() -> Figure:
         now = pd.Timestamp.now("UTC")
         marks: dict[str, int] = {
             f"partition {number}": mark
-            for (_, number), mark in sorted(watermarks.by_partition(job).items())
+            for (_, number), mark in sorted(watermarks.by_partition(one).items())
         }
-        marks[OF_JOB] = watermarks.least(job)
+        marks[OF_JOB] = watermarks.least(one)
         seen.extend(
             {"time": now, "whose": whose, "behind": now.timestamp() - mark / 1000}
             for whose, mark in marks.items()

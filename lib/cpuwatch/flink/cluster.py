@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cpuwatch import labpaths, naming, waiting, web
+from cpuwatch import labpaths, naming, waiting, web, words
 from cpuwatch.errors import CpuwatchError
 from cpuwatch.flink import explain, rest
 from cpuwatch.settings import settings
@@ -68,6 +68,28 @@ def running(job: Job | str) -> Job:
         others = ", ".join(sorted({one.name for one in there})) or "none"
         raise CpuwatchError(f"No job {name} runs. Those that do: {others}.")
     return found[-1]
+
+
+def meant(job: Job | str) -> Job:
+    """The job that somebody means: itself, or the running one of that name.
+
+    Parameters
+    ----------
+    job
+        From `flink.deploy`, or its name.
+
+    Raises
+    ------
+    CpuwatchError
+        If it is neither, or no such job runs.
+    """
+    if isinstance(job, str):
+        return running(job)
+    if not isinstance(job, Job):
+        raise CpuwatchError(
+            f"A job is asked for, as flink.deploy gives it, or its name, not {words.kind(job)}."
+        )
+    return job
 
 
 def status(job: Job) -> Job:

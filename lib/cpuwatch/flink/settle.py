@@ -27,13 +27,13 @@ _MARGIN = 1.5
 Place = tuple[str, int]
 
 
-def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> Job:
+def wait_until_settled(job: Job | str, timeout: float = 60.0, quiet: bool = False) -> Job:
     """Wait until a job has read all that its topics hold, and has committed its result.
 
     Parameters
     ----------
     job
-        From `flink.deploy`, `flink.submit` or `flink.jobs`.
+        From `flink.deploy`, or its name.
     timeout
         In seconds: for reading, and for what comes after it.
     quiet
@@ -49,6 +49,7 @@ def wait_until_settled(job: Job, timeout: float = 60.0, quiet: bool = False) -> 
     CpuwatchError
         If that does not happen in time: it says what is missing.
     """
+    job = cluster.meant(job)
     line = Line(f"{job.name}: {bar(1.0)}, all read and committed", quiet)
     reading = Reading(job)
     reaches = noted.read_by(job)

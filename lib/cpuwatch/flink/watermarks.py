@@ -7,7 +7,7 @@ import re
 import pandas as pd
 
 from cpuwatch import naming, waiting
-from cpuwatch.flink import metrics, rest
+from cpuwatch.flink import cluster, metrics, rest
 from cpuwatch.flink.cluster import Job
 
 #: What Flink says of it, for each worker of an operator.
@@ -22,29 +22,30 @@ _OF_PARTITION = re.compile(
 NONE = -(2**63)
 
 
-def watermark(job: Job) -> pd.Timestamp | None:
+def watermark(job: Job | str) -> pd.Timestamp | None:
     """The watermark at a job's windows: the minimum over all partitions that it reads.
 
     Parameters
     ----------
     job
-        A running job that has windows.
+        A running job that has windows, or its name.
 
     Returns
     -------
     pandas.Timestamp or None
         In UTC; None as long as a partition has brought nothing.
     """
-    return metrics.refreshed(lambda: _now(job))
+    one = cluster.meant(job)
+    return metrics.refreshed(lambda: _now(one))
 
 
-def wait_for_watermark(job: Job, moment: pd.Timestamp, timeout: float = 60.0) -> pd.Timestamp:
+def wait_for_watermark(job: Job | str, moment: pd.Timestamp, timeout: float = 60.0) -> pd.Timestamp:
     """Wait until a job's watermark has come to a moment, and give it.
 
     Parameters
     ----------
     job
-        A running job that has windows.
+        A running job that has windows, or its name.
     moment
         In event time.
     timeout
@@ -53,18 +54,19 @@ def wait_for_watermark(job: Job, moment: pd.Timestamp, timeout: float = 60.0) ->
     Raises
     ------
     CpuwatchError
-        If it does not come there in time; it says where it stands.
+        If it does not come there in time, and says where it stands; or no such job runs.
     """
+    one = cluster.meant(job)
 
     def there() -> pd.Timestamp | None:
-        now = _now(job)
+        now = _now(one)
         return now if now is not None and now >= moment else None
 
     def sentence() -> str:
-        now = _now(job)
+        now = _now(one)
         stands = "has none yet" if now is None else f"stands at {now:%H:%M:%S}"
         return (
-            f"Waited {timeout:.0f} seconds for the watermark of {job.name} to come to"
+            f"Waited {timeout:.0f} seconds for the watermark of {one.name} to come to"
             f" {moment:%H:%M:%S}; it {stands}. A partition that brings nothing holds it back:"
             " workshop.doctor() says which."
         )

@@ -94,7 +94,7 @@ def job(name: str) -> flink.Job:
     return cluster.running(name)
 
 
-def link(job: flink.Job) -> Any:
+def link(job: flink.Job | str) -> Any:
     """A link to a job's page in Flink's own web interface.
 
     In the workshop's JupyterLab it leads there by way of JupyterLab, which knows who is let in;
@@ -103,13 +103,14 @@ def link(job: flink.Job) -> Any:
     Parameters
     ----------
     job
-        From `flink.deploy`.
+        From `flink.deploy`, or its name.
     """
     from IPython.display import HTML
 
-    address = escape(flink.page(job), quote=True)
+    one = cluster.meant(job)
+    address = escape(flink.page(one), quote=True)
     style = "font-size: 1.3em"
-    text = f'<a href="{address}" target="_blank" style="{style}">{escape(job.name)} in Flink</a>'
+    text = f'<a href="{address}" target="_blank" style="{style}">{escape(one.name)} in Flink</a>'
     return HTML(text)  # type: ignore[no-untyped-call]
 
 
@@ -141,24 +142,26 @@ def kill(name: str) -> None:
     print(f"{name} is dead. Supervisor, which watches over all services, starts it again.")
 
 
-def late(job: flink.Job) -> int:
+def late(job: flink.Job | str) -> int:
     """How many readings came too late for their window, since the job began or began anew.
 
     Parameters
     ----------
     job
-        From `flink.deploy`.
+        From `flink.deploy`, or its name.
     """
-    return metrics.refreshed(lambda: metrics.late(job))
+    one = cluster.meant(job)
+    return metrics.refreshed(lambda: metrics.late(one))
 
 
-def workers(job: flink.Job) -> pd.DataFrame:
+def workers(job: flink.Job | str) -> pd.DataFrame:
     """How the readings are shared out among a job's workers.
 
     Parameters
     ----------
     job
-        From `flink.deploy`; it has read all that there is (`flink.wait_until_settled`).
+        From `flink.deploy`, or its name; it has read all that there is: see
+        `flink.wait_until_settled`.
 
     Returns
     -------
@@ -171,18 +174,18 @@ def workers(job: flink.Job) -> pd.DataFrame:
             "partitions": ", ".join(str(number) for _, number in sorted(read)),
             "readings": sum(last + 1 for last in read.values()),
         }
-        for read in sorted(metrics.offsets_by_worker(job).values(), key=min)
+        for read in sorted(metrics.offsets_by_worker(cluster.meant(job)).values(), key=min)
     ]
     return pd.DataFrame(found, columns=["partitions", "readings"]).rename_axis("worker")
 
 
-def checkpoint(job: flink.Job) -> pd.DataFrame:
+def checkpoint(job: flink.Job | str) -> pd.DataFrame:
     """What a job remembers: what its newest checkpoint, or savepoint, holds of each step.
 
     Parameters
     ----------
     job
-        One that runs, or that was stopped a moment ago.
+        One that runs, or that was stopped a moment ago; of one that runs its name will do.
 
     Returns
     -------
@@ -194,7 +197,7 @@ def checkpoint(job: flink.Job) -> pd.DataFrame:
     CpuwatchError
         If it has made none yet.
     """
-    return checkpoints.held(job)
+    return checkpoints.held(cluster.meant(job))
 
 
 def doctor() -> None:
