@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import json
 import random
@@ -256,6 +257,12 @@ def test_an_interrupt_at_any_moment_costs_no_more_than_the_connection(
                 while signal.getitimer(signal.ITIMER_REAL)[0]:
                     assert 1 <= web.ask(address, "/", context=context) <= secret.connections
             except KeyboardInterrupt:
+                got += 1
+            except OSError as error:
+                # Seen once in some thousand runs: in the midst of a handshake Python's own ssl
+                # finds its socket closed, and says that instead. It costs that connection, too.
+                if error.errno != errno.EBADF:
+                    raise
                 got += 1
         assert web.ask(address, "/", context=context) > 0
     finally:
