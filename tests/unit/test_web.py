@@ -259,7 +259,7 @@ def test_an_interrupt_at_any_moment_costs_no_more_than_the_connection(
             except KeyboardInterrupt:
                 got += 1
             except OSError as error:
-                # Seen once in some thousand runs: in the midst of a handshake Python's own ssl
+                # Seen once, on a busy machine: in the midst of a handshake Python's own ssl
                 # finds its socket closed, and says that instead. It costs that connection, too.
                 if error.errno != errno.EBADF:
                     raise
